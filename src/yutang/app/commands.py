@@ -1,0 +1,92 @@
+"""The commands that need the whole house: up, demo, doctor, reference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from yutang.app import house, serve
+from yutang.cli.context import Shell, command, fail
+from yutang.demo.load import load_demo, totals
+from yutang.kernel.errors import YutangError
+from yutang.operations import doctor as operations
+from yutang.organisation import services as organisation
+from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import is_set_up
+from yutang.playbooks.services import keep_shipped
+
+
+def add_to(group: click.Group) -> None:
+    """Add these commands to the root group."""
+    group.add_command(up)
+
+    @command(group, "demo")
+    def demo(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:
+        """装入演示数据并显示总数 / load the demo and print its totals"""
+        house.load(shell.warehouse, load_demo, say=lambda text: click.echo(text, err=True))
+        found = totals(shell.warehouse)
+        return found, [f"{name} {value:,}" for name, value in found.items()]
+
+    @command(group, "doctor")
+    def doctor(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:
+        """检查安装并说明怎么办 / look at everything that can be wrong"""
+        found = operations.examine(shell.warehouse, house.data_directory())
+        data = {"ok": all(item.ok for item in found), "findings": found, "totals": operations.totals(shell.warehouse)}
+        lines: list[object] = [
+            f"{'✓' if item.ok else '✗'} {item.zh if shell.language == 'zh' else item.en}" for item in found
+        ]
+        return data, lines
+
+
+@click.command("up")
+@click.option("--port", default=8000, show_default=True, help="只监听本机 / loopback only; 0 picks a free one")
+@click.option("--with-demo", is_flag=True, help="空目录里装入演示数据 / load the demo into an empty data directory")
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出地址 / print the address as JSON")
+@click.pass_obj
+def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
+    """启动：网页、时钟、沙盒，一个进程 / start everything in one process"""
+    try:
+        opened = house.open_house()
+        if with_demo and (not is_set_up() or organisation.unfinished_demo()):
+            house.load(opened.warehouse, load_demo, say=click.echo)
+        if is_set_up():
+            keep_shipped()
+            organisation.add_owner()
+        try:
+            serve.serve(opened, port, lambda address: _greet(address, as_json))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            opened.close()
+            click.echo("再见 / stopped", err=True)
+    except YutangError as error:
+        fail(error, as_json, shell.language)
+
+
+def _greet(address: str, as_json: bool) -> None:
+    password = organisation.print_password("owner") if is_set_up() else None
+    if as_json:
+        click.echo(json.dumps({"address": address, "user": "owner", "password": password}))
+        return
+    click.echo(f"\n  鱼塘 Yutang  {address}")
+    if not is_set_up():
+        click.echo("  打开网页完成设置 / open it to set up the brand\n")
+    elif password:
+        click.echo(f"  用户 user      owner\n  一次性密码 one-time password  {password}\n")
+    else:
+        click.echo("  用户 user      owner（您自己的密码 / your own password）\n")
+
+
+def reference_command(group: click.Group) -> None:
+    """Add `reference`, which writes docs/reference from the code."""
+
+    @command(group, "reference")
+    @click.argument("folder", type=click.Path(path_type=Path))
+    def reference(shell: Shell, viewer: Viewer, folder: Path) -> tuple[object, list[object]]:
+        """由代码写出参考文档 / write the reference from the code"""
+        from yutang.app.reference import write_reference
+
+        written = write_reference(folder, group)
+        return {"files": written}, [*written]

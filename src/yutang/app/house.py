@@ -1,0 +1,116 @@
+"""Opening the house: keys, settings, databases, clocks, channels. The only place where rooms are wired to one another."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from yutang.kernel import clock, encryption
+from yutang.kernel.errors import OutOfSpace
+
+if TYPE_CHECKING:
+    from yutang.organisation.clock import BrandClock
+    from yutang.warehouse.contracts import Warehouse
+
+DEFAULT_DATA = "data"
+
+
+def data_directory() -> Path:
+    """`YUTANG_DATA`, or ./data."""
+    return Path(os.environ.get("YUTANG_DATA", DEFAULT_DATA)).resolve()
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory and its keys, and let Django know them. Raises WrongKey or OutOfSpace."""
+    os.environ["YUTANG_DATA"] = str(directory)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "yutang.app.settings"
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = Path(os.environ.get("YUTANG_KEY_FILE", directory / "secret.key"))
+        encryption.install_keyring(encryption.Keyring.load_or_create(keys))
+    except OSError as error:
+        raise OutOfSpace(
+            f"无法写入数据目录 {directory}：{error.strerror}。请检查磁盘空间和权限。",
+            f"The data directory {directory} cannot be written: {error.strerror}. Check disk space and permissions.",
+        ) from error
+    import django
+
+    django.setup()
+
+
+@dataclass(slots=True)
+class House:
+    """An open house."""
+
+    directory: Path
+    warehouse: Warehouse
+    clock: BrandClock
+
+    def close(self) -> None:
+        """Let go of the warehouse."""
+        from yutang.warehouse.current import install_warehouse
+
+        install_warehouse(None)
+        self.warehouse.close()
+
+
+def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
+    """Open the data directory, made and upgraded as needed. Raises YutangErrors that say what to do."""
+    where = directory or data_directory()
+    prepare(where)
+    from django.core.management import call_command
+
+    from yutang.organisation.clock import BrandClock
+    from yutang.organisation.services import check_key
+    from yutang.warehouse.current import install_warehouse
+    from yutang.warehouse.engine import open_warehouse
+
+    if upgrade:
+        call_command("migrate", verbosity=0, interactive=False)
+    check_key()
+    brand_clock = BrandClock()
+    clock.install_business_clock(brand_clock)
+    warehouse = open_warehouse(where)
+    install_warehouse(warehouse)
+    return House(where, warehouse, brand_clock)
+
+
+def open_ready() -> House:
+    """For commands: open the house; an empty data directory is set up with defaults, and says so."""
+    from yutang.organisation.queries import is_set_up
+    from yutang.organisation.services import set_up_brand
+    from yutang.playbooks.services import keep_shipped
+
+    opened = open_house()
+    if not is_set_up() and not _only_looking():
+        set_up_brand("我的品牌", "CNY", "Asia/Shanghai")
+        keep_shipped()
+        click.echo(
+            f"数据目录 {opened.directory} 是空的，已按默认设置（CNY，Asia/Shanghai）建好。 "
+            f"The data directory {opened.directory} was empty; it was set up with defaults (CNY, Asia/Shanghai).",
+            err=True,
+        )
+    return opened
+
+
+def _only_looking() -> bool:
+    """Whether the command brings a brand of its own (demo), or should not make one (doctor)."""
+    return any(word in sys.argv for word in ("demo", "doctor"))
+
+
+def load(
+    warehouse: Warehouse,
+    loader: Callable[[Warehouse, Path, Callable[[str], None]], None],
+    *,
+    say: Callable[[str], None],
+) -> None:
+    """Run the demo's loader on this data directory."""
+    from yutang.app.serve import sandbox_directory
+
+    loader(warehouse, sandbox_directory(data_directory()), say)

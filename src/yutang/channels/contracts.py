@@ -1,0 +1,218 @@
+"""The port by which a mass send leaves the house, and what comes back through it.
+
+A mass send is asked for, not done: the platform hands the sender a task, and only the sender's tap sends it. So the
+port speaks of tasks, senders and results; `reach` decides, and any connector can stand behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from yutang.kernel.errors import Unavailable, YutangError
+
+
+@dataclass(frozen=True, slots=True)
+class MassSendLimits:
+    """What one task may carry. Text is counted in UTF-8 bytes, not characters. Defaults: WeCom docs 92135 and 97610."""
+
+    recipients: int = 10_000
+    text_bytes: int = 4_000
+    links: int = 9
+    reminders_per_day: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A card that opens a page. In UTF-8 bytes: title ≤ 128, summary ≤ 512, addresses ≤ 2048 (WeCom doc 92135)."""
+
+    title: str
+    url: str
+    summary: str = ""
+    picture_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageContent:
+    """What the recipient reads: a text, link cards, or both; never neither."""
+
+    text: str
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTask:
+    """A task that the platform took. `refused` maps the recipients it left out to a reason's name."""
+
+    task_id: str
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTask:
+    """A task as the platform lists it: what an attempt whose answer was lost is matched against.
+
+    `senders` is empty while the platform is still handing the task out: not known yet, ask again later.
+    """
+
+    task_id: str
+    created_at: datetime
+    text: str
+    senders: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """Whether a sender has tapped. Compare senders with `casefold()`: WeCom ignores case in member ids."""
+
+    sender: str
+    sent: bool
+    sent_at: datetime | None
+
+
+class Delivery(StrEnum):
+    """What became of one recipient. CAPPED: other mass sends had used up what this recipient may be sent."""
+
+    UNSENT = "unsent"
+    SENT = "sent"
+    NOT_FRIEND = "not_friend"
+    CAPPED = "capped"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientResult:
+    """The platform's word on one recipient; `sender` is who really spoke, which may be another than was asked."""
+
+    recipient: str
+    sender: str
+    state: Delivery
+    sent_at: datetime | None
+
+
+class MassSendPort(Protocol):
+    """A platform that sends one content from one sender account to many persons, once the sender taps.
+
+    Every call may raise `TryLater` (nothing was done) or `RefusedByPlatform`.
+    """
+
+    @property
+    def limits(self) -> MassSendLimits: ...
+
+    def create_task(self, sender: str, recipients: Sequence[str], content: MessageContent) -> CreatedTask:
+        """Ask `sender` to send. Not idempotent: on `AnswerLost` look with `find_tasks` before ever asking again."""
+        ...
+
+    def find_tasks(self, since: datetime, until: datetime) -> Sequence[PlatformTask]:
+        """The tasks that software created in the span (both ends included), oldest first; not those made by people."""
+        ...
+
+    def cancel_task(self, task_id: str) -> None:
+        """Stop what is unsent; what was sent stays sent. Cancelling again is no error. May raise `TaskNotReady`."""
+        ...
+
+    def remind_task(self, task_id: str) -> None:
+        """Nudge the senders who have not tapped; at most `limits.reminders_per_day` a day and task."""
+        ...
+
+    def read_task(self, task_id: str) -> Sequence[SenderState]:
+        """Who was asked and who has tapped. `TaskNotReady` while the task is being handed out."""
+        ...
+
+    def read_results(self, task_id: str, sender: str) -> Sequence[RecipientResult]:
+        """What became of the recipients whom `sender` was to reach. `TaskNotReady` as for `read_task`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One live relation as the platform tells it: a customer and the member who follows. Names are kept out of repr.
+
+    `kind` is 1 for a WeChat user, 2 for a WeCom user; `add_way` and `state` say by which door the customer came
+    (WeCom doc 92114). `unionid` comes only where the corp has bound a WeChat developer account.
+    """
+
+    external_userid: str
+    member: str
+    kind: int
+    unionid: str | None
+    added_at: datetime
+    add_way: int
+    state: str | None
+    tag_ids: tuple[str, ...]
+    name: str = field(repr=False)
+    remark: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """Relations read for some members. Of `unlicensed` members the platform tells nothing: not the same as none."""
+
+    relations: tuple[Customer, ...]
+    unlicensed: tuple[str, ...]
+
+
+class AnswerLost(YutangError):
+    """The request may have been carried out; nobody can say. The task is unknown: look for it, never repeat blindly."""
+
+    def __init__(self, api: str, cause: str) -> None:
+        super().__init__(
+            f"「{api}」已发出，但没有收到可用的答复（{cause}）。它可能已经生效：请先到平台上核对，不要直接重发。",
+            f"“{api}” was sent but no usable answer came back ({cause}). It may have taken effect: look for it on the "
+            "platform first, and do not send it again before.",
+        )
+        self.api = api
+
+
+class TryLater(Unavailable):
+    """Nothing was done; asking again from `until` (aware, UTC) on is right, earlier is useless or harmful."""
+
+    def __init__(self, api: str, until: datetime, zh: str, en: str) -> None:
+        moment = f"{until:%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(
+            f"「{api}」暂时无法调用：{zh}。请在 {moment} 之后再试。",
+            f"“{api}” cannot be called now: {en}. Try again after {moment}.",
+        )
+        self.api = api
+        self.until = until
+
+
+class RefusedByPlatform(YutangError):
+    """The platform said no and will say no again until somebody changes something; the sentence says what.
+
+    `hint` is the platform's own id of the request, for its support; the platform's message is not kept, since it may
+    name recipients.
+    """
+
+    def __init__(self, api: str, errcode: int, zh: str, en: str, hint: str = "") -> None:
+        trace_zh, trace_en = (f"，请求编号 {hint}", f", request {hint}") if hint else ("", "")
+        super().__init__(f"{zh}（{api}，错误码 {errcode}{trace_zh}）", f"{en} ({api}, error {errcode}{trace_en})")
+        self.api = api
+        self.errcode = errcode
+        self.hint = hint
+
+
+class TaskNotReady(YutangError):
+    """The platform is still handing the task out; its results cannot be read yet."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(
+            f"群发任务 {task_id} 正在下发，请过几分钟再查看结果。",
+            f"Task {task_id} is still being handed out; read its results in a few minutes.",
+        )
+        self.task_id = task_id
+
+
+class UnexpectedAnswer(YutangError):
+    """Something answered, but not as the platform's documents say; nothing of the answer was used."""
+
+    def __init__(self, api: str, what_zh: str, what_en: str) -> None:
+        super().__init__(
+            f"「{api}」的答复与平台文档不符：{what_zh}。请检查接口地址和代理设置；如果都对，请把这句话告诉我们。",
+            f"“{api}” did not answer as the platform's documents say: {what_en}. Check the address and the proxy; if "
+            "both are right, report this sentence to us.",
+        )
+        self.api = api

@@ -1,0 +1,126 @@
+"""WeCom's error codes: which to act on, and for a person, what to do about the rest.
+
+WeCom doc 90313: clients branch on `errcode`, never on `errmsg`, whose text may change.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from yutang.channels.contracts import RefusedByPlatform
+
+OK: Final = 0
+BUSY: Final = -1
+TOKEN_REFUSED: Final = frozenset({40014, 41001, 42001})  # WeCom doc 91039: fetch a new token and repeat once
+BAD_SECRET: Final = frozenset({40001, 40013})
+TOO_OFTEN: Final = 45009
+TOO_PARALLEL: Final = 45033
+NO_CUSTOMER: Final = 84061
+NO_LICENCE: Final = 701008
+BEING_HANDED_OUT: Final = 41063
+CANCELLED: Final = 41093
+EVERYDAY: Final = frozenset({OK, NO_CUSTOMER, BEING_HANDED_OUT, CANCELLED})
+
+_HINT = re.compile(r"hint: ?\[([\w-]{1,64})\]")
+_CALLER = re.compile(r"from ip: ?([0-9a-fA-F.:]{3,45})")
+
+_TICK_APP = (
+    "请在企业微信管理后台「客户联系 → API → 可调用接口的应用」里勾选本应用",
+    "In the WeCom admin console, tick this app under 客户联系 → API → 可调用接口的应用",
+)
+_MEMBER_RANGE = (
+    "该成员不在客户联系使用范围或应用可见范围内，请在管理后台把成员加进这两处",
+    "The member is outside the customer-contact range or the app's visible range; add the member to both in the admin "
+    "console",
+)
+_TOKEN = (
+    "换了新的 access_token 仍被拒绝，请检查是否有别的程序在用同一个应用的 Secret，或重置 Secret 后再填写",
+    "A fresh access_token was refused too; check whether another program uses this app's secret, or reset the secret "
+    "and enter the new one",
+)
+_WORDS = (
+    "内容含有平台不允许的词，请修改文案后重新创建计划",
+    "The content has words that the platform forbids; change the text and plan again",
+)
+_BAD_RECIPIENTS = (
+    "客户 ID 不是本企业本应用的 ID，请重新同步客户后再试",
+    "A customer id does not belong to this corp and app; sync the customers again, then retry",
+)
+_ATTACHMENTS = (
+    "附件的数量或类型不符合要求：最多 9 个，类型须为图片、链接、小程序、视频或文件",
+    "The attachments break the rules: at most 9, each an image, link, mini-program, video or file",
+)
+_REMEDIES: Final[dict[int, tuple[str, str]]] = {
+    40001: (
+        "应用 Secret 不对，请从管理后台的应用详情页重新复制（反复使用错误的 Secret，本机 IP 会被封一小时）",
+        "The app secret is wrong; copy it again from the app's page in the admin console (repeated wrong secrets get "
+        "this machine's IP banned for an hour)",
+    ),
+    40003: ("成员账号不存在，请重新同步员工", "The member id is wrong; sync the staff again"),
+    40013: (
+        "企业 ID 不对，请从管理后台「我的企业」里复制",
+        "The corp id is wrong; copy it from 我的企业 in the admin console",
+    ),
+    40014: _TOKEN,
+    40058: (
+        "请求的参数不合平台要求，请检查内容与收件人",
+        "A parameter breaks the platform's rules; check content and recipients",
+    ),
+    40063: ("有参数是空的，请检查内容", "A parameter is empty; check the content"),
+    40096: _BAD_RECIPIENTS,
+    40201: _WORDS,
+    41001: _TOKEN,
+    41047: ("平台上没有这个群发任务", "The platform knows no such task"),
+    41048: (
+        "这批客户里没有一个可以发送：他们都不是该成员的客户，或本期接收次数已用完",
+        "None of these customers can be sent to: none is this member's customer, or all have had their share",
+    ),
+    CANCELLED: ("这个群发任务已经停止", "This task was cancelled"),
+    41064: _ATTACHMENTS,
+    41065: _ATTACHMENTS,
+    41094: (
+        "同一任务 24 小时内最多提醒 3 次，请明天再催",
+        "A task can be nudged 3 times in 24 hours; nudge again tomorrow",
+    ),
+    42001: _TOKEN,
+    48002: _TICK_APP,
+    50100: ("翻页中途数据变了，请从头再读一次", "The data changed while being paged; read again from the start"),
+    60011: _MEMBER_RANGE,
+    60020: (
+        "本机的 IP 不在可信名单里，请在管理后台的应用详情页「企业可信 IP」里加入，约一分钟后生效",
+        "This machine's IP is not trusted; add it under 企业可信IP on the app's page in the admin console, then wait a "
+        "minute",
+    ),
+    60030: _MEMBER_RANGE,
+    60111: ("成员账号不存在或已离职，请重新同步员工", "The member does not exist or has left; sync the staff again"),
+    NO_LICENCE: (
+        "成员没有互通许可，请在管理后台购买并分配",
+        "The members hold no interconnect licence; buy and assign licences in the admin console",
+    ),
+    NO_CUSTOMER: (
+        "与客户之间没有添加关系，请重新同步客户",
+        "There is no relation with the customer; sync the customers again",
+    ),
+    84074: _MEMBER_RANGE,
+    85002: _WORDS,
+}
+_OTHERWISE = (
+    "平台拒绝了这次调用，请按错误码在 https://developer.work.weixin.qq.com/devtool/query 查询原因",
+    "The platform refused this call; look the code up at https://developer.work.weixin.qq.com/devtool/query",
+)
+
+
+def hint_of(errmsg: str) -> str:
+    """The platform's id of the request, empty when it gives none. The only part of `errmsg` that is safe in a log."""
+    found = _HINT.search(errmsg)
+    return found.group(1) if found else ""
+
+
+def refusal(api: str, errcode: int, errmsg: str) -> RefusedByPlatform:
+    """The error for a person: what to do, the request's id and, for 60020, the very IP that must be trusted."""
+    zh, en = _REMEDIES.get(errcode, _OTHERWISE)
+    caller = _CALLER.search(errmsg) if errcode == 60020 else None
+    if caller:
+        zh, en = f"{zh}：{caller.group(1)}", f"{en}: {caller.group(1)}"
+    return RefusedByPlatform(api, errcode, zh, en, hint_of(errmsg))

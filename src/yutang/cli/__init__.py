@@ -1,0 +1,1 @@
+"""The shell: thin commands over the same services that the console and the API use."""

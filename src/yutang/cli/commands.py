@@ -1,0 +1,253 @@
+"""Commands over segments, plans, imports and profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from yutang.cli.context import Shell, command, table
+from yutang.documents import queries as documents
+from yutang.intake import imports
+from yutang.kernel.clock import business_now
+from yutang.kernel.documents import Document
+from yutang.kernel.errors import BadInput
+from yutang.organisation.contracts import Viewer
+from yutang.playbooks.services import read_file
+from yutang.profiles import services as profiles
+from yutang.reach import planning
+from yutang.reach import queries as plans
+from yutang.reach import services as reach
+from yutang.reach.contracts import PlanCounts
+from yutang.reach.documents import BroadcastDocument
+from yutang.reach.lift import Lift
+from yutang.segments import queries as segments
+from yutang.segments.documents import SegmentDocument
+
+Answer = tuple[object, list[object]]
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("import")
+def import_group() -> None:
+    """导入 / bring files in"""
+
+
+@click.group("segments")
+def segments_group() -> None:
+    """客户分群 / segments"""
+
+
+@click.group("plans")
+def plans_group() -> None:
+    """触达计划 / plans"""
+
+
+@click.group("rebuild")
+def rebuild_group() -> None:
+    """重算 / compute again"""
+
+
+@command(segments_group, "list")
+def list_segments(shell: Shell, viewer: Viewer) -> Answer:
+    """分群及人数 / segments and their sizes"""
+    found = documents.current(SegmentDocument)
+    data = [
+        {
+            "name": item.document.name,
+            "title": item.document.title.model_dump(),
+            "version": item.version,
+            "count": segments.count(shell.warehouse, viewer, _segment(item.document)),
+        }
+        for item in found
+    ]
+    rows = [(row["name"], row["title"]["zh"], row["count"], row["version"]) for row in data]  # type: ignore[index]
+    return data, [table(("name", "title", "count", "version"), rows)]
+
+
+def _segment(document: Document) -> SegmentDocument:
+    if not isinstance(document, SegmentDocument):
+        raise BadInput(f"「{document.name}」不是分群。", f"“{document.name}” is not a segment.")
+    return document
+
+
+@command(segments_group, "count")
+@click.argument("name")
+def count_segment(shell: Shell, viewer: Viewer, name: str) -> Answer:
+    """某个分群的人数 / the size of one segment"""
+    document = _segment(documents.find(SegmentDocument, name).document)
+    size = segments.count(shell.warehouse, viewer, document)
+    return {"name": name, "count": size}, [f"{document.title.zh} {size:,}"]
+
+
+@command(segments_group, "members")
+@click.argument("name")
+@click.option("--limit", default=100, show_default=True)
+@click.option("--offset", default=0, show_default=True)
+def segment_members(shell: Shell, viewer: Viewer, name: str, limit: int, offset: int) -> Answer:
+    """分群成员 / the members of one segment"""
+    document = _segment(documents.find(SegmentDocument, name).document)
+    found = segments.members(shell.warehouse, viewer, document, limit=limit, offset=offset).to_pylist()
+    return {"name": name, "members": found}, [f"{row['person']}" for row in found]
+
+
+@command(import_group, "orders")
+@click.argument("file", type=FILE)
+@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column")
+@click.option("--source", default="import", show_default=True, help="来源 / where the orders come from")
+@click.option("--currency", default=None, help="币种，默认品牌的 / default: the brand's")
+@click.option("--zone", default=None, help="时间没有时区时的时区 / zone of times that carry none")
+@click.option("--skip-bad", is_flag=True, help="跳过有问题的行 / go on without the bad rows")
+@click.option("--dry-run", is_flag=True, help="只检查 / check only")
+def import_orders(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
+    """导入订单（CSV、Parquet）/ import orders from CSV or Parquet"""
+    report = imports.import_orders(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
+    if not options["dry_run"]:
+        profiles.refresh(shell.warehouse, business_now())
+    return report, [
+        f"{report.rows:,} rows, {report.accepted:,} accepted, {report.refused:,} refused, {report.already_there:,} already there"
+    ]
+
+
+@command(import_group, "events")
+@click.argument("file", type=FILE)
+@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column")
+@click.option("--source", default="import", show_default=True, help="来源 / where the events come from")
+@click.option("--skip-bad", is_flag=True, help="跳过有问题的行 / go on without the bad rows")
+@click.option("--dry-run", is_flag=True, help="只检查 / check only")
+def import_events(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
+    """导入事件（CSV、Parquet）/ import events from CSV or Parquet"""
+    report = imports.import_events(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
+    if not options["dry_run"]:
+        profiles.refresh(shell.warehouse, business_now())
+    return report, [
+        f"{report.rows:,} rows, {report.accepted:,} accepted, {report.refused:,} refused, {report.already_there:,} already there"
+    ]
+
+
+def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        name, found, column = pair.partition("=")
+        if not found or not name or not column:
+            raise BadInput(f"--map 应写成 字段=列名，而不是「{pair}」。", f"--map takes field=column, not “{pair}”.")
+        mapping[name] = column
+    return mapping
+
+
+@command(rebuild_group, "profiles")
+def rebuild_profiles(shell: Shell, viewer: Viewer) -> Answer:
+    """重算客户画像 / compute all profiles again"""
+    report = profiles.rebuild(shell.warehouse, business_now())
+    return report, [f"{report.persons:,} persons, {report.seconds:.1f} s"]
+
+
+def _broadcast(file: Path) -> BroadcastDocument:
+    document = read_file(file)
+    if not isinstance(document, BroadcastDocument):
+        raise BadInput(f"{file} 不是群发计划（kind: broadcast）。", f"{file} is not a broadcast (kind: broadcast).")
+    return document
+
+
+def plan(group: click.Group) -> None:
+    """Add `plan` and `apply` to the root group."""
+
+    @command(group, "plan")
+    @click.argument("file", type=FILE)
+    def plan_file(shell: Shell, viewer: Viewer, file: Path) -> Answer:
+        """试算计划，不发送 / dry-run a plan: counts by outcome and reason"""
+        found = reach.preview(shell.warehouse, _broadcast(file), viewer)
+        lines: list[object] = [
+            f"{found.candidates:,} candidates",
+            *(f"− {n:,} {why}" for why, n in found.suppressed.items()),
+        ]
+        lines += [
+            f"− {found.globally_held_out:,} globally held out",
+            f"= {found.send:,} send + {found.held_out:,} held out",
+        ]
+        if found.smallest_effect is not None:
+            lines.append(f"smallest visible effect {found.smallest_effect:,.2f} a person")
+        return found, lines
+
+    @command(group, "apply")
+    @click.argument("file", type=FILE)
+    def apply_file(shell: Shell, viewer: Viewer, file: Path) -> Answer:
+        """下发计划 / launch a plan (or keep a document)"""
+        document = read_file(file)
+        if not isinstance(document, BroadcastDocument):
+            from yutang.documents.services import save_document
+
+            kept = save_document(document, viewer.name)
+            return {"name": document.name, "version": kept.version}, [f"{document.name} v{kept.version}"]
+        plan_id = reach.launch(document, viewer)
+        planning.plan_due(shell.warehouse, patience=60)
+        counts = plans.counts(shell.warehouse, viewer, plan_id)
+        return {"id": plan_id, **_counts(counts)}, [f"plan {plan_id}", *_lines(counts)]
+
+
+def _counts(counts: PlanCounts) -> dict[str, object]:
+    names = (
+        "decided",
+        "sent",
+        "failed",
+        "expired",
+        "unknown",
+        "suppressed",
+        "held_out",
+        "globally_held_out",
+        "pending",
+    )
+    return {name: getattr(counts, name) for name in names}
+
+
+def _lines(counts: PlanCounts) -> list[object]:
+    return [f"{name} {value}" for name, value in _counts(counts).items()]
+
+
+@command(plans_group, "list")
+@click.option("--limit", default=50, show_default=True)
+def list_plans(shell: Shell, viewer: Viewer, limit: int) -> Answer:
+    """计划列表 / plans, newest first"""
+    found = plans.plans(viewer, limit=limit)
+    data = [{"id": item.id, "name": item.document.name, "state": item.state, "start": item.start} for item in found]
+    return data, [table(("id", "name", "state"), [(row["id"], row["name"], row["state"]) for row in data])]
+
+
+@command(plans_group, "show")
+@click.argument("plan_id", type=int)
+def show_plan(shell: Shell, viewer: Viewer, plan_id: int) -> Answer:
+    """计划的结果 / a plan's ledger and lift"""
+    facts = plans.plan(viewer, plan_id)
+    counts = plans.counts(shell.warehouse, viewer, plan_id)
+    lift = plans.lift(shell.warehouse, viewer, plan_id)
+    data = {
+        "id": facts.id,
+        "name": facts.document.name,
+        "state": facts.state,
+        **_counts(counts),
+        "lift": lift_data(lift),
+    }
+    return data, [f"{facts.document.title.zh} ({facts.state})", *_lines(counts), f"lift {data['lift']}"]
+
+
+def lift_data(lift: Lift | None) -> dict[str, object] | None:
+    """Lift as scripts read it: money per decided person, its 95 % interval, and the verdict."""
+    if lift is None:
+        return None
+    interval = lift.per_person
+    return {
+        "estimate": interval.value if interval else None,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "verdict": lift.verdict,
+    }
+
+
+@command(plans_group, "stop")
+@click.argument("plan_id", type=int)
+def stop_plan(shell: Shell, viewer: Viewer, plan_id: int) -> Answer:
+    """停止计划 / stop a plan"""
+    facts = plans.plan(viewer, plan_id)
+    reach.stop(facts.id, viewer)
+    return {"id": facts.id, "state": "stopped"}, [f"plan {facts.id} stopped"]

@@ -1,0 +1,1 @@
+"""The console: pages over the rooms below; no rules of its own."""

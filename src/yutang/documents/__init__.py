@@ -1,0 +1,1 @@
+"""Versions of what people write: one history for segments, plans, policies and contents alike."""

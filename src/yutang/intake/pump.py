@@ -1,0 +1,161 @@
+"""The pump: from the inbox into the warehouse, once.
+
+The slice's membership is stored first; identity and operational facts are kept next (again does no harm); then events,
+orders, lines, facts and the slice's marker are written in one warehouse transaction. Killed anywhere, the next pump
+goes on with the same slice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from yutang.intake.append import append_statements, fact_statements, fence_statements, fenced
+from yutang.intake.columns import Arrived, apply_facts, distinct, incoming, known, persons_of
+from yutang.intake.lease import Held, lease
+from yutang.intake.mirror import LEASE, mirror_changed
+from yutang.intake.models import Slice
+from yutang.kernel.clock import monotonic, wall_now
+from yutang.kernel.errors import Unavailable
+from yutang.kernel.failpoints import failpoint
+from yutang.log import queries as log
+from yutang.log import services as inbox
+from yutang.people import queries as people
+from yutang.people import services
+from yutang.warehouse.contracts import Statement, Warehouse
+
+SLICE_EVENTS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class PumpReport:
+    """What one run of the pump did. `duplicates` had arrived before; events naming unknown stores are kept without."""
+
+    events: int = 0
+    duplicates: int = 0
+    mirrored: int = 0
+    unknown_stores: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not (self.events or self.duplicates or self.mirrored)
+
+
+def inbox_head() -> int:
+    """The last envelope in the inbox now; for `pumped_to`."""
+    return log.head()
+
+
+def pumped_to(head: int) -> bool:
+    """Whether the pump has passed that head: all that arrived before it stands in the warehouse."""
+    return log.passed(head)
+
+
+def pump_until_empty(warehouse: Warehouse, *, patience: float = 60.0) -> PumpReport:
+    """Pump until nothing waits; the reports added up. Waits up to `patience` seconds for another pump at work."""
+    total = PumpReport()
+    while not (one := pump_once(warehouse, patience=patience)).idle:
+        stores = {code: total.unknown_stores.get(code, 0) + count for code, count in one.unknown_stores.items()}
+        total = PumpReport(
+            total.events + one.events,
+            total.duplicates + one.duplicates,
+            total.mirrored + one.mirrored,
+            {**total.unknown_stores, **stores},
+            total.seconds + one.seconds,
+        )
+    return total
+
+
+def pump_once(warehouse: Warehouse, *, limit: int = SLICE_EVENTS, patience: float = 0.0) -> PumpReport:
+    """Pump one slice of about `limit` events, or, when none waits, the facts of whoever changed.
+
+    Raises Unavailable when another process pumps for longer than `patience` seconds.
+    """
+    started = monotonic()
+    with lease(LEASE, patience) as held:
+        current = _slice(limit)
+        if current is None:
+            return PumpReport(mirrored=mirror_changed(warehouse, held), seconds=monotonic() - started)
+        failpoint("pump.after_claim")
+        arrived = [Arrived(event, one.received_at) for one in inbox.envelopes(current.pk) for event in one.events]
+        report = _append(warehouse, held, current, arrived)
+        failpoint("pump.after_done")
+    return PumpReport(report.events, report.duplicates, report.mirrored, report.unknown_stores, monotonic() - started)
+
+
+def _slice(limit: int) -> Slice | None:
+    """The slice that was begun and not finished, or a new one; None when nothing waits."""
+    with transaction.atomic():
+        begun = Slice.objects.filter(done=False).order_by("pk").first()
+        if begun is not None or not log.waiting():
+            return begun
+        fresh = Slice.objects.create()
+        if inbox.claim(fresh.pk, limit):
+            return fresh
+        fresh.delete()
+        return None
+
+
+def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: list[Arrived]) -> PumpReport:
+    chosen = distinct(arrived)
+    events = [one.event for one in chosen]
+    codes = known()
+    with transaction.atomic():
+        persons = persons_of(events)
+        apply_facts(events, persons, codes)
+    failpoint("pump.after_identity")
+    marks, changed = people.unmirrored()
+    facts = people.fact_tables(changed)
+    table, lines = incoming(chosen, persons, codes)
+    held.renew()
+    wrote = warehouse.write(
+        [
+            *append_statements(table, lines, slice_id=current.pk),
+            *fact_statements(facts),
+            *fence_statements(held.token),
+            Statement("INSERT INTO slices VALUES ($slice, $at)", {"slice": current.pk, "at": wall_now()}),
+        ],
+        unless=_written(current.pk, held.token),
+    )
+    failpoint("pump.after_append")
+    if not wrote and not _is_written(warehouse, current.pk):
+        raise Unavailable("已有另一个进程接手，请稍后再试。", "Another process has taken over; try again in a moment.")
+    if wrote:
+        services.mirrored(marks)
+    failpoint("pump.after_mirrored")
+    with transaction.atomic():
+        inbox.finish(current.pk)
+        Slice.objects.filter(pk=current.pk).update(done=True)
+    fresh = _count(warehouse, "SELECT count(*) FROM events WHERE slice = $slice", current.pk)
+    unknown: dict[str, int] = {}
+    for event in events:
+        if event.store and event.store not in codes.stores:
+            unknown[event.store] = unknown.get(event.store, 0) + 1
+    return PumpReport(fresh, len(arrived) - fresh, len(facts.keys) if wrote else 0, unknown)
+
+
+def _written(slice_id: int, token: int) -> Statement:
+    """Whether the slice stands already, or a later holder of the lease has written."""
+    later = fenced(token)
+    return Statement(
+        f"SELECT EXISTS (SELECT 1 FROM slices WHERE slice = $slice) OR ({later.sql})",  # noqa: S608 – texts of ours
+        {**later.params, "slice": slice_id},
+    )
+
+
+def _is_written(warehouse: Warehouse, slice_id: int) -> bool:
+    return bool(_count(warehouse, "SELECT count(*) FROM slices WHERE slice = $slice", slice_id))
+
+
+def _count(warehouse: Warehouse, text: str, slice_id: int) -> int:
+    return int(warehouse.query(Statement(text, {"slice": slice_id})).column(0)[0].as_py())
+
+
+def repump_missing(warehouse: Warehouse) -> int:
+    """After a restore: open again every slice that is done here and absent from the warehouse; returns how many."""
+    there = set(warehouse.query(Statement("SELECT slice FROM slices"))["slice"].to_pylist())
+    missing = [pk for pk in Slice.objects.filter(done=True).values_list("pk", flat=True) if pk not in there]
+    return Slice.objects.filter(pk__in=missing).update(done=False)

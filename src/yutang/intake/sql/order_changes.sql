@@ -1,0 +1,63 @@
+-- Orders that fresh events speak of, as they now stand: what stood and what is new, in whatever order they came.
+--
+-- Every column is a commutative aggregate, so an order is a function of the set of its events: the earliest
+-- `order.placed` counts (the larger amount of two at one instant), the latest `order.corrected`, every
+-- `order.refunded`, any `order.cancelled`. Its lines are those revised last (`lines_at`).
+-- THE definition of net spend: nothing for a cancelled order, else its corrected or placed amount less what was
+-- refunded; null while only a refund or payment is known of it.
+CREATE TEMP TABLE order_changes AS
+WITH parts AS (
+    SELECT
+        source, order_id, person, store, placed_at, placed_amount, corrected_amount, corrected_at, refunded_amount,
+        cancelled_at, paid_at, lines_at, discount, currency, synthetic
+    FROM orders
+    WHERE EXISTS (SELECT 1 FROM fresh WHERE fresh.source = orders.source AND fresh.order_id = orders.order_id)
+    UNION ALL
+    SELECT
+        source, order_id, person, store,
+        CASE WHEN type = 'order.placed' THEN occurred_at END,
+        CASE WHEN type = 'order.placed' THEN amount END,
+        CASE WHEN type = 'order.corrected' THEN amount END,
+        CASE WHEN type = 'order.corrected' THEN occurred_at END,
+        CASE WHEN type = 'order.refunded' THEN amount ELSE 0 END,
+        CASE WHEN type = 'order.cancelled' THEN occurred_at END,
+        CASE WHEN type = 'order.paid' THEN occurred_at END,
+        CASE WHEN has_lines THEN occurred_at END,
+        CASE WHEN has_lines THEN discount END,
+        currency, synthetic
+    FROM fresh
+    WHERE order_id IS NOT NULL
+),
+marked AS (
+    SELECT
+        *,
+        min(placed_at) OVER own AS first_placed,
+        max(corrected_at) OVER own AS last_corrected,
+        max(lines_at) OVER own AS last_lines
+    FROM parts
+    WINDOW own AS (PARTITION BY source, order_id)
+),
+merged AS (
+    SELECT
+        source, order_id,
+        min(CASE WHEN placed_at = first_placed OR first_placed IS NULL THEN person END) AS person,
+        min(CASE WHEN placed_at = first_placed OR first_placed IS NULL THEN store END) AS store,
+        min(placed_at) AS placed_at,
+        max(CASE WHEN placed_at = first_placed THEN placed_amount END) AS placed_amount,
+        max(CASE WHEN corrected_at = last_corrected THEN corrected_amount END) AS corrected_amount,
+        max(corrected_at) AS corrected_at,
+        sum(refunded_amount) AS refunded_amount,
+        min(cancelled_at) AS cancelled_at,
+        min(paid_at) AS paid_at,
+        max(lines_at) AS lines_at,
+        max(CASE WHEN lines_at = last_lines THEN discount END) AS discount,
+        min(currency) AS currency,
+        bool_or(synthetic) AS synthetic
+    FROM marked
+    GROUP BY source, order_id
+)
+SELECT
+    *,
+    CASE WHEN cancelled_at IS NOT NULL THEN 0 ELSE coalesce(corrected_amount, placed_amount) - refunded_amount END
+        AS net_amount
+FROM merged

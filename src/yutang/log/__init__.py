@@ -1,0 +1,1 @@
+"""The one log: the vocabulary of events, `record()`, and the durable inbox."""

@@ -1,0 +1,1 @@
+"""Keeping the house running: the turn of the clock, the doctor."""

@@ -1,0 +1,99 @@
+"""The doctor: looks at everything that can be wrong with an installation, and says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from yutang.kernel.clock import business_now, wall_now
+from yutang.log import queries as log
+from yutang.organisation.clock import clock_state
+from yutang.organisation.queries import is_set_up
+from yutang.profiles import queries as profile_queries
+from yutang.warehouse.contracts import Warehouse, named
+
+LOW_DISK = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `ok` false: the sentences say what to do."""
+
+    name: str
+    ok: bool
+    zh: str
+    en: str
+
+
+def examine(warehouse: Warehouse, directory: Path) -> list[Finding]:
+    """Look at versions, files, migrations, clocks, disk, inbox and profiles."""
+    return [*_versions(), *_files(directory), *_state(warehouse)]
+
+
+def _versions() -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    ok = sys.version_info >= (3, 11)
+    yield Finding("python", ok, f"Python {python}", f"Python {python}" + ("" if ok else ": install 3.11 or newer"))
+    names = ("yutang", "django", "duckdb", "sqlglot", "pyarrow")
+    versions = " · ".join(f"{name} {version(name)}" for name in names)
+    yield Finding("versions", True, versions, versions)
+
+
+def _files(directory: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(directory).free
+    text = f"{free / 1e9:,.1f} GB"
+    yield Finding(
+        "disk",
+        free >= LOW_DISK,
+        f"磁盘剩余 {text}" + ("" if free >= LOW_DISK else "，请清理后再导入数据"),
+        f"{text} of disk left" + ("" if free >= LOW_DISK else "; make room before importing"),
+    )
+    keys = Path(os.environ.get("YUTANG_KEY_FILE", directory / "secret.key"))
+    private = keys.exists() and keys.stat().st_mode & 0o077 == 0
+    yield Finding(
+        "key",
+        private,
+        f"密钥 {keys}" + ("，请离线备份" if private else f" 可被他人读取，请运行 chmod 600 {keys}"),
+        f"key {keys}" + ("; keep a copy elsewhere" if private else f" can be read by others; run chmod 600 {keys}"),
+    )
+
+
+def _state(warehouse: Warehouse) -> Iterator[Finding]:
+    yield Finding(
+        "set_up",
+        is_set_up(),
+        "品牌已设置" if is_set_up() else "还没有设置品牌，请运行 yutang up",
+        "brand set up" if is_set_up() else "no brand yet; run yutang up",
+    )
+    schema = warehouse.query(named("operations/schema_version")).to_pylist()[0]["version"]
+    yield Finding("warehouse", True, f"数据仓库第 {schema} 版", f"warehouse at version {schema}")
+    state = clock_state()
+    text = f"{business_now():%Y-%m-%d %H:%M} UTC" + ("" if state.at is None else f" (demo, ×{state.rate:g})")
+    sane = wall_now().year >= 2025
+    yield Finding(
+        "clock",
+        sane,
+        f"业务时钟 {text}" + ("" if sane else "，系统时间不对，请校准"),
+        f"business clock {text}" + ("" if sane else "; the system's time is wrong, set it"),
+    )
+    waiting = log.waiting()
+    yield Finding("inbox", True, f"收件箱里有 {waiting:,} 条待处理", f"{waiting:,} events waiting in the inbox")
+    as_of = profile_queries.as_of(warehouse)
+    text = f"{as_of:%Y-%m-%d %H:%M} UTC" if as_of else "-"
+    yield Finding(
+        "profiles",
+        as_of is not None,
+        f"客户画像截至 {text}" + ("" if as_of else "，请运行 yutang rebuild profiles"),
+        f"profiles as of {text}" + ("" if as_of else "; run yutang rebuild profiles"),
+    )
+
+
+def totals(warehouse: Warehouse) -> dict[str, object]:
+    """Persons, orders, lines and net spend in the pond."""
+    row = warehouse.query(named("operations/totals")).to_pylist()[0]
+    return {name: float(value or 0) if name == "spend" else value for name, value in row.items()}

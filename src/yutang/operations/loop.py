@@ -1,0 +1,106 @@
+"""The turn of the clock: pump, move on, plan, issue, read back. One thread; killed anywhere, the next turn goes on.
+
+Where the business clock is stepped (the demo), it is moved here and nowhere else: from one instant at which something
+is due to the next, the sandbox always first, so that fast-forwarding skips nothing and no guide taps after a deadline.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import close_old_connections
+
+from yutang.intake import pump
+from yutang.kernel.clock import business_now, monotonic
+from yutang.kernel.errors import YutangError
+from yutang.organisation import clock as brand_clock
+from yutang.organisation.clock import BrandClock
+from yutang.organisation.queries import is_set_up
+from yutang.profiles import queries as profile_queries
+from yutang.profiles import services as profiles
+from yutang.reach import services as reach
+from yutang.reach.issuing import Ports
+from yutang.warehouse.contracts import Warehouse
+
+IDLE = 0.5  # wall seconds between turns
+STRIDE = timedelta(hours=6)  # the longest step of a stepped clock
+STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
+MOMENT = timedelta(microseconds=1)
+_log = structlog.get_logger(__name__)
+
+Advance = Callable[[datetime], None]
+
+
+@dataclass(slots=True)
+class Loop:
+    """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is."""
+
+    warehouse: Warehouse
+    ports: Callable[[], Ports]
+    clock: BrandClock
+    advance: Advance | None = None
+    last: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.last = monotonic()
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until `stop` is set. An error is logged and the next turn tries again: nothing is lost by a turn that
+        did not happen."""
+        while not stop.wait(IDLE):
+            try:
+                if is_set_up():
+                    self.once(stop)
+            except YutangError as error:
+                _log.warning("turn put off", reason=error.en)
+            except Exception:
+                _log.exception("turn failed")
+            finally:
+                close_old_connections()
+
+    def once(self, stop: threading.Event | None = None) -> None:
+        """One turn; with a stepped clock, all the steps that are due since the last."""
+        state = brand_clock.clock_state()
+        elapsed, self.last = monotonic() - self.last, monotonic()
+        if state.at is None:
+            self._advance(business_now())
+            self._turn()
+            return
+        target = state.at + timedelta(seconds=elapsed * state.rate)
+        if state.until is not None and target >= state.until:
+            target = state.until
+        self.step_to(target, stop)
+        if state.until is not None and target >= state.until:
+            brand_clock.end_fast_forward()
+
+    def step_to(self, target: datetime, stop: threading.Event | None = None) -> None:
+        """Move a stepped clock to `target`, stopping at every instant at which something is due."""
+        now = self._now()
+        while now < target and not (stop is not None and stop.is_set()):
+            due = reach.next_instant(now)
+            step = min(moment for moment in (target, due, now + STRIDE) if moment is not None)
+            self._advance(step - MOMENT)
+            brand_clock.move_clock(step)
+            now = self._now()
+            self._turn()
+        if now >= target:
+            self._turn()
+
+    def _now(self) -> datetime:
+        self.clock.forget()
+        return business_now()
+
+    def _advance(self, to: datetime) -> None:
+        if self.advance is not None:
+            self.advance(to)
+
+    def _turn(self) -> None:
+        pumped = pump.pump_until_empty(self.warehouse)
+        reach.turn(self.warehouse, self.ports())
+        as_of = profile_queries.as_of(self.warehouse)
+        if pumped.events or as_of is None or business_now() - as_of >= STALE:
+            profiles.refresh(self.warehouse, business_now())

@@ -1,0 +1,100 @@
+"""What other rooms see of the organisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from yutang.kernel.ids import NodeId, SenderId, StaffId
+
+
+class NodeKind(StrEnum):
+    BRAND = "brand"
+    REGION = "region"
+    STORE = "store"
+
+
+class RoleName(StrEnum):
+    OWNER = "owner"
+    OPERATOR = "operator"
+    MANAGER = "manager"
+    GUIDE = "guide"
+    ANALYST = "analyst"
+
+
+@dataclass(frozen=True, slots=True)
+class BrandFacts:
+    """The brand's settings. `zone` is the zone of reports and of everyone whose store names none."""
+
+    name: str
+    currency: str
+    zone: str
+    country: str
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CorpFacts:
+    """A corp and how its API is reached. `address` empty: the sandbox of this installation."""
+
+    channel: str
+    corp: str
+    secret: str = field(repr=False)
+    address: str = ""
+
+    @property
+    def sandboxed(self) -> bool:
+        """Whether it is our own sandbox."""
+        return not self.address
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """A node of the tree with its zone resolved."""
+
+    id: NodeId
+    parent: NodeId | None
+    kind: NodeKind
+    code: str
+    name: str
+    zone: str
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SenderFacts:
+    """An account that can speak, with whose it is and where. `name` is personal data: show it, never store it."""
+
+    id: SenderId
+    staff: StaffId
+    store: NodeId
+    channel: str
+    corp: str
+    userid: str
+    name: str
+    daily_quota: int
+    active: bool
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is looking. `nodes` holds every node they may see (None: the whole brand); rows outside do not exist for them."""
+
+    name: str
+    role: RoleName
+    nodes: frozenset[NodeId] | None
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the whole brand is visible."""
+        return self.nodes is None
+
+    def sees(self, node: NodeId) -> bool:
+        """Whether rows at this node are visible."""
+        return self.nodes is None or node in self.nodes
+
+    @property
+    def may_operate(self) -> bool:
+        """Whether this viewer may launch plans and change documents."""
+        return self.role in (RoleName.OWNER, RoleName.OPERATOR)

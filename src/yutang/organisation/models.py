@@ -1,0 +1,120 @@
+"""The organisation's rows. Private to the room: others use contracts, services and queries."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from treebeard.mp_tree import MP_Node
+
+from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import EncryptedTextField
+from yutang.organisation.contracts import NodeKind, RoleName
+
+
+class Brand(models.Model):
+    """The one brand of this installation (row 1), and its business clock.
+
+    `clock_at` is null where the business clock is the wall clock; otherwise the clock stands at that instant until it
+    is moved on, `clock_rate` business seconds per wall second.
+    """
+
+    name = models.CharField(max_length=80)
+    currency = models.CharField(max_length=3)
+    zone = models.CharField(max_length=64)
+    country = models.CharField(max_length=2, default="CN")
+    demo = models.BooleanField(default=False)
+    key_fingerprint = models.CharField(max_length=32)
+    clock_at = models.DateTimeField(null=True)
+    clock_rate = models.FloatField(default=1.0)
+    clock_until = models.DateTimeField(null=True)
+    demo_loaded = models.BooleanField(default=False)
+
+
+class Node(MP_Node):  # type: ignore[misc]  # treebeard is untyped
+    """Brand, region or store. `zone` is inherited from the nearest ancestor that names one."""
+
+    kind = models.CharField(max_length=8, choices=[(kind.value, kind.value) for kind in NodeKind])
+    code = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=80)
+    zone = models.CharField(max_length=64, blank=True)
+    synthetic = models.BooleanField(default=False)
+
+    node_order_by: ClassVar[list[str]] = []
+
+
+class User(AbstractUser):
+    """Somebody who logs in. `one_time`: the password was printed at a start, and lasts until they choose their own."""
+
+    language = models.CharField(max_length=8, default="zh-hans")
+    one_time = models.BooleanField(default=False)
+
+
+class Role(models.Model):
+    """What a user is, and at which node of the tree: everything below that node is theirs to see."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="roles")
+    node = models.ForeignKey(Node, models.CASCADE)
+    role = models.CharField(max_length=12, choices=[(role.value, role.value) for role in RoleName])
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["user", "node", "role"], name="one_role_once"),)
+
+
+class Staff(models.Model):
+    """A guide or another member of staff, at home in one store."""
+
+    node = models.ForeignKey(Node, models.PROTECT)
+    name = EncryptedTextField()
+    active = models.BooleanField(default=True)
+    synthetic = models.BooleanField(default=False)
+    user = models.OneToOneField(User, models.SET_NULL, null=True)
+
+
+class SenderAccount(models.Model):
+    """An account that can speak to customers: a WeCom member of one corp."""
+
+    staff = models.ForeignKey(Staff, models.CASCADE, related_name="accounts")
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    userid = models.CharField(max_length=64)
+    daily_quota = models.PositiveIntegerField(default=10_000)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["channel", "corp", "userid"], name="one_account_once"),)
+
+
+class Corp(models.Model):
+    """A corp at a platform, with the secret by which its API is called. `address` empty: our own sandbox."""
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    secret = EncryptedTextField()
+    address = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_corp_once"),)
+
+
+class ApiToken(models.Model):
+    """A key for scripts. Only its hash is kept; it sees what `role` at `node` sees."""
+
+    name = models.CharField(max_length=80)
+    digest = models.BinaryField(max_length=32, unique=True)
+    scopes = models.JSONField(default=list)
+    node = models.ForeignKey(Node, models.CASCADE)
+    role = models.CharField(max_length=12)
+    created_at = models.DateTimeField(default=wall_now)
+    revoked_at = models.DateTimeField(null=True)
+
+
+class AuditEntry(models.Model):
+    """Who did what to what, for ever. `detail` never holds PII."""
+
+    at = models.DateTimeField(default=wall_now, db_index=True)
+    actor = models.CharField(max_length=80)
+    verb = models.CharField(max_length=40)
+    subject = models.CharField(max_length=120)
+    detail = models.JSONField(default=dict)

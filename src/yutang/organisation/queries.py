@@ -1,0 +1,122 @@
+"""Reading the organisation, and `visible_to`: what a viewer may see."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db.models import Q
+
+from yutang.kernel.errors import NotFound, Refused
+from yutang.kernel.ids import NodeId, SenderId, StaffId
+from yutang.organisation.contracts import BrandFacts, CorpFacts, NodeFacts, NodeKind, RoleName, SenderFacts, Viewer
+from yutang.organisation.models import ApiToken, Brand, Corp, Node, Role, SenderAccount, User
+
+OWNER = Viewer("owner", RoleName.OWNER, None)
+_RANK = {role: rank for rank, role in enumerate(RoleName)}
+
+
+def brand() -> BrandFacts:
+    """The brand's settings. Raises Refused before set-up."""
+    row = Brand.objects.filter(pk=1).first()
+    if row is None:
+        raise Refused(
+            "还没有设置品牌，请先运行 yutang up 并打开设置页。",
+            "The brand is not set up yet; run yutang up and open its set-up page.",
+        )
+    return BrandFacts(row.name, row.currency, row.zone, row.country, row.demo)
+
+
+def is_set_up() -> bool:
+    """Whether this data directory has a brand."""
+    return Brand.objects.filter(pk=1).exists()
+
+
+def nodes() -> list[NodeFacts]:
+    """The whole tree, parents first, zones resolved by inheritance. (Unscoped: names of stores are known to all staff.)"""
+    zones: dict[str, tuple[NodeId, str]] = {}
+    result = []
+    default = brand().zone
+    for row in Node.objects.order_by("path"):
+        parent_path = row.path[: -Node.steplen]
+        parent, inherited = zones.get(parent_path, (None, default))
+        zone = row.zone or inherited
+        zones[row.path] = (NodeId(row.pk), zone)
+        result.append(NodeFacts(NodeId(row.pk), parent, NodeKind(row.kind), row.code, row.name, zone, row.synthetic))
+    return result
+
+
+def node_by_code(code: str) -> NodeFacts:
+    """The node with a code. Raises NotFound."""
+    for node in nodes():
+        if node.code == code:
+            return node
+    raise NotFound(f"没有编号为「{code}」的门店或区域。", f"There is no store or region with the code “{code}”.")
+
+
+def senders(viewer: Viewer) -> list[SenderFacts]:
+    """The sender accounts that a viewer may see, by id."""
+    rows = SenderAccount.objects.select_related("staff").order_by("pk")
+    if viewer.nodes is not None:
+        rows = rows.filter(staff__node_id__in=viewer.nodes)
+    return [
+        SenderFacts(
+            SenderId(row.pk),
+            StaffId(row.staff.pk),
+            NodeId(row.staff.node_id),
+            row.channel,
+            row.corp,
+            row.userid,
+            row.staff.name or "",
+            row.daily_quota,
+            row.active and row.staff.active,
+            row.staff.synthetic,
+        )
+        for row in rows
+    ]
+
+
+def corps() -> list[CorpFacts]:
+    """The corps whose API this installation calls. (Unscoped: only the composition reads it.)"""
+    return [CorpFacts(row.channel, row.corp, row.secret or "", row.address) for row in Corp.objects.order_by("pk")]
+
+
+def viewer_for(user: User) -> Viewer:
+    """What a logged-in user may see: the union of the subtrees of their roles, with the strongest role's rights.
+
+    Raises Refused for a user without any role.
+    """
+    roles = list(Role.objects.filter(user=user).select_related("node"))
+    if not roles:
+        raise Refused("这个账号还没有角色，请联系管理员。", "This account has no role yet; ask an administrator.")
+    strongest = min((RoleName(role.role) for role in roles), key=lambda name: _RANK[name])
+    return Viewer(user.username, strongest, _subtrees([role.node for role in roles]))
+
+
+def viewer_named(username: str) -> Viewer:
+    """The viewer of a user's name (for `--as`). Raises NotFound."""
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise NotFound(f"没有用户「{username}」。", f"There is no user “{username}”.")
+    return viewer_for(user)
+
+
+def viewer_by_token(secret: str) -> tuple[Viewer, frozenset[str]] | None:
+    """The viewer and the scopes of an API token; None for a token that is unknown or revoked."""
+    row = ApiToken.objects.filter(digest=token_digest(secret), revoked_at=None).select_related("node").first()
+    if row is None:
+        return None
+    return Viewer(f"token:{row.name}", RoleName(row.role), _subtrees([row.node])), frozenset(row.scopes)
+
+
+def token_digest(secret: str) -> bytes:
+    """What is kept of a token (its entropy is 256 bits, so a plain hash suffices)."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _subtrees(roots: list[Node]) -> frozenset[NodeId] | None:
+    if any(root.depth == 1 for root in roots):
+        return None
+    below = Q()
+    for root in roots:
+        below |= Q(path__startswith=root.path)
+    return frozenset(NodeId(pk) for pk in Node.objects.filter(below).values_list("pk", flat=True))

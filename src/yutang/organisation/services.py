@@ -1,0 +1,193 @@
+"""Changing the organisation."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from yutang.kernel import calendars
+from yutang.kernel.clock import wall_now
+from yutang.kernel.encryption import keyring, wrong_key
+from yutang.kernel.errors import BadInput, Refused
+from yutang.kernel.ids import NodeId, SenderId
+from yutang.organisation.contracts import NodeKind, RoleName, Viewer
+from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, Staff, User
+from yutang.organisation.queries import token_digest
+
+ROOT = "brand"
+
+
+@dataclass(frozen=True, slots=True)
+class NewNode:
+    """A node to be made. `parent` is a code (None: the brand itself)."""
+
+    code: str
+    name: str
+    kind: NodeKind
+    parent: str | None = None
+    zone: str = ""
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewSender:
+    """A member of staff with one account."""
+
+    store: str
+    name: str
+    channel: str
+    corp: str
+    userid: str
+    daily_quota: int = 10_000
+    synthetic: bool = False
+
+
+def set_up_brand(name: str, currency: str, zone: str, *, country: str = "CN", demo: bool = False) -> None:
+    """Make the brand and the root of its tree. Run again with a brand there, it refuses."""
+    calendars.zone(zone)
+    if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
+        raise BadInput(f"「{currency}」不是币种代码，应类似 CNY。", f"“{currency}” is not a currency code such as CNY.")
+    with transaction.atomic():
+        if Brand.objects.filter(pk=1).exists():
+            raise Refused("品牌已经设置过了。", "The brand is already set up.")
+        Brand.objects.create(
+            pk=1,
+            name=name,
+            currency=currency.upper(),
+            zone=zone,
+            country=country,
+            demo=demo,
+            key_fingerprint=keyring().fingerprint(),
+        )
+        Node.add_root(kind=NodeKind.BRAND.value, code=ROOT, name=name)
+
+
+def check_key() -> None:
+    """Raise WrongKey if this installation's data were encrypted with another key ring."""
+    row = Brand.objects.filter(pk=1).first()
+    if row is not None and row.key_fingerprint != keyring().fingerprint():
+        raise wrong_key()
+
+
+def add_nodes(new: Sequence[NewNode]) -> dict[str, NodeId]:
+    """Make regions and stores, parents first; those whose code exists are left as they are. Returns ids by code."""
+    with transaction.atomic():
+        known = {node.code: node for node in Node.objects.all()}
+        for item in new:
+            if item.code in known:
+                continue
+            parent = known.get(item.parent or ROOT)
+            if parent is None:
+                raise BadInput(
+                    f"门店「{item.code}」的上级「{item.parent}」不存在。",
+                    f"The parent “{item.parent}” of “{item.code}” does not exist.",
+                )
+            parent.refresh_from_db()
+            known[item.code] = parent.add_child(
+                kind=item.kind.value, code=item.code, name=item.name, zone=item.zone, synthetic=item.synthetic
+            )
+        return {code: NodeId(node.pk) for code, node in known.items()}
+
+
+def add_senders(new: Iterable[NewSender]) -> dict[str, SenderId]:
+    """Make staff with their accounts; accounts that exist are left as they are. Returns every sender's id by userid."""
+    with transaction.atomic():
+        stores = {node.code: node.pk for node in Node.objects.all()}
+        result = {row.userid: SenderId(row.pk) for row in SenderAccount.objects.all()}
+        for item in new:
+            if item.store not in stores:
+                raise BadInput(
+                    f"员工 {item.userid} 的门店「{item.store}」不存在。",
+                    f"The store “{item.store}” of staff {item.userid} does not exist.",
+                )
+            if not SenderAccount.objects.filter(channel=item.channel, corp=item.corp, userid=item.userid).exists():
+                staff = Staff.objects.create(node_id=stores[item.store], name=item.name, synthetic=item.synthetic)
+                row = SenderAccount.objects.create(
+                    staff=staff, channel=item.channel, corp=item.corp, userid=item.userid, daily_quota=item.daily_quota
+                )
+                result[item.userid] = SenderId(row.pk)
+        return result
+
+
+def add_user(username: str, password: str, role: RoleName, node_code: str = ROOT) -> None:
+    """Make a user with one role at one node."""
+    with transaction.atomic():
+        node = Node.objects.filter(code=node_code).first()
+        if node is None:
+            raise BadInput(
+                f"没有编号为「{node_code}」的门店或区域。", f"There is no store or region with the code “{node_code}”."
+            )
+        if User.objects.filter(username=username).exists():
+            raise BadInput(f"用户「{username}」已存在。", f"The user “{username}” exists already.")
+        user = User.objects.create_user(username, password=password)
+        Role.objects.create(user=user, node=node, role=role.value)
+
+
+def set_password(username: str, password: str) -> None:
+    """Give a user a new password."""
+    user = User.objects.get(username=username)
+    user.set_password(password)
+    user.one_time = False
+    user.save(update_fields=["password", "one_time"])
+
+
+def issue_token(name: str, scopes: Sequence[str], role: RoleName = RoleName.OWNER, node_code: str = ROOT) -> str:
+    """A new API token; shown once, only its hash is kept."""
+    secret = f"yt_{secrets.token_urlsafe(32)}"
+    node = Node.objects.get(code=node_code)
+    ApiToken.objects.create(name=name, digest=token_digest(secret), scopes=list(scopes), node=node, role=role.value)
+    return secret
+
+
+def connect_corp(channel: str, corp: str, secret: str, address: str = "") -> None:
+    """Keep a corp's secret (encrypted) and address; empty address: our own sandbox."""
+    Corp.objects.update_or_create(channel=channel, corp=corp, defaults={"secret": secret, "address": address})
+
+
+def print_password(username: str) -> str | None:
+    """A fresh one-time password for a user who has not chosen their own; None for one who has."""
+    user = User.objects.get(username=username)
+    if not user.one_time:
+        return None
+    password = secrets.token_urlsafe(9)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return password
+
+
+def add_owner(username: str = "owner") -> None:
+    """Make the owner, whose password is printed at each start until they choose their own."""
+    if not User.objects.filter(username=username).exists():
+        add_user(username, secrets.token_urlsafe(24), RoleName.OWNER)
+        User.objects.filter(username=username).update(one_time=True)
+
+
+def demo_loaded(done: bool | None = None) -> bool:
+    """Whether the demo's data are in, whole; with `done`, note it."""
+    if done is not None:
+        Brand.objects.filter(pk=1).update(demo_loaded=done)
+    return Brand.objects.filter(pk=1, demo_loaded=True).exists()
+
+
+def unfinished_demo() -> bool:
+    """Whether a demo was begun here and not finished."""
+    return Brand.objects.filter(pk=1, demo=True, demo_loaded=False).exists()
+
+
+def audit(viewer: Viewer, verb: str, subject: str, **detail: object) -> None:
+    """Note who did what. `detail` must not hold PII."""
+    AuditEntry.objects.create(actor=viewer.name, verb=verb, subject=subject, detail=detail)
+
+
+def step_clock(at: datetime | None, rate: float = 1.0) -> None:
+    """Set the business clock to an instant (stepped from there), or to the wall clock (None)."""
+    Brand.objects.filter(pk=1).update(clock_at=at, clock_rate=rate, clock_until=None)
+
+
+def revoke_tokens(name: str) -> None:
+    """Make every token of that name useless."""
+    ApiToken.objects.filter(name=name, revoked_at=None).update(revoked_at=wall_now())

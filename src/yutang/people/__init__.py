@@ -1,0 +1,1 @@
+"""Persons: identifiers and who they join, consent, friendships, tags, scope."""

@@ -1,0 +1,132 @@
+"""What other rooms see of people.
+
+A *birth person* is what one identifier was born with; a *surviving person* (the survivor) stands for all birth persons
+that strong identifiers join. Rows anywhere keep the birth person; facts and cards are keyed by the survivor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from yutang.kernel.ids import NodeId, PersonId, SenderId
+
+ALL_CHANNELS = "*"
+TIMESTAMP = pa.timestamp("us")
+
+PERSONS_IN = pa.schema(
+    [
+        ("member", pa.string()),
+        ("born_at", pa.timestamp("us", "UTC")),
+        ("home_store", pa.string()),
+        ("name", pa.string()),
+        ("phone", pa.string()),
+        ("external_userid", pa.string()),
+        ("silent", pa.bool_()),
+        ("blocked", pa.bool_()),
+        ("synthetic", pa.bool_()),
+    ]
+)
+RELATIONS_IN = pa.schema(
+    [("person", pa.int64()), ("sender", pa.int64()), ("added_at", pa.timestamp("us", "UTC")),
+     ("lost_at", pa.timestamp("us", "UTC")), ("last_talk_at", pa.timestamp("us", "UTC"))]
+)  # fmt: skip
+CONSENTS_IN = pa.schema(
+    [("person", pa.int64()), ("purpose", pa.string()), ("channel", pa.string()), ("granted", pa.bool_()),
+     ("at", pa.timestamp("us", "UTC")), ("proof", pa.string())]
+)  # fmt: skip
+TAGS_IN = pa.schema([("person", pa.int64()), ("tag", pa.string()), ("at", pa.timestamp("us", "UTC"))])
+
+
+class Refusal(StrEnum):
+    """Why a person may not be touched by a sender now."""
+
+    BLOCKED = "blocked"
+    SILENT = "silent"
+    RELATION = "relation"
+    CONSENT = "consent"
+
+
+@dataclass(frozen=True, slots=True)
+class FactTables:
+    """The warehouse's tables of these names, as they should stand for the birth persons in `keys`.
+
+    All but `person_overrides` are keyed by survivor. Whoever writes them first deletes every row whose person (or
+    birth) is in `keys`: a person that was merged away has no row of its own any more.
+
+    How to read `fact_consents`: the row of a channel already counts what was said of `*`, so a channel's own row
+    decides, where there is none the `*` row does, and where there is neither nothing was consented to.
+    """
+
+    keys: npt.NDArray[np.int64]
+    facts: pa.Table
+    fact_relations: pa.Table
+    fact_consents: pa.Table
+    fact_tags: pa.Table
+    fact_scopes: pa.Table
+    person_overrides: pa.Table
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Every table by its name in the warehouse."""
+        return {
+            "facts": self.facts,
+            "fact_relations": self.fact_relations,
+            "fact_consents": self.fact_consents,
+            "fact_tags": self.fact_tags,
+            "fact_scopes": self.fact_scopes,
+            "person_overrides": self.person_overrides,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierShown:
+    """An identifier as this viewer may see it: phones and e-mails are masked for those who do not operate."""
+
+    kind: str
+    namespace: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelationShown:
+    """A friendship with a sender account; live unless it was lost after it was last added."""
+
+    sender: SenderId
+    added_at: datetime | None
+    lost_at: datetime | None
+    last_talk_at: datetime | None
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentShown:
+    """One word about one purpose on one channel, with its proof."""
+
+    purpose: str
+    channel: str
+    granted: bool
+    at: datetime
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCard:
+    """A surviving person as a viewer may see them. `consents` are all words, newest first."""
+
+    person: PersonId
+    births: tuple[PersonId, ...]
+    name: str | None
+    home_node: NodeId | None
+    born_at: datetime
+    silent: bool
+    blocked: bool
+    synthetic: bool
+    identifiers: tuple[IdentifierShown, ...]
+    relations: tuple[RelationShown, ...]
+    consents: tuple[ConsentShown, ...]
+    tags: tuple[str, ...]

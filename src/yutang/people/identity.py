@@ -1,0 +1,243 @@
+"""One person from many identifiers.
+
+Strong identifiers seen together are joined by an edge each. A *hub*, an identifier seen beside more than `HUB_LIMIT`
+different values of one kind and namespace (a till's placeholder number), joins nobody, also in retrospect. Persons are
+the connected components of what is left, so they depend on the set of edges alone: one at a time or a million at once,
+in any order, gives the same persons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection, models, transaction
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from yutang.kernel.clock import wall_now
+from yutang.kernel.encryption import keyring
+from yutang.kernel.ids import BUCKETS, mix_array, salt
+from yutang.log.contracts import STRONG_KINDS, IdentifierValue
+from yutang.people import bulk
+from yutang.people.identifiers import is_strong
+from yutang.people.models import Counter, Edge, Identifier, IdentifierSpace, Person, PersonOverride, Unmirrored
+
+HUB_LIMIT = 20
+_RANK = {kind: rank for rank, kind in enumerate(STRONG_KINDS)}
+
+Ids = npt.NDArray[np.int64]
+Known = dict[IdentifierValue, tuple[int, int | None]]  # identifier → (its row's id, its birth person)
+
+
+def leader(group: Sequence[IdentifierValue]) -> IdentifierValue:
+    """The identifier whose birth person the group's rows bear: strong before weak, then by the order of kinds."""
+    return min(group, key=lambda one: (not is_strong(one), _RANK.get(one.kind, len(_RANK)), one.namespace, one.value))
+
+
+def births_of(groups: Sequence[Sequence[IdentifierValue]], seen_at: Sequence[datetime], synthetic: bool) -> list[int]:
+    """The birth person of each group's leader. Identifiers are normalised; new ones are kept, and joined as seen."""
+    leaders = [leader(group) for group in groups]
+    born: dict[IdentifierValue, datetime] = {}
+    for one, group, at in zip(leaders, groups, seen_at, strict=True):
+        for identifier in group:
+            if is_strong(identifier) or identifier == one:
+                born[identifier] = min(at, born.get(identifier, at))
+            else:
+                born.setdefault(identifier, at)
+    with transaction.atomic():
+        known = _known(born, set(leaders), synthetic)
+        pairs: set[tuple[int, int]] = set()
+        for group in groups:
+            if len(group) > 1:
+                strong = sorted({known[one][0] for one in group if is_strong(one)})
+                pairs.update(combinations(strong, 2))
+        join(pairs)
+    return [_person(known, one) for one in leaders]
+
+
+def _person(known: Known, one: IdentifierValue) -> int:
+    person = known[one][1]
+    assert person is not None  # noqa: S101 – leaders are always given a person
+    return person
+
+
+def lookup_of(one: IdentifierValue) -> bytes:
+    """The keyed hash under which a normalised identifier is found."""
+    return keyring().lookup_hash(one.kind, one.namespace, one.value)
+
+
+def find(identifiers: Iterable[IdentifierValue]) -> Known:
+    """Those of the normalised identifiers that exist."""
+    by_lookup = {lookup_of(one): one for one in identifiers}
+    rows = bulk.select(Identifier, ("lookup", "id", "person_id"), "lookup", by_lookup)
+    return {by_lookup[bytes(lookup)]: (row, person) for lookup, row, person in rows}
+
+
+def _known(born: dict[IdentifierValue, datetime], leaders: set[IdentifierValue], synthetic: bool) -> Known:
+    """Find or make the identifiers, and a birth person for each that is strong or leads."""
+    known = find(born)
+    if len(known) < len(born) or any(known[one][1] is None for one in leaders):
+        _lock()  # another resolver may be making the same identifiers: look again once it is done
+        known = find(born)
+    lone = [one for one in leaders if one in known and known[one][1] is None]
+    new = [one for one in born if one not in known]
+    with_person = [*lone, *(one for one in new if is_strong(one) or one in leaders)]
+    persons = dict(zip(with_person, _new_persons([born[one] for one in with_person], synthetic), strict=True))
+    for one in lone:
+        Identifier.objects.filter(pk=known[one][0]).update(person_id=persons[one])
+        known[one] = (known[one][0], persons[one])
+    if new:
+        known.update(_new_identifiers(new, persons))
+    return known
+
+
+def _new_persons(born_at: Sequence[datetime], synthetic: bool) -> list[int]:
+    ids = _allocate("person", len(born_at))
+    persons: list[int] = ids.tolist()
+    buckets = (mix_array(ids, salt("bucket")) % np.uint64(BUCKETS)).tolist()
+    rows = (
+        (person, bulk.stored_time(at), bucket, False, False, 0, synthetic)
+        for person, at, bucket in zip(persons, born_at, buckets, strict=True)
+    )
+    bulk.insert(Person, ("id", "born_at", "bucket", "silent", "blocked", "risk", "synthetic"), rows)
+    mark(persons)
+    return persons
+
+
+def _new_identifiers(new: Sequence[IdentifierValue], persons: dict[IdentifierValue, int]) -> Known:
+    ids = _allocate("identifier", len(new)).tolist()
+    ring, now = keyring(), bulk.stored_time(wall_now())
+    rows = (
+        (row, one.kind, one.namespace, lookup_of(one), ring.encrypt(one.value, "people_identifier.value"),
+         persons.get(one), False, now)
+        for row, one in zip(ids, new, strict=True)
+    )  # fmt: skip
+    columns = ("id", "kind", "namespace", "lookup", "value", "person_id", "hub", "created_at")
+    bulk.insert(Identifier, columns, rows)
+    spaces = {(one.kind, one.namespace) for one in new}
+    bulk.insert(IdentifierSpace, ("kind", "namespace"), spaces, key=("kind", "namespace"))
+    return {one: (row, persons.get(one)) for row, one in zip(ids, new, strict=True)}
+
+
+def _lock() -> None:
+    """Let one resolver at a time make rows (SQLite's own write lock does so already)."""
+    Counter.objects.get_or_create(name="person")
+    list(Counter.objects.select_for_update().filter(name="person"))
+
+
+def _allocate(name: str, count: int) -> Ids:
+    """The next `count` free ids of a table. Holds for the transaction."""
+    Counter.objects.get_or_create(name=name)
+    first = Counter.objects.select_for_update().get(name=name).next
+    if count:
+        Counter.objects.filter(name=name).update(next=first + count)
+    return np.arange(first, first + count, dtype=np.int64)
+
+
+def mark(persons: Iterable[int]) -> None:
+    """Note that these persons changed, so that the warehouse is told."""
+    bulk.insert(Unmirrored, ("person",), ((person,) for person in persons))
+
+
+def join(pairs: Iterable[tuple[int, int]]) -> None:
+    """Keep that these identifiers (row ids, lower first) were seen together, and let persons follow."""
+    fresh = set(pairs)
+    if not fresh:
+        return
+    fresh -= set(bulk.select(Edge, ("first_id", "second_id"), "first_id", {first for first, _ in fresh}))
+    if not fresh:
+        return
+    now = bulk.stored_time(wall_now())
+    bulk.insert(
+        Edge, ("first_id", "second_id", "seen_at"), ((first, second, now) for first, second in sorted(fresh)),
+        key=("first_id", "second_id"),
+    )  # fmt: skip
+    ends = {end for pair in fresh for end in pair}
+    _find_hubs(ends)
+    _settle(ends)
+
+
+def _find_hubs(ends: set[int]) -> None:
+    """Mark those identifiers that were by now seen beside too many values of one kind and namespace."""
+    beside: dict[tuple[int, str, str], int] = {}
+    for own, other in (("first_id", "second_id"), ("second_id", "first_id")):
+        for part in bulk.chunks(ends):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    f"SELECT e.{own}, i.kind, i.namespace, count(*) FROM people_edge e "  # noqa: S608 – fixed names
+                    f"JOIN people_identifier i ON i.id = e.{other} "
+                    f"WHERE e.{own} IN ({', '.join(['%s'] * len(part))}) GROUP BY 1, 2, 3",
+                    part,
+                )
+                for end, kind, namespace, count in cursor.fetchall():
+                    key = (end, kind, namespace)
+                    beside[key] = beside.get(key, 0) + count
+    hubs = {end for (end, _, _), count in beside.items() if count > HUB_LIMIT}
+    for part in bulk.chunks(hubs):
+        Identifier.objects.filter(pk__in=part, hub=False).update(hub=True)
+
+
+def _settle(ends: set[int]) -> None:
+    """Work out anew who is one person, among all who are joined to these identifiers now or were so far."""
+    touched = [person for (person,) in bulk.select(Identifier, ("person_id",), "id", ends) if person is not None]
+    births = births_of_survivors(set(survivors_of(touched).values()))
+    rows = {row: (person, hub) for row, person, hub in
+            bulk.select(Identifier, ("id", "person_id", "hub"), "person_id", births)}  # fmt: skip
+    free = {row for row, (_, hub) in rows.items() if not hub}
+    edges = [pair for pair in bulk.select(Edge, ("first_id", "second_id"), "first_id", free) if pair[1] in free]
+    place = {row: index for index, row in enumerate(rows)}
+    ends_of = np.array([(place[first], place[second]) for first, second in edges], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(edges)), (ends_of[:, 0], ends_of[:, 1])), shape=(len(rows), len(rows)))
+    _, label = connected_components(graph, directed=False)
+    persons = np.array([person for person, _ in rows.values()], dtype=np.int64)
+    lowest = np.full(label.max(initial=-1) + 1, np.iinfo(np.int64).max, dtype=np.int64)
+    np.minimum.at(lowest, label, persons)
+    _write_survivors(dict(zip(persons.tolist(), lowest[label].tolist(), strict=True)))
+
+
+def _write_survivors(wanted: dict[int, int]) -> None:
+    before = survivors_of(wanted)
+    changed = {birth: survivor for birth, survivor in wanted.items() if before[birth] != survivor}
+    for part in bulk.chunks(changed):
+        PersonOverride.objects.filter(birth_id__in=part).delete()
+    rows = ((birth, survivor) for birth, survivor in changed.items() if birth != survivor)
+    bulk.insert(PersonOverride, ("birth_id", "survivor_id"), rows)
+    mark({*changed, *changed.values(), *(before[birth] for birth in changed)})
+
+
+def survivors_of(births: Iterable[int]) -> dict[int, int]:
+    """The survivor of each birth person."""
+    result = {birth: birth for birth in births}
+    result.update(bulk.select(PersonOverride, ("birth_id", "survivor_id"), "birth_id", list(result)))
+    return result
+
+
+def births_of_survivors(survivors: Iterable[int]) -> set[int]:
+    """All birth persons that these survivors stand for, themselves included."""
+    alone = set(survivors)
+    merged = bulk.select(PersonOverride, ("birth_id",), "survivor_id", alone)
+    return alone | {birth for (birth,) in merged}
+
+
+def column_births(identifiers: Sequence[IdentifierValue], seen_at: Sequence[datetime], synthetic: bool) -> list[int]:
+    """The birth person of each of many distinct strong identifiers that stand alone (no edges)."""
+    with transaction.atomic():
+        known = _known(dict(zip(identifiers, seen_at, strict=True)), set(identifiers), synthetic)
+    return [_person(known, one) for one in identifiers]
+
+
+def rows_of(
+    model: type[models.Model], columns: Sequence[str], births: Iterable[int] | None, key: str = "person_id"
+) -> list[tuple[Any, ...]]:
+    """The columns of a table's rows for these birth persons (None: all), by person, as Python values."""
+    if births is None:
+        return list(model._default_manager.order_by(key).values_list(*columns))
+    result: list[tuple[Any, ...]] = []
+    for part in bulk.chunks(births):
+        result += model._default_manager.filter(**{f"{key}__in": part}).order_by(key).values_list(*columns)
+    return result

@@ -1,0 +1,200 @@
+"""Reading people: the facts for the warehouse, the last check before a batch is issued, and cards for viewers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from yutang.kernel.errors import NotFound
+from yutang.kernel.ids import NodeId, PersonId, SenderId
+from yutang.log.contracts import STRONG_KINDS, WEAK_KINDS, IdentifierValue
+from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import brand
+from yutang.people import bulk, identity
+from yutang.people.consent import Word, consents, effective
+from yutang.people.contracts import (
+    ConsentShown,
+    FactTables,
+    IdentifierShown,
+    PersonCard,
+    Refusal,
+    RelationShown,
+)
+from yutang.people.facts import build_facts
+from yutang.people.identifiers import masked, normalised
+from yutang.people.models import (
+    Consent,
+    Identifier,
+    IdentifierSpace,
+    Person,
+    PersonOverride,
+    Relation,
+    ScopeRow,
+    Tag,
+    Unmirrored,
+)
+from yutang.people.services import is_live
+
+
+def fact_tables(persons: Iterable[PersonId] | None) -> FactTables:
+    """What the warehouse should hold of these persons and all whom they are joined with (None: of everybody).
+
+    Unscoped because it feeds the warehouse, whose readers scope by `fact_scopes`.
+    """
+    return build_facts(None if persons is None else set(_births_by_survivor(persons)[1]))
+
+
+def unmirrored(limit: int = 200_000) -> tuple[list[int], set[PersonId]]:
+    """Marks of changes that the warehouse has not been told of (for `services.mirrored`), and whom they concern.
+
+    Unscoped because it feeds the warehouse.
+    """
+    rows = list(Unmirrored.objects.order_by("pk").values_list("pk", "person")[:limit])
+    return [row for row, _ in rows], {PersonId(person) for _, person in rows}
+
+
+def existing(persons: Iterable[PersonId]) -> set[PersonId]:
+    """Those of the numbers that are persons. Unscoped because it tells nothing but that."""
+    return {PersonId(person) for (person,) in bulk.select(Person, ("id",), "id", persons)}
+
+
+def survivors(births: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The survivor of each birth person of a column. Unscoped because it tells nothing but ids."""
+    distinct, inverse = np.unique(births, return_inverse=True)
+    known = identity.survivors_of(distinct.tolist())
+    return np.fromiter(known.values(), dtype=np.int64, count=len(known))[inverse]
+
+
+def identifiers_of(persons: Iterable[PersonId], kind: str, namespace: str) -> dict[PersonId, str]:
+    """The identifier of that kind and namespace of each person (of any of their birth persons, the oldest first).
+
+    Persons without one are absent. Unscoped because connectors address messages with it; never show it.
+    """
+    asked, births = _births_by_survivor(persons)
+    found: dict[int, str] = {}
+    for part in bulk.chunks(births):
+        rows = Identifier.objects.filter(person_id__in=part, kind=kind, namespace=namespace).order_by("pk")
+        for person, value in rows.values_list("person_id", "value"):
+            if person is not None and value is not None:
+                found.setdefault(births[person], value)
+    return {person: found[survivor] for person, survivor in asked.items() if survivor in found}
+
+
+def may_be_touched(
+    senders: Mapping[PersonId, SenderId | None], purpose: str, channel: str
+) -> dict[PersonId, Refusal | None]:
+    """Why each person may not be touched now by the sender they are mapped to, or None if they may.
+
+    A person mapped to no sender needs no relation. Unscoped because it guards the issue of a batch.
+    """
+    asked, births = _births_by_survivor(senders)
+    flags: dict[int, Refusal] = {}
+    live: set[tuple[int, int]] = set()
+    words: dict[int, list[Word]] = defaultdict(list)
+    for birth, blocked, silent in identity.rows_of(Person, ("id", "blocked", "silent"), births, "id"):
+        if blocked or (silent and births[birth] not in flags):
+            flags[births[birth]] = Refusal.BLOCKED if blocked else Refusal.SILENT
+    for birth, sender, added, lost in identity.rows_of(
+        Relation, ("person_id", "sender", "added_at", "lost_at"), births
+    ):
+        if is_live(added, lost):
+            live.add((births[birth], sender))
+    for row in identity.rows_of(Consent, ("person_id", "purpose", "channel", "granted", "at"), births):
+        words[births[row[0]]].append(Word(*row))
+    result: dict[PersonId, Refusal | None] = {}
+    for person, survivor in asked.items():
+        sender = senders[person]
+        reason = flags.get(survivor)
+        if reason is None and not consents(effective(words[survivor]), purpose, channel):
+            reason = Refusal.CONSENT
+        if reason is None and sender is not None and (survivor, sender) not in live:
+            reason = Refusal.RELATION
+        result[person] = reason
+    return result
+
+
+def find_by_identifier(viewer: Viewer, text: str) -> list[PersonId]:
+    """The visible persons with exactly this phone, member number, external_userid or other strong identifier."""
+    country = brand().country
+    spaces = IdentifierSpace.objects.exclude(kind__in=WEAK_KINDS).values_list("kind", "namespace")
+    wanted = [normalised(IdentifierValue(kind, namespace, text), country) for kind, namespace in spaces]
+    births = [birth for _, birth in identity.find(wanted).values() if birth is not None]
+    found = set(identity.survivors_of(births).values())
+    return [PersonId(person) for person in sorted(_visible(viewer, found))]
+
+
+def names_of(viewer: Viewer, persons: Sequence[PersonId]) -> dict[PersonId, str]:
+    """The names of those of the persons whom the viewer may see and whose name is known."""
+    asked, births = _births_by_survivor(persons)
+    visible = _visible(viewer, set(asked.values()))
+    shown = [birth for birth, survivor in births.items() if survivor in visible]
+    names: dict[int, tuple[Any, str]] = {}
+    for birth, name, at in identity.rows_of(Person, ("id", "name", "name_at"), shown, "id"):
+        if name is not None and (births[birth] not in names or at > names[births[birth]][0]):
+            names[births[birth]] = (at, name)
+    return {person: names[survivor][1] for person, survivor in asked.items() if survivor in names}
+
+
+def person_card(viewer: Viewer, person: PersonId) -> PersonCard:
+    """All that this room knows of a person or their survivor. Raises NotFound outside the viewer's scope."""
+    asked, births = _births_by_survivor([person])
+    survivor = asked[person]
+    rows = {row.pk: row for row in Person.objects.filter(pk__in=births)}
+    if survivor not in rows or not _visible(viewer, {survivor}):
+        raise NotFound(f"没有编号为 {person} 的客户。", f"There is no person with the number {person}.")
+    named = [row for row in rows.values() if row.name is not None]
+    homes = [row.home_node for _, row in sorted(rows.items()) if row.home_node is not None]
+    return PersonCard(
+        person=PersonId(survivor),
+        births=tuple(PersonId(birth) for birth in sorted(births)),
+        name=max(named, key=lambda row: (row.name_at is not None, row.name_at or row.born_at)).name if named else None,
+        home_node=NodeId(homes[0]) if homes else None,
+        born_at=min(row.born_at for row in rows.values()),
+        silent=any(row.silent for row in rows.values()),
+        blocked=any(row.blocked for row in rows.values()),
+        synthetic=all(row.synthetic for row in rows.values()),
+        identifiers=_identifiers_shown(viewer, births),
+        relations=tuple(
+            RelationShown(
+                SenderId(row.sender), row.added_at, row.lost_at, row.last_talk_at, is_live(row.added_at, row.lost_at)
+            )
+            for row in Relation.objects.filter(person_id__in=births).order_by("pk")
+        ),
+        consents=tuple(
+            ConsentShown(row.purpose, row.channel, row.granted, row.at, row.proof or "")
+            for row in Consent.objects.filter(person_id__in=births).order_by("-at", "-pk")
+        ),
+        tags=tuple(sorted({row.tag for row in Tag.objects.filter(person_id__in=births, live=True)})),
+    )
+
+
+def _identifiers_shown(viewer: Viewer, births: Iterable[int]) -> tuple[IdentifierShown, ...]:
+    order = {kind: rank for rank, kind in enumerate(STRONG_KINDS + WEAK_KINDS)}
+    rows = sorted(Identifier.objects.filter(person_id__in=births), key=lambda row: (order.get(row.kind, 99), row.pk))
+    return tuple(
+        IdentifierShown(
+            row.kind, row.namespace, (row.value or "") if viewer.may_operate else masked(row.kind, row.value or "")
+        )
+        for row in rows
+    )
+
+
+def _births_by_survivor(persons: Iterable[PersonId]) -> tuple[dict[PersonId, int], dict[int, int]]:
+    """The survivor of each person asked for; and every birth person of those survivors, with its survivor."""
+    asked = {PersonId(birth): survivor for birth, survivor in identity.survivors_of(persons).items()}
+    births = {survivor: survivor for survivor in asked.values()}
+    births.update(bulk.select(PersonOverride, ("birth_id", "survivor_id"), "survivor_id", list(births)))
+    return asked, births
+
+
+def _visible(viewer: Viewer, survivors: set[int]) -> set[int]:
+    """Those of the survivors who stand at a node that the viewer sees, by any of their birth persons."""
+    if viewer.nodes is None:
+        return survivors
+    _, births = _births_by_survivor(map(PersonId, survivors))
+    places = bulk.select(ScopeRow, ("person_id", "node"), "person_id", births)
+    return {births[birth] for birth, node in places if node in viewer.nodes}

@@ -1,0 +1,340 @@
+"""Changing people: who they are, what they consented to, whose friends they are, what is noted of them.
+
+Every change marks its person, so that the warehouse is told (`queries.unmirrored`, `mirrored`). Every one of these may
+be repeated, and may come late: what counts is when a thing was said, not when it arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import transaction
+
+from yutang.kernel.clock import business_now
+from yutang.kernel.encryption import keyring
+from yutang.kernel.errors import BadInput
+from yutang.kernel.ids import NodeId, PersonId, SenderId
+from yutang.log.contracts import IdentifierValue
+from yutang.organisation.queries import OWNER, brand, nodes, senders
+from yutang.people import bulk, identity
+from yutang.people.contracts import CONSENTS_IN, PERSONS_IN, RELATIONS_IN, TAGS_IN
+from yutang.people.identifiers import normalised
+from yutang.people.models import Consent, Person, Relation, ScopeRow, Tag, Unmirrored
+
+Births = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class RelationWord:
+    """A friendship was added, lost, or talked in at `at`: `what` is `added`, `lost` or `talked`."""
+
+    person: PersonId
+    sender: SenderId
+    what: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentWord:
+    """Consent to a purpose on a channel (`*`: every one) was given or withdrawn at `at`."""
+
+    person: PersonId
+    purpose: str
+    channel: str
+    granted: bool
+    at: datetime
+    proof: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TagWord:
+    """A tag was put on (`live`) or taken off at `at`."""
+
+    person: PersonId
+    tag: str
+    live: bool
+    at: datetime
+
+
+def resolve(
+    groups: Sequence[Sequence[IdentifierValue]], *, seen_at: datetime | Sequence[datetime], synthetic: bool = False
+) -> list[PersonId]:
+    """The surviving person of each group of identifiers that were seen together; new identifiers become persons.
+
+    No group may be empty. `seen_at`: when, for all groups or for each.
+    """
+    births = birth_persons(groups, seen_at=seen_at, synthetic=synthetic)
+    survivors = identity.survivors_of(births)
+    return [PersonId(survivors[birth]) for birth in births]
+
+
+def birth_persons(
+    groups: Sequence[Sequence[IdentifierValue]], *, seen_at: datetime | Sequence[datetime], synthetic: bool = False
+) -> list[PersonId]:
+    """As `resolve`, but the birth person of each group's leading identifier: what rows of the log bear."""
+    if any(not group for group in groups):
+        raise BadInput("有一组身份标识是空的。", "A group of identifiers is empty.")
+    country = brand().country
+    clean = [tuple(normalised(one, country) for one in group) for group in groups]
+    times = [seen_at] * len(clean) if isinstance(seen_at, datetime) else seen_at
+    return [PersonId(birth) for birth in identity.births_of(clean, times, synthetic)]
+
+
+def resolve_column(
+    kind: str,
+    namespace: str,
+    values: pa.Array | pa.ChunkedArray,
+    *,
+    seen_at: datetime | None = None,
+    synthetic: bool = False,
+) -> Births:
+    """The birth person of each identifier of a column (strings, no nulls, repeats allowed); new ones are made.
+
+    `seen_at` (default: the business clock) is when the new ones were born. Set-based: a million distinct values take
+    seconds. `queries.survivors` turns birth persons into survivors.
+    """
+    at = seen_at or business_now()
+    country = brand().country
+    codes = pc.dictionary_encode(values)
+    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+    if codes.null_count:
+        raise BadInput("身份标识有空值。", "There is an identifier without a value.")
+    clean = [normalised(IdentifierValue(kind, namespace, value), country) for value in codes.dictionary.to_pylist()]
+    distinct = list(dict.fromkeys(clean))
+    births = dict(zip(distinct, identity.column_births(distinct, [at] * len(distinct), synthetic), strict=True))
+    by_code = np.fromiter((births[one] for one in clean), dtype=np.int64, count=len(clean))
+    return by_code[codes.indices.to_numpy(zero_copy_only=False)] if len(by_code) else np.empty(0, dtype=np.int64)
+
+
+def give_consent(person: PersonId, purpose: str, channel: str, *, at: datetime, proof: str) -> None:
+    """Keep that a person consented. `proof` says where and how."""
+    apply_consents([ConsentWord(person, purpose, channel, True, at, proof)])
+
+
+def withdraw_consent(person: PersonId, purpose: str, channel: str, *, at: datetime, proof: str) -> None:
+    """Keep that a person withdrew consent; it counts at once for every birth person of theirs."""
+    apply_consents([ConsentWord(person, purpose, channel, False, at, proof)])
+
+
+def apply_consents(words: Iterable[ConsentWord]) -> None:
+    """Keep words about consent; those already kept are passed over."""
+    ring = keyring()
+    rows = [
+        (word.person, word.purpose, word.channel, word.granted, bulk.stored_time(word.at),
+         ring.encrypt(word.proof, "people_consent.proof"))
+        for word in words
+    ]  # fmt: skip
+    with transaction.atomic():
+        bulk.insert(
+            Consent, ("person_id", "purpose", "channel", "granted", "at", "proof"), rows,
+            key=("person_id", "purpose", "channel", "at", "granted"),
+        )  # fmt: skip
+        identity.mark({row[0] for row in rows})
+
+
+def apply_relations(words: Iterable[RelationWord]) -> None:
+    """Keep words about friendships; of each kind the latest counts. Scope follows."""
+    latest: dict[tuple[int, int], dict[str, datetime]] = {}
+    for word in words:
+        times = latest.setdefault((word.person, word.sender), {})
+        times[word.what] = max(word.at, times.get(word.what, word.at))
+    with transaction.atomic():
+        for part in bulk.chunks({person for person, _ in latest}):
+            for row in Relation.objects.filter(person_id__in=part).iterator():
+                times = latest.get((row.person_id, row.sender), {})
+                if times:
+                    for what, at in (("added", row.added_at), ("lost", row.lost_at), ("talked", row.last_talk_at)):
+                        if at is not None:
+                            times[what] = max(at, times.get(what, at))
+        rows = (
+            (person, sender, *(bulk.stored_time(times.get(what)) for what in ("added", "lost", "talked")))
+            for (person, sender), times in latest.items()
+        )
+        columns = ("person_id", "sender", "added_at", "lost_at", "last_talk_at")
+        bulk.insert(Relation, columns, rows, key=columns[:2], update=columns[2:])
+        _rescope({person for person, _ in latest})
+
+
+def apply_tags(words: Iterable[TagWord]) -> None:
+    """Keep words about tags; the latest counts, and of two at one instant the removal."""
+    latest: dict[tuple[int, str], tuple[datetime, bool]] = {}
+    for word in words:
+        key, said = (int(word.person), word.tag[:64]), (word.at, not word.live)
+        latest[key] = max(said, latest.get(key, said))
+    with transaction.atomic():
+        for part in bulk.chunks({person for person, _ in latest}):
+            for row in Tag.objects.filter(person_id__in=part).iterator():
+                key = (row.person_id, row.tag)
+                if key in latest:
+                    latest[key] = max(latest[key], (row.at, not row.live))
+        rows = ((person, tag, bulk.stored_time(at), not off) for (person, tag), (at, off) in latest.items())
+        bulk.insert(Tag, ("person_id", "tag", "at", "live"), rows, key=("person_id", "tag"), update=("at", "live"))
+        identity.mark({person for person, _ in latest})
+
+
+def name_persons(names: Mapping[PersonId, tuple[str, datetime]]) -> None:
+    """Keep persons' names, each said at a time; the latest counts."""
+    ring = keyring()
+    with transaction.atomic():
+        before = {
+            person: at for person, at in identity.rows_of(Person, ("id", "name_at"), names, "id") if at is not None
+        }
+        rows = [
+            (ring.encrypt(name, "people_person.name"), bulk.stored_time(at), person)
+            for person, (name, at) in names.items()
+            if person not in before or before[person] < at
+        ]
+        bulk.update(Person, ("name", "name_at"), rows)
+
+
+def set_silent(person: PersonId, silent: bool) -> None:
+    """Keep that a person asked to be left in peace, or no longer does."""
+    _set(person, silent=silent)
+
+
+def set_blocked(person: PersonId, blocked: bool) -> None:
+    """Keep that a person must never be touched (complaint, erasure under way), or may be again."""
+    _set(person, blocked=blocked)
+
+
+def _set(person: PersonId, **values: bool) -> None:
+    """Set a flag on all birth persons of a survivor: a merge or its undoing must not lose it."""
+    with transaction.atomic():
+        births = identity.births_of_survivors(identity.survivors_of([person]).values())
+        Person.objects.filter(pk__in=births).update(**values)
+        identity.mark(births)
+
+
+def assign_home(homes: Mapping[PersonId, NodeId]) -> None:
+    """Set persons' home stores. Scope follows."""
+    with transaction.atomic():
+        bulk.update(Person, ("home_node",), ((node, person) for person, node in homes.items()))
+        _rescope(set(homes))
+
+
+def _rescope(births: set[PersonId] | set[int]) -> None:
+    """Work out anew at which nodes birth persons are visible: their home, and the stores of their live friends."""
+    store_of = {sender.id: sender.store for sender in senders(OWNER)}
+    seen: set[tuple[int, int]] = set()
+    for person, home in identity.rows_of(Person, ("id", "home_node"), births, "id"):
+        if home is not None:
+            seen.add((person, home))
+    for person, sender, added, lost in identity.rows_of(
+        Relation, ("person_id", "sender", "added_at", "lost_at"), births
+    ):
+        if sender in store_of and is_live(added, lost):
+            seen.add((person, store_of[sender]))
+    before = set(bulk.select(ScopeRow, ("person_id", "node"), "person_id", births))
+    gone = {person for person, _ in before - seen}
+    for part in bulk.chunks(gone):
+        ScopeRow.objects.filter(person_id__in=part).delete()
+    rows = [(person, node) for person, node in seen if person in gone or (person, node) not in before]
+    bulk.insert(ScopeRow, ("person_id", "node"), rows)
+    identity.mark(births)
+
+
+def is_live(added_at: datetime | None, lost_at: datetime | None) -> bool:
+    """Whether a friendship with these last times stands."""
+    return added_at is not None and (lost_at is None or lost_at < added_at)
+
+
+def load_persons(table: pa.Table, *, source: str, corp: str = "") -> Births:
+    """Make or find persons by the columns of `contracts.PERSONS_IN` (those absent are empty) and set what is given.
+
+    `member` is in the namespace `source`, `external_userid` in `corp`; each row needs one of member, phone and
+    external_userid. `home_store` is a store's code. Returns the birth person of each row's leading identifier.
+    """
+    rows = _shaped(table, PERSONS_IN, ())
+    at = [value or business_now() for value in rows["born_at"].to_pylist()]
+    synthetic = np.array([bool(value) for value in rows["synthetic"].to_pylist()])
+    kinds = (("member", source), ("external_userid", corp), ("phone", ""))
+    groups = [
+        tuple(IdentifierValue(kind, space, value) for (kind, space), value in zip(kinds, values, strict=True) if value)
+        for values in zip(*(rows[kind].to_pylist() for kind, _ in kinds), strict=True)
+    ]
+    births = np.zeros(len(groups), dtype=np.int64)
+    with transaction.atomic():
+        for made_up in (False, True):
+            chosen = np.flatnonzero(synthetic == made_up).tolist()
+            if chosen:
+                births[chosen] = birth_persons(
+                    [groups[index] for index in chosen], seen_at=[at[index] for index in chosen], synthetic=made_up
+                )
+        _set_given(rows, births, at)
+    return births
+
+
+def _set_given(rows: pa.Table, births: Births, at: Sequence[datetime]) -> None:
+    persons = [PersonId(birth) for birth in births.tolist()]
+    name_persons({p: (name, when) for p, name, when in zip(persons, rows["name"].to_pylist(), at, strict=True) if name})
+    for flag in ("silent", "blocked"):
+        flagged = [p for p, value in zip(persons, rows[flag].to_pylist(), strict=True) if value]
+        for part in bulk.chunks(flagged):
+            Person.objects.filter(pk__in=part).update(**{flag: True})
+    codes = {node.code: node.id for node in nodes()}
+    homes = {p: code for p, code in zip(persons, rows["home_store"].to_pylist(), strict=True) if code}
+    unknown = sorted({code for code in homes.values() if code not in codes})
+    if unknown:
+        raise BadInput(f"没有编号为「{unknown[0]}」的门店。", f"There is no store with the code “{unknown[0]}”.")
+    assign_home({person: codes[code] for person, code in homes.items()})
+    identity.mark(persons)
+
+
+def load_relations(table: pa.Table) -> None:
+    """Keep the friendships of a table with the columns of `contracts.RELATIONS_IN`."""
+    rows = _shaped(table, RELATIONS_IN, ("person", "sender", "added_at"))
+    apply_relations(
+        RelationWord(PersonId(row["person"]), SenderId(row["sender"]), what, row[column])
+        for row in rows.to_pylist()
+        for what, column in (("added", "added_at"), ("lost", "lost_at"), ("talked", "last_talk_at"))
+        if row[column] is not None
+    )
+
+
+def load_consents(table: pa.Table) -> None:
+    """Keep the words of a table with the columns of `contracts.CONSENTS_IN`."""
+    rows = _shaped(table, CONSENTS_IN, ("person", "purpose", "channel", "granted", "at"))
+    apply_consents(
+        ConsentWord(row["person"], row["purpose"], row["channel"], row["granted"], row["at"], row["proof"] or "")
+        for row in rows.to_pylist()
+    )
+
+
+def load_tags(table: pa.Table) -> None:
+    """Put on the tags of a table with the columns of `contracts.TAGS_IN`."""
+    rows = _shaped(table, TAGS_IN, ("person", "tag", "at"))
+    apply_tags(TagWord(row["person"], row["tag"], True, row["at"]) for row in rows.to_pylist())
+
+
+def _shaped(table: pa.Table, schema: pa.Schema, required: Sequence[str]) -> pa.Table:
+    """The table with exactly the schema's columns, absent ones empty. Raises BadInput naming a column."""
+    for name in table.column_names:
+        if name not in schema.names:
+            raise BadInput(f"没有「{name}」这一列。", f"There is no column “{name}” here.")
+    for name in required:
+        if name not in table.column_names or table[name].null_count:
+            raise BadInput(f"「{name}」这一列缺失或有空值。", f"The column “{name}” is missing or has empty values.")
+    columns = [
+        table[field.name].cast(field.type) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def mirrored(rows: Iterable[int]) -> None:
+    """Forget the marks (`queries.unmirrored`) of which the warehouse has been told."""
+    with transaction.atomic():
+        for part in bulk.chunks(rows):
+            Unmirrored.objects.filter(pk__in=part).delete()
+
+
+def mark_all() -> None:
+    """Mark every person, so that the warehouse is told of all of them anew."""
+    with transaction.atomic():
+        identity.mark(Person.objects.values_list("pk", flat=True))

@@ -1,0 +1,37 @@
+"""Reading the shipped playbooks and keeping them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from yutang.documents import services as documents
+from yutang.kernel.documents import Document, read
+from yutang.kernel.errors import BadInput, YutangError
+
+_PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them
+_CHECKOUT = Path(__file__).resolve().parents[3] / "playbooks"  # where a clone has them
+AUTHOR = "yutang"
+
+
+def shipped_files() -> list[Path]:
+    """Every shipped document, by path."""
+    root = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+    return sorted(root.rglob("*.yaml"))
+
+
+def read_file(path: Path) -> Document:
+    """The document in a file. Raises BadInput naming the file."""
+    try:
+        return read(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"无法读取 {path}：{error.strerror}。", f"{path} cannot be read: {error.strerror}.") from error
+    except YutangError as error:
+        raise BadInput(f"{path}：{error.zh}", f"{path}: {error.en}") from error
+
+
+def keep_shipped() -> int:
+    """Keep every shipped document whose name is not in use by a brand's own; returns how many there are."""
+    files = shipped_files()
+    for path in files:
+        documents.save_document(read_file(path), AUTHOR, shipped=True)
+    return len(files)

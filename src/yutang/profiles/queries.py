@@ -1,0 +1,94 @@
+"""Reading profiles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlglot import exp
+
+from yutang.kernel.errors import NotFound, Refused
+from yutang.kernel.ids import PersonId
+from yutang.organisation.contracts import Viewer
+from yutang.profiles.contracts import Moment
+from yutang.profiles.traits import REACHABLE, TRAITS
+from yutang.warehouse.contracts import Statement, Warehouse, load_sql
+from yutang.warehouse.dialects import parse
+
+STATE = "profiles"
+
+
+def as_of(warehouse: Warehouse) -> datetime | None:
+    """The instant (aware UTC) at which profiles stand; None before the first refresh."""
+    state = parse_state(kept_state(warehouse))
+    return state.as_of if state else None
+
+
+def moment(warehouse: Warehouse) -> Moment:
+    """The instant and zone at which profiles stand. Raises Refused before the first refresh."""
+    state = parse_state(kept_state(warehouse))
+    if state is None:
+        raise Refused(
+            "客户属性还没有算过，请先运行 yutang rebuild profiles。",
+            "Profiles were never computed; run `yutang rebuild profiles` first.",
+        )
+    return state
+
+
+def kept_state(warehouse: Warehouse) -> str:
+    """The state as it is kept, in JSON; empty before the first refresh."""
+    rows = warehouse.query(Statement("SELECT value FROM profile_state WHERE name = $name", {"name": STATE}))
+    return str(rows.column(0)[0].as_py()) if rows.num_rows else ""
+
+
+def parse_state(kept: str) -> Moment | None:
+    """The instant and zone in a kept state."""
+    if not kept:
+        return None
+    state = json.loads(kept)
+    return Moment(datetime.fromisoformat(state["as_of"]), state["zone"])
+
+
+def number(warehouse: Warehouse, sql: str) -> int:
+    """The one number that a query answers."""
+    return int(warehouse.query(Statement(sql)).column(0)[0].as_py())
+
+
+def select_traits(names: Iterable[str], at: Moment) -> exp.Select:
+    """A SELECT of `person` and these traits, stored and virtual, of everyone. Raises KeyError for an unknown name."""
+    columns = [TRAITS[name].expression(at).as_(name) for name in names]
+    query = exp.select(exp.column("person", "profiles"), *columns).from_("profiles")
+    return join_reachable(query)
+
+
+def join_reachable(query: exp.Select) -> exp.Select:
+    """Join who is reachable, if the query asks and has not joined it yet."""
+    joined = any(join.alias_or_name == REACHABLE for join in query.args.get("joins") or ())
+    if joined or not any(column.table == REACHABLE for column in query.find_all(exp.Column)):
+        return query
+    reachable = parse(load_sql("profiles/reachable")).subquery(REACHABLE)  # type: ignore[attr-defined]
+    return query.join(reachable, on=f"{REACHABLE}.person = profiles.person", join_type="left")
+
+
+def traits_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> dict[str, Any]:
+    """Every trait of one surviving person, by name. Raises NotFound for one outside the viewer's scope."""
+    query = select_traits(TRAITS, moment(warehouse)).where(exp.column("person", "profiles").eq(int(person)))
+    rows = warehouse.query(Statement(in_scope(query, viewer), name="profiles/traits_of")).to_pylist()
+    if not rows:
+        raise NotFound(f"没有编号为 {person} 的客户。", f"There is no person {person}.")
+    return {name: rows[0][name] for name in TRAITS}
+
+
+def in_scope(query: exp.Select, viewer: Viewer) -> exp.Select:
+    """The query on `profiles` narrowed to persons whom the viewer may see."""
+    if viewer.nodes is None:
+        return query
+    seen = (
+        exp.select("1")
+        .from_("fact_scopes")
+        .where("fact_scopes.person = profiles.person")
+        .where(exp.column("node", "fact_scopes").isin(*sorted(viewer.nodes)) if viewer.nodes else exp.false())
+    )
+    return query.where(exp.Exists(this=seen))

@@ -1,0 +1,47 @@
+-- Everyone whose row may differ at $as_of: survivors, and those who are survivors no more.
+INSERT INTO profile_touched
+WITH fresh AS (
+    SELECT person, type, source, props FROM events
+    WHERE slice IN (
+        SELECT s.slice FROM slices AS s WHERE NOT EXISTS (SELECT 1 FROM profile_slices AS p WHERE p.slice = s.slice)
+    )
+    UNION ALL
+    SELECT person, type, source, props FROM events
+    WHERE import_id IN (
+        SELECT c.import_id FROM import_chunks AS c
+        WHERE NOT EXISTS (SELECT 1 FROM profile_chunks AS p WHERE p.import_id = c.import_id AND p.chunk = c.chunk)
+    )
+),
+births AS (
+    SELECT person FROM fresh
+    UNION ALL
+    -- An event about an order may name another identifier than the order did.
+    SELECT orders.person FROM orders
+    JOIN fresh ON fresh.type LIKE 'order.%' AND fresh.source = orders.source
+        AND json_extract_string(fresh.props, '$.order_id') = orders.order_id
+    UNION ALL
+    SELECT order_lines.person FROM order_lines
+    JOIN fresh ON fresh.type LIKE 'order.%' AND fresh.source = order_lines.source
+        AND json_extract_string(fresh.props, '$.order_id') = order_lines.order_id
+),
+moved AS (
+    SELECT coalesce(o.birth, p.birth) AS birth, o.survivor AS now, p.survivor AS before
+    FROM person_overrides AS o
+    FULL JOIN profile_overrides AS p ON p.birth = o.birth
+    WHERE o.survivor IS DISTINCT FROM p.survivor
+)
+SELECT coalesce(o.survivor, births.person) AS person FROM births
+LEFT JOIN person_overrides AS o ON o.birth = births.person
+WHERE births.person IS NOT NULL
+UNION
+SELECT birth FROM moved
+UNION
+SELECT now FROM moved WHERE now IS NOT NULL
+UNION
+SELECT before FROM moved WHERE before IS NOT NULL
+UNION
+SELECT person FROM profiles WHERE next_edge_at <= $as_of
+UNION
+SELECT f.person FROM facts AS f WHERE NOT EXISTS (SELECT 1 FROM profiles AS p WHERE p.person = f.person)
+UNION
+SELECT p.person FROM profiles AS p WHERE NOT EXISTS (SELECT 1 FROM facts AS f WHERE f.person = p.person)

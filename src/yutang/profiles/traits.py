@@ -1,0 +1,356 @@
+"""Every trait: its type, its unit, what people call it, what it means. Drives the docs and the segment builder.
+
+Stored traits are columns of `profiles`. Virtual traits change with the instant alone, or live in `facts`: they are
+expressions, worked out when read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlglot import exp
+
+from yutang.profiles.contracts import WINDOWS, Moment
+
+NEW_DAYS, ACTIVE_DAYS, SILENT_DAYS = 30, 90, 365
+LIFECYCLE = ("prospect", "new", "active", "silent", "lapsed")
+POOLS = ("nurturing", "customer")
+REACHABLE = "reachable"
+"""The alias under which a query joins `profiles/reachable` when a trait asks for it."""
+
+
+class TraitType(StrEnum):
+    """What a value is, and so which operators a rule may use."""
+
+    COUNT = "count"
+    MONEY = "money"
+    NUMBER = "number"
+    DAY = "day"
+    INSTANT = "instant"
+    CHOICE = "choice"
+    FLAG = "flag"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """One thing known of a person. `derive` is None for a stored trait; `choices` are all values of a CHOICE."""
+
+    name: str
+    type: TraitType
+    unit: str
+    zh: str
+    en: str
+    note_zh: str
+    note_en: str
+    choices: tuple[str, ...] = ()
+    derive: Callable[[Moment], exp.Expr] | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is a column of `profiles`."""
+        return self.derive is None
+
+    def expression(self, moment: Moment) -> exp.Expr:
+        """Its value in a query that reads `profiles`."""
+        return exp.column(self.name, "profiles") if self.derive is None else self.derive(moment)
+
+
+def _windowed() -> list[Trait]:
+    kinds = (
+        ("orders", TraitType.COUNT, "orders", "订单数", "Orders", "未取消的订单数", "orders that were not cancelled"),
+        (
+            "spend",
+            TraitType.MONEY,
+            "money",
+            "消费额",
+            "Spend",
+            "订单净额之和（扣除退款）",
+            "net amounts of orders, refunds taken off",
+        ),
+        (
+            "visit_days",
+            TraitType.COUNT,
+            "days",
+            "到店天数",
+            "Visit days",
+            "有订单的当地日数",
+            "distinct local days with an order",
+        ),
+        (
+            "categories",
+            TraitType.COUNT,
+            "categories",
+            "购买品类数",
+            "Categories",
+            "买过的不同品类数",
+            "distinct categories bought",
+        ),
+    )
+    spans = [
+        (
+            f"{days}d",
+            f"近 {days} 天",
+            f"last {days} days",
+            f"过去 {days} 个 24 小时内",
+            f"in the last {days} × 24 hours",
+        )
+        for days in WINDOWS
+    ]
+    spans.append(("ever", "累计", "ever", "有史以来", "ever"))
+    return [
+        Trait(
+            f"{kind}_{span}",
+            type_,
+            unit,
+            f"{when_zh}{zh}",
+            f"{en}, {when_en}",
+            f"{how_zh}{note_zh}",
+            f"{note_en}, {how_en}",
+        )
+        for kind, type_, unit, zh, en, note_zh, note_en in kinds
+        for span, when_zh, when_en, how_zh, how_en in spans
+    ]
+
+
+def _column(name: str) -> exp.Column:
+    return exp.column(name, "profiles")
+
+
+def _day(moment: Moment) -> exp.Expr:
+    return exp.cast(exp.Literal.string(moment.today.isoformat()), "date")
+
+
+def _days_since(column: str) -> Callable[[Moment], exp.Expr]:
+    return lambda moment: exp.DateDiff(this=_day(moment), expression=_column(column), unit=exp.Literal.string("day"))
+
+
+def ratio(part: exp.Expr, whole: exp.Expr) -> exp.Expr:
+    """Floating-point division; null where the divisor is zero (a word of the warehouse)."""
+    return exp.Anonymous(this="ratio", expressions=[part, whole])
+
+
+def _discount_share(_: Moment) -> exp.Expr:
+    discount = _column("discount_90d")
+    return ratio(discount, exp.Add(this=_column("spend_90d"), expression=discount.copy()))
+
+
+def _overdue(moment: Moment) -> exp.Expr:
+    return ratio(_days_since("last_visit_day")(moment), _column("median_gap_days"))
+
+
+def instant(at: datetime) -> exp.Expr:
+    """An aware instant as the warehouse keeps it: naive UTC."""
+    return exp.cast(exp.Literal.string(at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")), "timestamp")
+
+
+def _lifecycle(moment: Moment) -> exp.Expr:
+    def later(column: str, days: int) -> exp.Expr:
+        return exp.GT(this=_column(column), expression=instant(moment.before(days)))
+
+    return (
+        exp.Case()
+        .when(exp.EQ(this=_column("orders_ever"), expression=exp.Literal.number(0)), exp.Literal.string("prospect"))
+        .when(later("first_order_at", NEW_DAYS), exp.Literal.string("new"))
+        .when(later("last_order_at", ACTIVE_DAYS), exp.Literal.string("active"))
+        .when(later("last_order_at", SILENT_DAYS), exp.Literal.string("silent"))
+        .else_(exp.Literal.string("lapsed"))
+    )
+
+
+def _reachable(_: Moment) -> exp.Expr:
+    return exp.column("person", REACHABLE).is_(exp.null()).not_()
+
+
+def _pool(moment: Moment) -> exp.Expr:
+    bought = exp.GT(this=_column("orders_ever"), expression=exp.Literal.number(0))
+    return (
+        exp.Case()
+        .when(exp.column("person", REACHABLE).is_(exp.null()), exp.null())
+        .when(bought, exp.Literal.string("customer"))
+        .else_(exp.Literal.string("nurturing"))
+    )
+
+
+_T = TraitType
+TRAITS: dict[str, Trait] = {
+    trait.name: trait
+    for trait in (
+        *_windowed(),
+        Trait(
+            "discount_90d",
+            _T.MONEY,
+            "money",
+            "近 90 天优惠额",
+            "Discount, last 90 days",
+            "订单上减掉的金额之和",
+            "what was taken off the orders of the last 90 days",
+        ),
+        Trait(
+            "discount_365d",
+            _T.MONEY,
+            "money",
+            "近 365 天优惠额",
+            "Discount, last 365 days",
+            "订单上减掉的金额之和",
+            "what was taken off the orders of the last 365 days",
+        ),
+        Trait(
+            "first_order_at",
+            _T.INSTANT,
+            "day",
+            "首单时间",
+            "First order",
+            "最早一笔未取消的订单；按当地日比较",
+            "the earliest order not cancelled; compared by local day",
+        ),
+        Trait(
+            "last_order_at",
+            _T.INSTANT,
+            "day",
+            "末单时间",
+            "Last order",
+            "最近一笔未取消的订单；按当地日比较",
+            "the latest order not cancelled; compared by local day",
+        ),
+        Trait(
+            "first_visit_day",
+            _T.DAY,
+            "day",
+            "首次到店日",
+            "First visit day",
+            "首单的当地日",
+            "the local day of the first order",
+        ),
+        Trait(
+            "last_visit_day",
+            _T.DAY,
+            "day",
+            "最近到店日",
+            "Last visit day",
+            "末单的当地日",
+            "the local day of the last order",
+        ),
+        Trait(
+            "median_gap_days",
+            _T.NUMBER,
+            "days",
+            "到店间隔中位数",
+            "Median gap",
+            "相邻到店日之间天数的中位数；只来过一天的没有",
+            "median days between consecutive visit days; none after a single one",
+        ),
+        Trait(
+            "home_store",
+            _T.STORE,
+            "store",
+            "常去门店",
+            "Home store",
+            "订单最多的门店；相同则取消费额高者、最近者、编号小者",
+            "the store of most orders; ties to the higher spend, then the latest, then the lower id",
+        ),
+        Trait(
+            "recency_score",
+            _T.COUNT,
+            "1–5",
+            "R 分",
+            "R score",
+            "按末单时间在所有买过的人中五等分，5 最好",
+            "fifths of all who ever bought, by last order; 5 is best",
+        ),
+        Trait(
+            "frequency_score",
+            _T.COUNT,
+            "1–5",
+            "F 分",
+            "F score",
+            "按近 365 天订单数五等分，5 最好",
+            "fifths of all who ever bought, by orders of the last 365 days; 5 is best",
+        ),
+        Trait(
+            "monetary_score",
+            _T.COUNT,
+            "1–5",
+            "M 分",
+            "M score",
+            "按近 365 天消费额五等分，5 最好",
+            "fifths of all who ever bought, by spend of the last 365 days; 5 is best",
+        ),
+        Trait(
+            "discount_share_90d",
+            _T.NUMBER,
+            "0–1",
+            "近 90 天优惠占比",
+            "Discount share, last 90 days",
+            "优惠额 ÷（消费额 + 优惠额）；两者都为零的没有",
+            "discount ÷ (spend + discount); none where both are zero",
+            derive=_discount_share,
+        ),
+        Trait(
+            "days_since_first_visit",
+            _T.COUNT,
+            "days",
+            "距首次到店天数",
+            "Days since the first visit",
+            "从首次到店日到今天（当地日）",
+            "local days from the first visit day to today",
+            derive=_days_since("first_visit_day"),
+        ),
+        Trait(
+            "days_since_last_visit",
+            _T.COUNT,
+            "days",
+            "距最近到店天数",
+            "Days since the last visit",
+            "从最近到店日到今天（当地日）",
+            "local days from the last visit day to today",
+            derive=_days_since("last_visit_day"),
+        ),
+        Trait(
+            "overdue_ratio",
+            _T.NUMBER,
+            "×",
+            "超期倍数",
+            "Overdue ratio",
+            "距最近到店天数 ÷ 到店间隔中位数",
+            "days since the last visit ÷ median gap",
+            derive=_overdue,
+        ),
+        Trait(
+            "lifecycle",
+            _T.CHOICE,
+            "",
+            "生命周期",
+            "Lifecycle",
+            "prospect 未购；new 首单在 30 天内；active 末单在 90 天内；silent 365 天内；lapsed 更早",
+            "prospect: no order; new: first within 30 days; active: last within 90; silent: within 365; lapsed: longer",
+            LIFECYCLE,
+            _lifecycle,
+        ),
+        Trait(
+            "reachable",
+            _T.FLAG,
+            "",
+            "可触达",
+            "Reachable",
+            "至少有一个在线的、同意营销的联系方式，且未要求免打扰",
+            "has a live relation with consent to marketing, and did not ask to be left alone",
+            derive=_reachable,
+        ),
+        Trait(
+            "pool",
+            _T.CHOICE,
+            "",
+            "客户池",
+            "Pool",
+            "nurturing 可触达、未购；customer 可触达、已购；不可触达的不在池中",
+            "nurturing: reachable, not yet bought; customer: reachable, bought; who is not reachable is in none",
+            POOLS,
+            _pool,
+        ),
+    )
+}
+"""By name, in the order in which they are shown."""

@@ -1,0 +1,1 @@
+"""Plans, the gate, the ledger, batches, lift."""

@@ -1,0 +1,131 @@
+"""What other rooms see of plans and of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from yutang.kernel.ids import BatchId, PlanId, SenderId
+from yutang.reach.documents import BroadcastDocument
+from yutang.reach.lift import SmallestEffect
+
+
+class PlanState(StrEnum):
+    DRAFT = "draft"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+
+
+class RunState(StrEnum):
+    DECIDING = "deciding"
+    COMMITTED = "committed"
+    ABANDONED = "abandoned"
+
+
+class BatchState(StrEnum):
+    """PLANNED → CALLING → ISSUED → CLOSED. An answer that is lost makes UNKNOWN, several matches AMBIGUOUS."""
+
+    PLANNED = "planned"
+    CALLING = "calling"
+    ISSUED = "issued"
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"
+    CLOSED = "closed"
+
+
+class ReceiptState(StrEnum):
+    """The latest receipt is a touch's state; a touch to be sent that has none is pending."""
+
+    ISSUED = "issued"
+    SENT = "sent"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCounts:
+    """Every decided touch of a plan by its last attempt.
+
+    Always `decided = sent + failed + expired + unknown + sum(suppressed) + held_out + globally_held_out + pending`.
+    """
+
+    decided: int = 0
+    sent: int = 0
+    failed: int = 0
+    expired: int = 0
+    unknown: int = 0
+    pending: int = 0
+    held_out: int = 0
+    globally_held_out: int = 0
+    suppressed: Mapping[str, int] = field(default_factory=dict)
+
+    def balances(self) -> bool:
+        """Whether the ledger's equation holds."""
+        parts = self.sent + self.failed + self.expired + self.unknown + self.pending
+        return self.decided == parts + self.held_out + self.globally_held_out + sum(self.suppressed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """A plan as lists show it."""
+
+    id: PlanId
+    document: BroadcastDocument
+    author: str
+    state: PlanState
+    created_at: datetime
+    start: datetime | None
+    versions: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a plan would do if it were launched now: `candidates = send + held_out + globally_held_out + suppressed`."""
+
+    candidates: int
+    send: int
+    held_out: int
+    globally_held_out: int
+    suppressed: Mapping[str, int]
+    smallest_effect: float | None
+    smallest_effect_relative: float | None
+    effects: tuple[SmallestEffect, ...]
+    content_problem: str | None
+    batches: int
+    rivals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """A batch as the execution list shows it: 已下发 (issued), 已执行 (tapped), 未执行 (closed without a tap)."""
+
+    id: BatchId
+    plan: PlanId
+    sender: SenderId
+    size: int
+    state: BatchState
+    due_at: datetime
+    deadline: datetime
+    tapped_at: datetime | None
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class TouchFact:
+    """One decision on one person, told in full: what, when, why not, and what became of it."""
+
+    plan: PlanId
+    occasion: str
+    attempt: int
+    outcome: str
+    reason: str | None
+    state: str | None
+    state_reason: str | None
+    decided_at: datetime
+    due_at: datetime | None
+    state_at: datetime | None

@@ -1,0 +1,124 @@
+"""The broadcast document: who hears what, from when, with which hold-out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from yutang.kernel.documents import NAME, Document, Part, register
+from yutang.kernel.errors import BadInput
+from yutang.reach.gate.contracts import TouchClass
+
+
+class Audience(Part):
+    """A segment by name, or everyone."""
+
+    segment: str | None = Field(default=None, pattern=NAME)
+    everyone: bool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.segment is None) == (not self.everyone):
+            raise BadInput(
+                "audience 要么写 segment: 分群名，要么写 everyone: true。",
+                "the audience is either segment: NAME or everyone: true.",
+            )
+        return self
+
+
+class Message(Part):
+    """What the customer reads. The platform's limit of 4,000 bytes is checked here (WeCom doc 92135)."""
+
+    text: str = Field(min_length=1)
+
+    @field_validator("text")
+    @classmethod
+    def _fits(cls, text: str) -> str:
+        size = len(text.encode())
+        if size > 4000:
+            raise BadInput(
+                f"文案有 {size} 字节，企业微信最多 4000 字节（约 1300 个汉字），请缩短。",
+                f"the text has {size} bytes; WeCom takes at most 4,000 (about 1,300 Chinese characters); shorten it.",
+            )
+        return text
+
+
+@register
+class BroadcastDocument(Document):
+    """A broadcast. `waves` are cumulative shares of the audience, one every `wave_hours`; `within_hours` is how long
+    one attempt may wait for the guide's tap; what is not tapped is gated again up to `attempts` times.
+
+    `horizon_days` is declared before launch: lift counts what each person spends in that many days from the start of
+    their wave. The audience is frozen at launch.
+    """
+
+    KIND: ClassVar[str] = "broadcast"
+
+    audience: Audience
+    purpose: str = Field(pattern=NAME)
+    channel: str = Field(default="wecom", pattern=NAME)
+    touch_class: TouchClass = Field(default=TouchClass.MARKETING, alias="class")
+    value: bool = False
+    message: Message
+    priority: int = Field(default=50, ge=0, le=100)
+    start: datetime | None = None
+    hold_out: float = Field(default=0.1, ge=0, le=0.5)
+    waves: tuple[float, ...] = (1.0,)
+    wave_hours: int = Field(default=24, ge=1, le=24 * 30)
+    within_hours: int = Field(default=24, ge=1, le=24 * 7)
+    attempts: int = Field(default=2, ge=1, le=5)
+    at_most: int | None = Field(default=None, ge=1)
+    horizon_days: int = Field(default=28, ge=1, le=365)
+
+    @field_validator("waves")
+    @classmethod
+    def _rising(cls, waves: tuple[float, ...]) -> tuple[float, ...]:
+        if not waves or waves[-1] != 1.0 or any(a >= b for a, b in zip((0.0, *waves), waves, strict=False)):
+            raise BadInput(
+                "waves 应是递增的累计比例，最后为 1，例如 [0.01, 0.05, 0.2, 1]。",
+                "waves are rising cumulative shares that end with 1, such as [0.01, 0.05, 0.2, 1].",
+            )
+        return waves
+
+    @field_validator("start")
+    @classmethod
+    def _aware(cls, start: datetime | None) -> datetime | None:
+        if start is not None and start.tzinfo is None:
+            raise BadInput(
+                "start 要写明时区，例如 2026-11-11T10:00:00+08:00。",
+                "start must carry its zone, such as 2026-11-11T10:00:00+08:00.",
+            )
+        return start
+
+
+@register
+class ContentRules(Document):
+    """Words that may not be sent, each list under the name of its rule, with the law it stands on."""
+
+    KIND: ClassVar[str] = "content_rules"
+
+    rules: tuple[ContentRule, ...]
+
+
+class ContentRule(Part):
+    """One list of forbidden words."""
+
+    name: str = Field(pattern=NAME)
+    title: str
+    law: str
+    words: tuple[str, ...] = Field(min_length=1)
+
+
+ContentRules.model_rebuild()
+
+
+def broken_rule(text: str, rules: ContentRules | None) -> tuple[ContentRule, str] | None:
+    """The first rule that a text breaks, and the word that breaks it; spaces and case hide nothing."""
+    plain = "".join(text.split()).casefold()
+    for rule in rules.rules if rules else ():
+        for word in rule.words:
+            if "".join(word.split()).casefold() in plain:
+                return rule, word
+    return None

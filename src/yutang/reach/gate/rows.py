@@ -1,0 +1,155 @@
+"""Stage (a): rules that look at one candidate alone. The first that refuses gives the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from yutang.kernel.calendars import zone
+from yutang.reach.gate.contracts import Hours, Policy, RuleName, TouchClass
+from yutang.reach.gate.docket import MICROSECOND, NEVER, OPEN, Bools, Docket, Ints, micros
+
+MARKETING = frozenset({TouchClass.MARKETING})
+UNASKED = frozenset({TouchClass.MARKETING, TouchClass.SERVICE})
+ALL = frozenset(TouchClass)
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which candidates a rule refuses, and, if it moves touches, their new `due` and `deadline`."""
+
+    refused: Bools
+    due: Ints | None = None
+    deadline: Ints | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """A rule over the candidates' columns, and the classes of touch that it binds."""
+
+    name: RuleName
+    binds: frozenset[TouchClass]
+    judge: Callable[[Docket], Verdict]
+
+
+def row_rule(binds: frozenset[TouchClass]) -> Callable[[Callable[[Docket], Verdict]], RowRule]:
+    """Make a function a rule that is named like it."""
+    return lambda judge: RowRule(RuleName(judge.__name__), binds, judge)
+
+
+def judge_rows(docket: Docket, rules: Sequence[RowRule]) -> None:
+    """Ask every rule in turn about the open candidates."""
+    for rule in rules:
+        verdict = rule.judge(docket)
+        bound = docket.bound(rule.binds) & (docket.outcome == OPEN)
+        if verdict.due is not None and verdict.deadline is not None:
+            docket.due = np.where(bound, verdict.due, docket.due)
+            docket.deadline = np.where(bound, verdict.deadline, docket.deadline)
+        docket.suppress(verdict.refused & bound, rule.name)
+
+
+@row_rule(binds=ALL)
+def relation(docket: Docket) -> Verdict:
+    """No live relation: nobody could speak to this person."""
+    return Verdict(docket.column("friend_since") == NEVER)
+
+
+@row_rule(binds=UNASKED)
+def consent(docket: Docket) -> Verdict:
+    """No consent for the plan's purpose on its channel. What a person asked for herself needs none."""
+    return Verdict(docket.column("consent") == False)  # noqa: E712
+
+
+@row_rule(binds=UNASKED)
+def preference(docket: Docket) -> Verdict:
+    """The person asked for silence."""
+    return Verdict(docket.column("preference") == False)  # noqa: E712
+
+
+@row_rule(binds=ALL)
+def content(docket: Docket) -> Verdict:
+    """The text breaks a content rule; then nobody gets it."""
+    return Verdict(docket.of_plans([terms.content_problem is not None for terms in docket.tick.plans]))
+
+
+@row_rule(binds=MARKETING)
+def risk(docket: Docket) -> Verdict:
+    """The person's risk level is above what the policy bears."""
+    return Verdict(docket.column("risk") > docket.tick.policy.max_risk)
+
+
+@row_rule(binds=MARKETING)
+def grace_period(docket: Docket) -> Verdict:
+    """A friend too new to be sold to at the moment the touch could first go out."""
+    grace = docket.tick.policy.grace // MICROSECOND
+    return Verdict(docket.column("friend_since") > docket.due - grace)
+
+
+@row_rule(binds=UNASKED)
+def quiet_hours(docket: Docket) -> Verdict:
+    """Moves a touch into the first stretch of open hours, of one local day, that holds a whole minute.
+
+    Its due is not before the plan's start, its deadline neither after the plan's nor after that day's close, so a guide
+    may tap at any moment between. Refuses only if the plan ends before any such minute.
+    """
+    tick = docket.tick
+    stretches = np.array(
+        [
+            open_stretch(
+                tick.policy,
+                tick.policy.hours_of(terms.channel),
+                zone(name),
+                max(tick.now, terms.start),
+                terms.deadline,
+            )
+            for terms in tick.plans
+            for name in tick.zones
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+    # The other rows' stretches are looked up too and thrown away by judge_rows: cheaper than picking rows first.
+    pair = docket.plan * len(tick.zones) + docket.column("zone")
+    due, deadline = stretches[:, 0][pair], stretches[:, 1][pair]
+    return Verdict(due == NEVER, due, deadline)
+
+
+@row_rule(binds=MARKETING)
+def value_ratio(docket: Docket) -> Verdict:
+    """One promotion more than the value given in 30 days has earned."""
+    policy = docket.tick.policy
+    earned = policy.promotions_free + policy.promotions_per_value * docket.column("value_30d")
+    promotes = docket.of_plans([not terms.value for terms in docket.tick.plans])
+    return Verdict(promotes & (docket.column("promo_30d") >= earned))
+
+
+def open_stretch(policy: Policy, hours: Hours, local: ZoneInfo, start: datetime, deadline: datetime) -> tuple[int, int]:
+    """The first open stretch of at least a minute between two instants, as microseconds; (NEVER, NEVER) if none."""
+    day, last = start.astimezone(local).date(), deadline.astimezone(local).date()
+    while day <= last:
+        if not policy.closed(day):
+            opens, closes = _opening(day, hours, local)
+            due, end = max(start, opens), min(deadline, closes)
+            if end - due >= MINUTE:
+                return micros(due), micros(end)
+        day += timedelta(days=1)
+    return NEVER, NEVER
+
+
+def _opening(day: date, hours: Hours, local: ZoneInfo) -> tuple[datetime, datetime]:
+    """When a local day's hours open and close, as instants.
+
+    A wall-clock time that daylight saving shows twice or skips stands for two instants; the stretch is taken between
+    the later opening and the earlier close, so all of it is open.
+    """
+
+    def both(at: time) -> tuple[datetime, datetime]:
+        first = datetime.combine(day, at, local)
+        return first.astimezone(UTC), first.replace(fold=1).astimezone(UTC)
+
+    return max(both(hours.opens)), min(both(hours.closes))

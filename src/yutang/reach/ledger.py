@@ -1,0 +1,109 @@
+"""The ledger: every decision of the gate, every receipt, and what they add up to. Appended, never changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from yutang.kernel.clock import wall_now
+from yutang.kernel.ids import PersonId, PlanId
+from yutang.reach.contracts import PlanCounts, ReceiptState, RunState, TouchFact
+from yutang.reach.models import Run
+from yutang.warehouse.contracts import Statement, Warehouse, named
+
+STAMP = pa.timestamp("us")
+RECEIPTS = pa.schema(
+    [
+        ("touch", pa.int64()),
+        ("state", pa.string()),
+        ("reason", pa.string()),
+        ("at", STAMP),
+        ("recorded_at", STAMP),
+        ("batch", pa.int64()),
+        ("sender", pa.int64()),
+        ("receipt_key", pa.string()),
+    ]
+)
+
+
+def uncommitted() -> pa.Table:
+    """The runs that readers must not see: not committed yet, or abandoned."""
+    runs = Run.objects.exclude(state=RunState.COMMITTED).values_list("pk", flat=True)
+    return pa.table({"run": pa.array(list(runs), pa.int64())})
+
+
+def receipts_of(
+    touches: npt.NDArray[np.int64] | Sequence[int],
+    state: ReceiptState,
+    *,
+    at: datetime | Sequence[datetime],
+    key: str,
+    batch: int,
+    sender: int | None = None,
+    reason: str | Sequence[str | None] | None = None,
+) -> pa.Table:
+    """Receipts of one state for many touches. `key` names the fact told (such as `sent:TASK`): told twice, kept once."""
+    size = len(touches)
+    moments = [at] * size if isinstance(at, datetime) else list(at)
+    reasons = [reason] * size if reason is None or isinstance(reason, str) else list(reason)
+    return pa.table(
+        {
+            "touch": pa.array(touches, pa.int64()),
+            "state": pa.array([state.value] * size, pa.string()),
+            "reason": pa.array(reasons, pa.string()),
+            "at": pa.array([moment.replace(tzinfo=None) for moment in moments], STAMP),
+            "recorded_at": pa.array([wall_now().replace(tzinfo=None)] * size, STAMP),
+            "batch": pa.array([batch] * size, pa.int64()),
+            "sender": pa.array([sender] * size, pa.int64()),
+            "receipt_key": pa.array([f"{state.value}:{key}"] * size, pa.string()),
+        },
+        schema=RECEIPTS,
+    )
+
+
+def write_receipts(warehouse: Warehouse, receipts: pa.Table) -> None:
+    """Append receipts; those told before change nothing."""
+    if receipts.num_rows:
+        warehouse.write([write_receipts_statement(receipts)])
+
+
+def write_receipts_statement(receipts: pa.Table) -> Statement:
+    """The statement that appends receipts not told before."""
+    return named("reach/write_receipts", tables={"new_receipts": receipts})
+
+
+def plan_counts(warehouse: Warehouse, plans: Sequence[PlanId]) -> dict[PlanId, PlanCounts]:
+    """What became of the touches of plans. (Unscoped because the equation holds for a plan as a whole; who may see a
+    plan at all is decided by whoever lists plans.)"""
+    wanted = pa.table({"plan": pa.array(plans, pa.int64())})
+    rows = warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "uncommitted": uncommitted()}))
+    states: dict[PlanId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    reasons: dict[PlanId, dict[str, int]] = defaultdict(dict)
+    for row in rows.to_pylist():
+        plan = PlanId(row["plan"])
+        if row["state"] == "suppressed":
+            reasons[plan][row["reason"]] = reasons[plan].get(row["reason"], 0) + row["touches"]
+        else:
+            states[plan][row["state"]] += row["touches"]
+    return {plan: _counts(states[plan], reasons[plan]) for plan in plans}
+
+
+def _counts(states: Mapping[str, int], reasons: Mapping[str, int]) -> PlanCounts:
+    parts = {name: states.get(name, 0) for name in ("sent", "failed", "expired", "unknown", "pending")}
+    held = {name: states.get(name, 0) for name in ("held_out", "globally_held_out")}
+    ordered = dict(sorted(reasons.items(), key=lambda item: -item[1]))
+    return PlanCounts(sum(states.values()) + sum(reasons.values()), **parts, **held, suppressed=ordered)
+
+
+def touches_of(warehouse: Warehouse, person: PersonId, limit: int = 50) -> list[TouchFact]:
+    """What the gate said of one person, newest first. (Unscoped because the caller has already looked the person up
+    as the viewer.)"""
+    rows = warehouse.query(
+        named("reach/touches_of", {"person": person, "limit": limit}, {"uncommitted": uncommitted()})
+    )
+    return [TouchFact(**row | {"plan": PlanId(row["plan"])}) for row in rows.to_pylist()]

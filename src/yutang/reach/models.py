@@ -1,0 +1,96 @@
+"""Plans, their runs and batches. Recipients are not here: they are rows of the ledger in the warehouse."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from yutang.kernel.clock import wall_now
+from yutang.reach.contracts import BatchState, PlanState, RunState
+
+
+def _choices(kind: type[PlanState] | type[RunState] | type[BatchState]) -> list[tuple[str, str]]:
+    return [(state.value, state.value) for state in kind]
+
+
+class Plan(models.Model):
+    """A broadcast with the very document that it runs; later edits of the document do not touch it.
+
+    `scope`: the nodes that its author may see (null: the whole brand). `versions` names the versions of segment,
+    policy and content rules used at launch.
+    """
+
+    name = models.CharField(max_length=63, db_index=True)
+    body = models.JSONField()
+    author = models.CharField(max_length=80)
+    scope = models.JSONField(null=True)
+    state = models.CharField(max_length=10, choices=_choices(PlanState), default=PlanState.DRAFT, db_index=True)
+    created_at = models.DateTimeField()
+    start = models.DateTimeField(null=True)
+    versions = models.JSONField(default=dict)
+    audience_frozen = models.BooleanField(default=False)
+
+
+class Run(models.Model):
+    """One pass of the gate over one wave and attempt of a plan. It exists for readers once `state` is committed."""
+
+    plan = models.ForeignKey(Plan, models.PROTECT, related_name="runs")
+    occasion = models.CharField(max_length=16)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=10, choices=_choices(RunState), default=RunState.DECIDING, db_index=True)
+    token = models.BigIntegerField()
+    decided_at = models.DateTimeField()
+    as_of = models.DateTimeField()
+    candidates = models.BigIntegerField(default=0)
+    granted = models.BigIntegerField(default=0)
+    versions = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["plan", "occasion", "attempt"],
+                condition=models.Q(state=RunState.COMMITTED.value),
+                name="one_committed_run_per_attempt",
+            ),
+        )
+
+
+class Batch(models.Model):
+    """What one sender account is asked to send at once. Its recipients follow from run, sender, window and offset.
+
+    `not_before`: the platform asked us to wait. `left`: how many were still unreached when it was closed.
+    """
+
+    run = models.ForeignKey(Run, models.PROTECT, related_name="batches")
+    sender = models.BigIntegerField(db_index=True)
+    due_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    ordinal = models.PositiveIntegerField()
+    offset = models.PositiveIntegerField()
+    size = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=_choices(BatchState), default=BatchState.PLANNED, db_index=True)
+    task = models.CharField(max_length=128, blank=True)
+    called_at = models.DateTimeField(null=True)
+    call_until = models.DateTimeField(null=True)
+    called_by = models.CharField(max_length=80, blank=True)
+    calls = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+    tapped_at = models.DateTimeField(null=True)
+    left = models.PositiveIntegerField(default=0)
+    closed_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=wall_now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["run", "sender", "due_at", "deadline", "ordinal"], name="one_batch_once"),
+            models.UniqueConstraint(fields=["task"], condition=~models.Q(task=""), name="one_task_once"),
+            models.UniqueConstraint(
+                fields=["sender", "digest"],
+                condition=models.Q(
+                    state__in=[BatchState.CALLING.value, BatchState.UNKNOWN.value, BatchState.AMBIGUOUS.value]
+                ),
+                name="one_unanswered_call",
+            ),
+        )

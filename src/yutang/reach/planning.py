@@ -1,0 +1,424 @@
+"""From a plan to committed decisions and batches.
+
+Two stores act as one: a run's row is written first, its decisions are appended to the warehouse under its id, and only
+then, in one operational transaction under the fencing token, does the run become committed and get its batches. Killed
+anywhere before, the run is abandoned and its decisions are rows that nobody reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import transaction
+from django.db.models import Count, Sum
+
+from yutang.documents import queries as documents
+from yutang.intake import pump
+from yutang.intake.lease import Held, lease
+from yutang.kernel import calendars
+from yutang.kernel.clock import business_now
+from yutang.kernel.errors import BadInput, NotFound, Refused
+from yutang.kernel.failpoints import failpoint
+from yutang.kernel.ids import NodeId, PlanId, draw_array, salt
+from yutang.organisation import queries as organisation
+from yutang.organisation.contracts import RoleName, Viewer
+from yutang.profiles import services as profiles
+from yutang.profiles.queries import in_scope, select_traits
+from yutang.reach.contracts import BatchState, PlanState, RunState
+from yutang.reach.documents import BroadcastDocument, ContentRules, broken_rule
+from yutang.reach.gate import decide
+from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, TASKS, Decisions, PlanTerms, Tick
+from yutang.reach.ledger import uncommitted
+from yutang.reach.models import Batch, Plan, Run
+from yutang.reach.policy import PolicyDocument
+from yutang.segments import queries as segments
+from yutang.warehouse.contracts import Statement, Warehouse, named
+
+LEASE = "planning"
+POLICY = "default"
+RULES = "default"
+TASK_LIMIT = 10_000  # recipients of one WeCom task (WeCom doc 92135)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One wave and attempt of one plan that is due, with the persons whom it is about."""
+
+    plan: Plan
+    terms: PlanTerms
+    audience: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The versions of the documents that one tick decides by."""
+
+    policy: PolicyDocument
+    rules: ContentRules | None
+    versions: dict[str, int]
+
+
+def rulebook() -> Rulebook:
+    """The current policy and content rules. Raises NotFound without a policy."""
+    policy = documents.find(PolicyDocument, POLICY)
+    versions = {"policy": policy.version}
+    try:
+        rules = documents.find(ContentRules, RULES)
+        versions["content_rules"] = rules.version
+    except NotFound:
+        rules = None
+    assert isinstance(policy.document, PolicyDocument)
+    return Rulebook(policy.document, rules.document if rules else None, versions)  # type: ignore[arg-type]
+
+
+def document_of(plan: Plan) -> BroadcastDocument:
+    """The very document that a plan runs."""
+    return BroadcastDocument.model_validate(plan.body)
+
+
+def viewer_of(plan: Plan) -> Viewer:
+    """The author's view of the brand, as it was at launch: a plan reaches nobody whom its author may not see."""
+    nodes = None if plan.scope is None else frozenset(NodeId(node) for node in plan.scope)
+    return Viewer(plan.author, RoleName.OPERATOR, nodes)
+
+
+def terms_of(
+    plan_id: int,
+    document: BroadcastDocument,
+    start: datetime,
+    rules: ContentRules | None,
+    *,
+    occasion: str = "w1",
+    attempt: int = 1,
+    granted: int = 0,
+) -> PlanTerms:
+    """What the gate must know of one attempt. Later attempts keep the arm of the first: they are not drawn again."""
+    problem = broken_rule(document.message.text, rules)
+    return PlanTerms(
+        plan=PlanId(plan_id),
+        occasion=occasion,
+        touch_class=document.touch_class,
+        purpose=document.purpose,
+        channel=document.channel,
+        start=start,
+        deadline=start + timedelta(hours=document.within_hours),
+        priority=document.priority,
+        value=document.value,
+        content_problem=problem[0].name if problem else None,
+        hold_out=document.hold_out if attempt == 1 else 0.0,
+        at_most=None if document.at_most is None else max(0, document.at_most - granted),
+        attempt=attempt,
+    )
+
+
+def audience_of(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -> pa.Table:
+    """The persons (column `person`) whom a document is about and whom its author may see."""
+    at = segments.context(warehouse)
+    if document.audience.segment is None:
+        everyone = in_scope(select_traits((), at.moment), viewer)
+        return warehouse.query(Statement(everyone, name="reach/everyone"))
+    chosen = segments.segment_named(document.audience.segment)
+    return warehouse.query(segments.statement(chosen, viewer, at))
+
+
+def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: datetime) -> Tick:
+    """One tick: the columns of everyone concerned, their friendships, and what their senders have left."""
+    brand = organisation.brand()
+    hidden = uncommitted()
+    candidates, relations = [], []
+    for index, item in enumerate(due):
+        tables = {"audience": item.audience, "uncommitted": hidden}
+        terms = item.terms
+        params = {
+            "start": terms.start,
+            "deadline": terms.deadline,
+            "channel": terms.channel,
+            "purpose": terms.purpose,
+            "zone": brand.zone,
+        }
+        rows = warehouse.query(named("reach/candidates", params, tables))
+        candidates.append(rows.append_column("plan", pa.array(np.full(rows.num_rows, index, np.int32))))
+        found = warehouse.query(named("reach/relations", {"channel": terms.channel}, {"audience": item.audience}))
+        relations.append(found)
+    rows = pa.concat_tables(candidates)
+    encoded = pc.dictionary_encode(rows["zone"]).combine_chunks()
+    zones = tuple(encoded.dictionary.to_pylist()) or (brand.zone,)
+    rows = rows.set_column(rows.column_names.index("zone"), "zone", encoded.indices)
+    rows = _instants(rows, "friend_since")
+    friendships = _instants(_instants(_distinct(relations), "added_at"), "last_talk_at")
+    return Tick(
+        now=now,
+        plans=tuple(item.terms for item in due),
+        policy=book.policy.policy(brand.country, now),
+        zones=zones,
+        candidates=rows.select(CANDIDATES.names).cast(CANDIDATES),
+        relations=friendships.select(RELATIONS.names).cast(RELATIONS),
+        senders=_senders(due),
+        tasks=_tasks(due, brand.zone),
+    )
+
+
+def _instants(table: pa.Table, name: str) -> pa.Table:
+    """The warehouse's naive UTC as aware UTC."""
+    return table.set_column(table.column_names.index(name), name, pc.assume_timezone(table[name], "UTC"))
+
+
+def _distinct(relations: Sequence[pa.Table]) -> pa.Table:
+    if len(relations) == 1:
+        return relations[0]
+    table = pa.concat_tables(relations)
+    return (
+        table.group_by(["person", "sender"])
+        .aggregate([("store", "min"), ("added_at", "min"), ("last_talk_at", "max")])
+        .rename_columns({"store_min": "store", "added_at_min": "added_at", "last_talk_at_max": "last_talk_at"})
+    )
+
+
+def _window(due: Sequence[Due], zone: str) -> tuple[datetime, datetime]:
+    """The whole local days that the windows of a tick touch."""
+    first = min(item.terms.start for item in due)
+    last = max(item.terms.deadline for item in due)
+    begin = calendars.day_start(calendars.local_day(first, zone), zone)
+    return begin, calendars.day_start(calendars.local_day(last, zone) + timedelta(days=1), zone)
+
+
+def _senders(due: Sequence[Due]) -> pa.Table:
+    begin, end = _window(due, organisation.brand().zone)
+    taken = dict(_standing(begin, end).values("sender").annotate(people=Sum("size")).values_list("sender", "people"))
+    rows = organisation.senders(organisation.OWNER)
+    return pa.table(
+        {
+            "sender": [row.id for row in rows],
+            "active": [row.active for row in rows],
+            "quota_left": [max(0, row.daily_quota - taken.get(row.id, 0)) for row in rows],
+        },
+        schema=SENDERS,
+    )
+
+
+def _tasks(due: Sequence[Due], zone: str) -> pa.Table:
+    rows: dict[str, list[int]] = {"sender": [], "plan": [], "tasks_taken": []}
+    for index, item in enumerate(due):
+        begin, end = _window([item], zone)
+        for sender, tasks in _standing(begin, end).values("sender").annotate(n=Count("pk")).values_list("sender", "n"):
+            rows["sender"].append(sender)
+            rows["plan"].append(index)
+            rows["tasks_taken"].append(tasks)
+    return pa.table(rows, schema=TASKS)
+
+
+def _standing(begin: datetime, end: datetime):  # type: ignore[no-untyped-def]  # a queryset of values
+    """Batches whose window meets a span and that were not closed untapped."""
+    return Batch.objects.filter(deadline__gt=begin, due_at__lt=end).exclude(
+        state=BatchState.CLOSED, tapped_at__isnull=True
+    )
+
+
+def plan_due(warehouse: Warehouse, *, patience: float = 0.0) -> int:
+    """Decide everything that is due now, in one tick; returns the number of runs committed.
+
+    Plans due together compete in the gate. One process at a time plans; another that asks for longer than `patience`
+    seconds gets Unavailable.
+    """
+    with lease(LEASE, patience) as held:
+        Run.objects.filter(state=RunState.DECIDING).exclude(token=held.token).update(state=RunState.ABANDONED)
+        if not _anything_due(business_now()):
+            return 0
+        pump.pump_until_empty(warehouse)
+        now = business_now()
+        profiles.refresh(warehouse, now)
+        book = rulebook()
+        due = _due(warehouse, now, book)
+        if not due:
+            return 0
+        runs = _open_runs(due, held, now, book)
+        failpoint("plan.runs_opened")
+        decisions = decide(gather(warehouse, due, book, now))
+        warehouse.write([_decisions_statement(item, run, decisions, now) for item, run in zip(due, runs, strict=True)])
+        failpoint("plan.decisions_written")
+        return _commit(due, runs, decisions, held)
+
+
+def _anything_due(now: datetime) -> bool:
+    return any(_next_attempt(plan, now) is not None for plan in Plan.objects.filter(state=PlanState.RUNNING))
+
+
+def _next_attempt(plan: Plan, now: datetime) -> tuple[str, int, Run | None] | None:
+    """The wave and attempt of a plan that is due at `now`, with the run whose expired touches it takes up."""
+    document = document_of(plan)
+    assert plan.start is not None
+    runs = {(run.occasion, run.attempt): run for run in plan.runs.filter(state=RunState.COMMITTED)}
+    for index in range(len(document.waves)):
+        occasion = f"w{index + 1}"
+        if (occasion, 1) not in runs:
+            opens = plan.start + timedelta(hours=document.wave_hours * index)
+            return (occasion, 1, None) if opens <= now else None
+        attempt = max(number for name, number in runs if name == occasion)
+        run = runs[occasion, attempt]
+        if attempt < document.attempts and _came_back(run):
+            return occasion, attempt + 1, run
+    return None
+
+
+def _came_back(run: Run) -> bool:
+    """Whether all batches of a run are closed and one of them left people unreached."""
+    batches = list(run.batches.all())
+    return bool(batches) and all(b.state == BatchState.CLOSED for b in batches) and any(b.left for b in batches)
+
+
+def _due(warehouse: Warehouse, now: datetime, book: Rulebook) -> list[Due]:
+    due = []
+    for plan in Plan.objects.filter(state=PlanState.RUNNING).order_by("pk"):
+        found = _next_attempt(plan, now)
+        if found is None:
+            continue
+        occasion, attempt, before = found
+        granted = sum(run.granted for run in plan.runs.filter(state=RunState.COMMITTED, attempt=1))
+        terms = terms_of(
+            plan.pk, document_of(plan), now, book.rules, occasion=occasion, attempt=attempt, granted=granted
+        )
+        if before is None:
+            _freeze(warehouse, plan)
+            audience = _wave(warehouse, plan, occasion)
+        else:
+            audience = warehouse.query(named("reach/expired", {"run": before.pk}))
+            terms = replace(terms, at_most=None)
+        due.append(Due(plan, terms, audience))
+    return due
+
+
+def _freeze(warehouse: Warehouse, plan: Plan) -> None:
+    """Keep the audience as it was at launch, once: waves and lift speak of these people and no others."""
+    if plan.audience_frozen:
+        return
+    audience = audience_of(warehouse, document_of(plan), viewer_of(plan))
+    warehouse.write(
+        [named("reach/freeze", {"plan": plan.pk, "at": plan.start}, {"audience": audience})],
+        unless=Statement("SELECT count(*) > 0 FROM plan_audience WHERE plan = $plan", {"plan": plan.pk}),
+    )
+    failpoint("plan.audience_frozen")
+    Plan.objects.filter(pk=plan.pk).update(audience_frozen=True)
+
+
+def _wave(warehouse: Warehouse, plan: Plan, occasion: str) -> pa.Table:
+    """The part of the frozen audience that this wave is about: drawn by hash, so that waves never overlap."""
+    audience = warehouse.query(named("reach/audience", {"plan": plan.pk}))
+    shares = (0.0, *document_of(plan).waves)
+    index = int(occasion.removeprefix("w"))
+    draws = draw_array(audience["person"].to_numpy(), salt("wave", plan.pk))
+    return audience.filter(pa.array((draws >= shares[index - 1]) & (draws < shares[index])))
+
+
+def _open_runs(due: Sequence[Due], held: Held, now: datetime, book: Rulebook) -> list[Run]:
+    return [
+        Run.objects.create(
+            plan=item.plan,
+            occasion=item.terms.occasion,
+            attempt=item.terms.attempt,
+            token=held.token,
+            decided_at=now,
+            as_of=now,
+            candidates=item.audience.num_rows,
+            versions=book.versions,
+        )
+        for item in due
+    ]
+
+
+def _decisions_statement(item: Due, run: Run, decisions: Decisions, now: datetime) -> Statement:
+    rows = _of_plan(decisions, item)
+    size = rows.num_rows
+    terms = item.terms
+    constant = {
+        "run": pa.array(np.full(size, run.pk, np.int64)),
+        "touch_class": pa.array([terms.touch_class.value] * size, pa.string()),
+        "channel": pa.array([terms.channel] * size, pa.string()),
+        "value": pa.array(np.full(size, terms.value)),
+        "decided_at": pa.array([now.replace(tzinfo=None)] * size, pa.timestamp("us")),
+    }
+    for name, column in constant.items():
+        rows = rows.append_column(name, column)
+    return named("reach/write_decisions", tables={"new_decisions": rows})
+
+
+def _of_plan(decisions: Decisions, item: Due) -> pa.Table:
+    """One plan's rows in the warehouse's types."""
+    rows = decisions.table.filter(pc.equal(decisions.table["plan"], item.plan.pk))
+    naive = pa.timestamp("us")
+    plain = {
+        "plan": rows["plan"],
+        "person": rows["person"],
+        "touch": rows["touch"],
+        "outcome": rows["outcome"].cast(pa.string()),
+        "reason": rows["reason"].cast(pa.string()),
+        "sender": rows["sender"],
+        "store": rows["store"],
+        "due_at": rows["due"].cast(naive),
+        "deadline": rows["deadline"].cast(naive),
+        "occasion": rows["occasion"].cast(pa.string()),
+        "attempt": rows["attempt"],
+    }
+    return pa.table(plain)
+
+
+def _commit(due: Sequence[Due], runs: Sequence[Run], decisions: Decisions, held: Held) -> int:
+    """Make the runs exist, with their batches, if this process still holds the lease."""
+    with transaction.atomic():
+        held.renew()
+        for item, run in zip(due, runs, strict=True):
+            rows = _of_plan(decisions, item)
+            run.granted = int(pc.sum(pc.not_equal(rows["outcome"], "suppressed")).as_py() or 0)
+            run.state = RunState.COMMITTED
+            run.save(update_fields=["state", "granted"])
+            Batch.objects.bulk_create(_batches(run, item, rows), batch_size=1000)
+        failpoint("plan.before_commit")
+    failpoint("plan.committed")
+    return len(runs)
+
+
+def _batches(run: Run, item: Due, rows: pa.Table) -> list[Batch]:
+    """The batches that a run implies: the same for the same decisions, in whatever process they are cut."""
+    sent = rows.filter(pc.equal(rows["outcome"], "send"))
+    groups = sent.group_by(["sender", "due_at", "deadline"]).aggregate([([], "count_all")])
+    order = [("sender", "ascending"), ("due_at", "ascending"), ("deadline", "ascending")]
+    digest = content_digest(document_of(item.plan))
+    batches = []
+    for group in groups.sort_by(order).to_pylist():
+        for ordinal, offset in enumerate(range(0, group["count_all"], TASK_LIMIT)):
+            batches.append(
+                Batch(
+                    run=run,
+                    sender=group["sender"],
+                    due_at=group["due_at"].replace(tzinfo=UTC),
+                    deadline=group["deadline"].replace(tzinfo=UTC),
+                    ordinal=ordinal,
+                    offset=offset,
+                    size=min(TASK_LIMIT, group["count_all"] - offset),
+                    digest=digest,
+                )
+            )
+    return batches
+
+
+def content_digest(document: BroadcastDocument) -> str:
+    """Stands for what is said, so that a lost answer can be matched to a task by its content."""
+    return hashlib.sha256(document.message.text.encode()).hexdigest()
+
+
+def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
+    """Raise Refused or BadInput if this viewer may not launch this document as it stands."""
+    if not viewer.may_operate:
+        raise Refused("你的角色不能下发计划，请找总部运营。", "Your role may not launch plans; ask headquarters.")
+    problem = broken_rule(document.message.text, rulebook().rules)
+    if problem:
+        rule, word = problem
+        raise BadInput(
+            f"文案里的「{word}」违反「{rule.title}」（{rule.law}），请修改。",
+            f"The text contains “{word}”, which breaks the rule “{rule.name}” ({rule.law}); change it.",
+        )

@@ -1,0 +1,111 @@
+"""Reading plans, batches and results, as far as a viewer may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from yutang.kernel.clock import business_now
+from yutang.kernel.errors import NotFound
+from yutang.kernel.ids import BatchId, PlanId, SenderId
+from yutang.organisation import queries as organisation
+from yutang.organisation.contracts import Viewer
+from yutang.reach.contracts import BatchFacts, BatchState, PlanCounts, PlanFacts, PlanState, RunState
+from yutang.reach.ledger import plan_counts, uncommitted
+from yutang.reach.lift import Lift, estimate_lift
+from yutang.reach.models import Batch, Plan
+from yutang.reach.planning import document_of
+from yutang.warehouse.contracts import Warehouse, named
+
+
+def _visible(viewer: Viewer):  # type: ignore[no-untyped-def]  # a queryset
+    """Plans that a viewer may see: those whose whole scope lies within theirs."""
+    rows = Plan.objects.all()
+    if viewer.nodes is None:
+        return rows
+    allowed = [plan.pk for plan in rows.exclude(scope=None) if viewer.nodes >= set(plan.scope or [])]
+    return rows.filter(pk__in=allowed)
+
+
+def _facts(row: Plan) -> PlanFacts:
+    return PlanFacts(
+        PlanId(row.pk), document_of(row), row.author, PlanState(row.state), row.created_at, row.start, row.versions
+    )
+
+
+def plans(viewer: Viewer, state: PlanState | None = None, limit: int = 100, offset: int = 0) -> list[PlanFacts]:
+    """Plans, newest first."""
+    rows = _visible(viewer).order_by("-pk")
+    if state is not None:
+        rows = rows.filter(state=state)
+    return [_facts(row) for row in rows[offset : offset + limit]]
+
+
+def plan(viewer: Viewer, plan_id: int) -> PlanFacts:
+    """One plan. Raises NotFound, also for a plan outside the viewer's scope."""
+    row = _visible(viewer).filter(pk=plan_id).first()
+    if row is None:
+        raise NotFound(f"没有编号为 {plan_id} 的计划。", f"There is no plan number {plan_id}.")
+    return _facts(row)
+
+
+def counts(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> PlanCounts:
+    """What became of a plan's touches. Raises NotFound."""
+    facts = plan(viewer, plan_id)
+    return plan_counts(warehouse, [facts.id])[facts.id]
+
+
+def batches(viewer: Viewer, plan_id: int) -> list[BatchFacts]:
+    """A plan's batches, the untapped ones first. A store's viewer sees those of their own senders."""
+    rows = Batch.objects.filter(run__plan_id=plan_id).select_related("run").order_by("tapped_at", "pk")
+    if viewer.nodes is not None:
+        rows = rows.filter(sender__in=[row.id for row in organisation.senders(viewer)])
+    return [
+        BatchFacts(
+            BatchId(row.pk),
+            PlanId(row.run.plan_id),
+            SenderId(row.sender),
+            row.size,
+            BatchState(row.state),
+            row.due_at,
+            row.deadline,
+            row.tapped_at,
+            row.trouble,
+        )
+        for row in rows
+    ]
+
+
+def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:
+    """What the plan earned more than its hold-out says would have come anyway: intention to treat, by wave, each wave
+    in its own window of `horizon_days`, adjusted by the half year before. None before anybody was decided."""
+    facts = plan(viewer, plan_id)
+    row = Plan.objects.get(pk=plan_id)
+    days = timedelta(days=facts.document.horizon_days)
+    runs = list(row.runs.filter(state=RunState.COMMITTED, attempt=1).order_by("decided_at"))
+    if not runs:
+        return None
+    now = business_now()
+    naive = pa.timestamp("us")
+    waves = pa.table(
+        {
+            "occasion": [run.occasion for run in runs],
+            "start": pa.array([run.decided_at.replace(tzinfo=None) for run in runs], naive),
+            "horizon": pa.array([min(run.decided_at + days, now).replace(tzinfo=None) for run in runs], naive),
+        }
+    )
+    params = {"plan": plan_id, "since": runs[0].decided_at - timedelta(days=182)}
+    rows = warehouse.query(named("reach/outcomes", params, {"waves": waves, "uncommitted": uncommitted()}))
+    if rows.num_rows == 0:
+        return None
+    column: Mapping[str, np.ndarray] = {name: rows[name].to_numpy(zero_copy_only=False) for name in rows.column_names}
+    return estimate_lift(
+        outcome=column["outcome"],
+        pre=column["before"],
+        held_out=column["held_out"],
+        stratum=np.unique(column["occasion"], return_inverse=True)[1],
+        sent=column["sent"],
+    )

@@ -1,0 +1,192 @@
+"""The use cases of reaching: preview, launch, stop, and the turn of the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import transaction
+from django.db.models import Max, Min
+
+from yutang.documents import services as documents
+from yutang.kernel.clock import business_now
+from yutang.kernel.errors import NotFound, Refused, Unavailable
+from yutang.kernel.ids import PlanId
+from yutang.organisation import services as organisation
+from yutang.organisation.contracts import Viewer
+from yutang.reach import planning
+from yutang.reach.contracts import BatchState, PlanState, Preview, RunState
+from yutang.reach.documents import BroadcastDocument
+from yutang.reach.gate import decide
+from yutang.reach.issuing import Ports, issue_due, resolve_unknown
+from yutang.reach.lift import SmallestEffect, smallest_effect
+from yutang.reach.models import Batch, Plan
+from yutang.reach.returns import expire, read_back
+from yutang.warehouse.contracts import Warehouse, named
+
+SHARES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.50)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn of the clock did."""
+
+    runs: int
+    issued: int
+    read: int
+    closed: int
+    settled: int
+    finished: int
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there was nothing to do."""
+        return not (self.runs or self.issued or self.closed or self.settled or self.finished)
+
+
+def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -> Preview:
+    """What the plan would do if it were launched now, with the whole audience in one wave. Writes nothing.
+
+    It speaks with the id that the plan would get, so that the arms drawn are those of a launch that follows at once.
+    """
+    now = max(business_now(), document.start) if document.start else business_now()
+    book = planning.rulebook()
+    plan_id = (Plan.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
+    audience = planning.audience_of(warehouse, document, viewer)
+    terms = planning.terms_of(plan_id, document, now, book.rules)
+    ghost = Plan(pk=plan_id, name=document.name, body=document.as_data(), author=viewer.name)
+    tick = planning.gather(warehouse, [planning.Due(ghost, terms, audience)], book, now)
+    rows = decide(tick).table
+    outcomes = rows["outcome"].cast(pa.string())
+    let = rows.filter(pc.is_in(outcomes, pa.array(["send", "held_out"])))
+    effects = effect_points(warehouse, let.select(["person"]), now, document.horizon_days)
+    chosen = _at(effects, document.hold_out)
+    reasons = pc.value_counts(rows["reason"].cast(pa.string()).drop_null())
+    sent = rows.filter(pc.equal(outcomes, "send"))
+    return Preview(
+        candidates=audience.num_rows,
+        send=_count(outcomes, "send"),
+        held_out=_count(outcomes, "held_out"),
+        globally_held_out=_count(outcomes, "globally_held_out"),
+        suppressed=dict(sorted(((r["values"], r["counts"]) for r in reasons.to_pylist()), key=lambda x: -x[1])),
+        smallest_effect=chosen.per_person if chosen else None,
+        smallest_effect_relative=chosen.relative if chosen else None,
+        effects=effects,
+        content_problem=terms.content_problem,
+        batches=sent.group_by(["sender", "due", "deadline"]).aggregate([]).num_rows,
+        rivals=tuple(
+            Plan.objects.filter(state=PlanState.RUNNING).exclude(name=document.name).values_list("name", flat=True)
+        ),
+    )
+
+
+def _count(outcomes: pa.ChunkedArray, name: str) -> int:
+    return int(pc.sum(pc.equal(outcomes, name)).as_py() or 0)
+
+
+def effect_points(
+    warehouse: Warehouse, audience: pa.Table, now: datetime, horizon_days: int
+) -> tuple[SmallestEffect, ...]:
+    """The smallest effect that each share of hold-out can show for these persons, from their own history."""
+    if audience.num_rows < 20:
+        return ()
+    params = {"window_start": now - timedelta(days=horizon_days), "until": now}
+    rows = warehouse.query(named("reach/history", params, {"audience": audience}))
+    return tuple(smallest_effect(rows["outcome"].to_numpy(), rows["before"].to_numpy(), SHARES))
+
+
+def _at(points: tuple[SmallestEffect, ...], share: float) -> SmallestEffect | None:
+    return min(points, key=lambda point: abs(point.share - share), default=None) if share > 0 else None
+
+
+def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
+    """Keep the document and start its plan. Raises Refused or BadInput, and then nothing was kept.
+
+    The same document launched again while its plan still runs is refused: nobody means to say it twice.
+    """
+    planning.launchable(document, viewer)
+    with transaction.atomic():
+        twin = Plan.objects.filter(name=document.name, state=PlanState.RUNNING, body=document.as_data()).first()
+        if twin is not None:
+            raise Refused(
+                f"同样的计划「{document.title.zh}」正在进行（编号 {twin.pk}），没有再次下发。",
+                f"The same plan “{document.title.en}” is already running (number {twin.pk}); it was not launched again.",
+            )
+        stored = documents.save_document(document, viewer.name)
+        now = business_now()
+        plan = Plan.objects.create(
+            name=document.name,
+            body=document.as_data(),
+            author=viewer.name,
+            scope=None if viewer.nodes is None else sorted(viewer.nodes),
+            state=PlanState.RUNNING,
+            created_at=now,
+            start=max(now, document.start) if document.start else now,
+            versions={"broadcast": stored.version},
+        )
+        organisation.audit(viewer, "launch", f"plan {plan.pk}", name=document.name)
+    return PlanId(plan.pk)
+
+
+def stop(plan_id: PlanId, viewer: Viewer) -> None:
+    """Stop a running plan: nothing more is issued, and what is issued is cancelled at the next turn of the clock."""
+    if not viewer.may_operate:
+        raise Refused("你的角色不能停止计划，请找总部运营。", "Your role may not stop plans; ask headquarters.")
+    if not Plan.objects.filter(pk=plan_id, state=PlanState.RUNNING).update(state=PlanState.STOPPED):
+        raise NotFound(f"没有正在进行的计划 {plan_id}。", f"There is no running plan {plan_id}.")
+    organisation.audit(viewer, "stop", f"plan {plan_id}")
+
+
+def turn(warehouse: Warehouse, ports: Ports) -> Turn:
+    """One turn of the clock: end what is over, plan what is due, issue, read back. Safe to run twice at once."""
+    settled = resolve_unknown(warehouse, ports)
+    closed = expire(warehouse, ports)
+    try:
+        runs = planning.plan_due(warehouse)
+    except Unavailable:  # another process plans at this moment; the next turn looks again
+        runs = 0
+    issued = issue_due(warehouse, ports)
+    read = read_back(warehouse, ports)
+    return Turn(runs, issued, read, closed, settled, finish())
+
+
+def finish() -> int:
+    """Close the books of plans whose last window has passed; returns how many."""
+    done = 0
+    for plan in Plan.objects.filter(state=PlanState.RUNNING):
+        document = planning.document_of(plan)
+        horizon = horizon_end(plan, document)
+        unfinished = Batch.objects.filter(run__plan=plan).exclude(state=BatchState.CLOSED).exists()
+        waves = plan.runs.filter(state=RunState.COMMITTED, attempt=1).count()
+        if waves == len(document.waves) and not unfinished and horizon <= business_now():
+            done += Plan.objects.filter(pk=plan.pk, state=PlanState.RUNNING).update(state=PlanState.FINISHED)
+    return done
+
+
+def horizon_end(plan: Plan, document: BroadcastDocument) -> datetime:
+    """When the last wave's window of measurement ends."""
+    last = plan.runs.filter(state=RunState.COMMITTED, attempt=1).aggregate(last=Max("decided_at"))["last"] or plan.start
+    assert last is not None
+    planned = timedelta(days=document.horizon_days)
+    end: datetime = last + planned
+    return end
+
+
+def next_instant(now: datetime) -> datetime | None:
+    """The next instant after `now` at which a plan has something to do: a stepped clock must not jump over it."""
+    instants: list[datetime] = []
+    running = Batch.objects.filter(run__plan__state=PlanState.RUNNING)
+    planned = running.filter(state=BatchState.PLANNED, due_at__gt=now).aggregate(first=Min("due_at"))["first"]
+    waiting = running.filter(state=BatchState.PLANNED, not_before__gt=now).aggregate(first=Min("not_before"))["first"]
+    open_batches = running.exclude(state=BatchState.CLOSED).filter(deadline__gt=now)
+    instants += [
+        moment for moment in (planned, waiting, open_batches.aggregate(first=Min("deadline"))["first"]) if moment
+    ]
+    for plan in Plan.objects.filter(state=PlanState.RUNNING):
+        document = planning.document_of(plan)
+        assert plan.start is not None
+        starts = [plan.start + timedelta(hours=document.wave_hours * index) for index in range(len(document.waves))]
+        instants += [*starts, horizon_end(plan, document)]
+    return min((moment for moment in instants if moment > now), default=None)

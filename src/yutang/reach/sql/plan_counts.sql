@@ -1,0 +1,27 @@
+-- Every touch of the plans by its last attempt: outcome, latest receipt, how many.
+WITH latest AS (
+    SELECT touch, arg_max(state, recorded_at) AS state, arg_max(reason, recorded_at) AS reason
+    FROM receipts GROUP BY touch
+),
+last_attempt AS (
+    SELECT d.plan, d.occasion, d.person, max(d.attempt) AS attempt
+    FROM decisions d
+    SEMI JOIN wanted w ON w.plan = d.plan
+    WHERE NOT EXISTS (SELECT 1 FROM uncommitted u WHERE u.run = d.run)
+    GROUP BY d.plan, d.occasion, d.person
+)
+SELECT
+    d.plan,
+    CASE
+        WHEN d.outcome <> 'send' THEN d.outcome
+        WHEN l.state IS NULL OR l.state = 'issued' THEN 'pending'
+        ELSE l.state
+    END AS state,
+    CASE WHEN d.outcome = 'suppressed' THEN d.reason WHEN l.state = 'suppressed' THEN l.reason END AS reason,
+    count(*) AS touches
+FROM decisions d
+JOIN last_attempt a ON a.plan = d.plan AND a.occasion = d.occasion AND a.person = d.person AND a.attempt = d.attempt
+LEFT JOIN latest l ON l.touch = d.touch
+WHERE NOT EXISTS (SELECT 1 FROM uncommitted u WHERE u.run = d.run)
+GROUP BY ALL
+ORDER BY ALL

@@ -1,0 +1,262 @@
+"""What a sandbox is told of its world: the corp, its members, its customers, and how they behave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from datetime import datetime
+from typing import TypeVar, cast
+
+from yutang.kernel.calendars import zone
+from yutang.kernel.errors import BadInput
+from yutang.kernel.ids import salt
+
+HABITS = ("at_once", "late", "night", "never")
+CAPS = ("monthly", "weekly", "daily")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A staff account. `habit` is one of HABITS, or weights over them from which each task draws its own.
+
+    `offgate_per_day` is the expected number of mass sends that the member makes on their own each business day.
+    """
+
+    userid: str
+    name: str
+    habit: str | Mapping[str, float] = "at_once"
+    offgate_per_day: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A synthetic customer: `daily_rate` baskets a day, lognormal amounts (mu, sigma of the logarithm of the amount).
+
+    `lift` is the relative increase of that rate while a received message works: 0.2 is a fifth more.
+    """
+
+    external_userid: str
+    name: str
+    member_no: str | None = None
+    daily_rate: float = 0.0
+    basket_mu: float = 3.0
+    basket_sigma: float = 0.5
+    store_code: str = ""
+    category_weights: Mapping[str, float] = field(default_factory=lambda: {"general": 1.0})
+    lift: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A friendship of a member and a customer. A side that deletes the other does so at its instant.
+
+    After the customer's deletion the platform still shows the relation, and sends fail with status 2; after the
+    member's deletion every call answers 84061 (WeCom doc 90313).
+    """
+
+    userid: str
+    external_userid: str
+    added_at: datetime
+    last_talk_at: datetime | None = None
+    customer_deleted_at: datetime | None = None
+    member_deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A world. `start_at` is where its business clock starts; `zone` says where its days and months begin.
+
+    `cap` is how many mass messages one customer can receive: monthly = as many as the month has days, weekly = 7,
+    daily = 1 (WeCom doc 92135). `dispatch_seconds` and `token_seconds` are wall-clock seconds. `concurrent` is the
+    number of calls of one API under way at once beyond which 45033 is answered (undocumented; users report 5).
+    """
+
+    corp_id: str
+    secret: str
+    seed: int
+    start_at: datetime
+    members: tuple[Member, ...] = ()
+    customers: tuple[Customer, ...] = ()
+    relations: tuple[Relation, ...] = ()
+    effect_days: float = 7.0
+    zone: str = "Asia/Shanghai"
+    currency: str = "CNY"
+    cap: str = "monthly"
+    dispatch_seconds: float = 3.0
+    token_seconds: int = 7200
+    per_minute: int = 10_000
+    per_hour: int = 150_000
+    concurrent: int = 5
+    trusted_ips: tuple[str, ...] = ()
+
+
+def spec_json(spec: Spec) -> dict[str, object]:
+    """The spec as plain JSON values, as `POST /control/seed` takes it."""
+    return cast("dict[str, object]", json.loads(_dumps(spec)))
+
+
+def read_spec(body: object) -> Spec:
+    """A spec from JSON. Raises BadInput naming the field that cannot stand."""
+    values = dict(_fields("spec", body, Spec))
+    values["start_at"] = instant("start_at", values.get("start_at"))
+    rooms: tuple[tuple[str, Callable[[str, object], object]], ...] = (
+        ("members", read_member),
+        ("customers", read_customer),
+        ("relations", read_relation),
+    )
+    for name, reader in rooms:
+        rows = _list(name, values.get(name, []))
+        values[name] = tuple(reader(f"{name}[{index}]", row) for index, row in enumerate(rows))
+    values["trusted_ips"] = tuple(str(ip) for ip in _list("trusted_ips", values.get("trusted_ips", [])))
+    return checked(_build("spec", Spec, values))
+
+
+def read_member(where: str, row: object) -> Member:
+    """A member from JSON."""
+    return _build(where, Member, _fields(where, row, Member))
+
+
+def read_customer(where: str, row: object) -> Customer:
+    """A customer from JSON."""
+    return _build(where, Customer, _fields(where, row, Customer))
+
+
+def read_relation(where: str, row: object) -> Relation:
+    """A relation from JSON; instants are ISO 8601 with a zone."""
+    values = dict(_fields(where, row, Relation))
+    values["added_at"] = instant(f"{where}.added_at", values.get("added_at"))
+    for name in ("last_talk_at", "customer_deleted_at", "member_deleted_at"):
+        if values.get(name) is not None:
+            values[name] = instant(f"{where}.{name}", values[name])
+    return _build(where, Relation, values)
+
+
+def instant(where: str, value: object) -> datetime:
+    """An aware instant from ISO 8601 text. Raises BadInput."""
+    try:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(cast("str", value))
+    except (TypeError, ValueError):
+        raise bad(where, "应为带时区的时间", "must be a time with a zone, such as 2017-11-01T09:00:00+00:00") from None
+    if at.tzinfo is None:
+        raise bad(where, "时间缺少时区", "the time has no zone")
+    return at
+
+
+def digest(spec: Spec) -> str:
+    """A fingerprint of the whole spec: equal specs have equal ones."""
+    return f"{salt(_dumps(spec)):016x}"
+
+
+def checked(spec: Spec) -> Spec:
+    """The spec itself, once everything in it can stand. Raises BadInput."""
+    zone(spec.zone)
+    if spec.start_at.tzinfo is None:
+        raise bad("start_at", "时间缺少时区", "the time has no zone")
+    if spec.cap not in CAPS:
+        raise bad("cap", f"应为 {'、'.join(CAPS)} 之一", f"must be one of {', '.join(CAPS)}")
+    if min(spec.per_minute, spec.per_hour, spec.concurrent, spec.token_seconds) < 1 or spec.effect_days < 0:
+        raise bad("per_minute", "各项上限应为正数", "limits must be positive")
+    for member in spec.members:
+        weights = habit_weights(member)
+        if not weights or set(weights) - set(HABITS) or min(weights.values()) < 0 or sum(weights.values()) <= 0:
+            raise bad(
+                f"members.{member.userid}.habit",
+                f"应为 {'、'.join(HABITS)} 或它们的权重",
+                f"must be one of {', '.join(HABITS)}, or weights over them",
+            )
+    for customer in spec.customers:
+        if min(customer.daily_rate, customer.basket_sigma, customer.lift) < 0 or customer.daily_rate > 50:
+            raise bad(
+                f"customers.{customer.external_userid}",
+                "daily_rate 应在 0–50，sigma 与 lift 不能为负",
+                "daily_rate must be 0–50, basket_sigma and lift not negative",
+            )
+        if (
+            not customer.category_weights
+            or min(customer.category_weights.values()) < 0
+            or sum(customer.category_weights.values()) <= 0
+        ):
+            raise bad(
+                f"customers.{customer.external_userid}.category_weights",
+                "至少一个品类的权重为正",
+                "at least one category needs a positive weight",
+            )
+    _known(spec)
+    return spec
+
+
+def habit_weights(member: Member) -> dict[str, float]:
+    """The member's habit as weights over HABITS."""
+    return {member.habit: 1.0} if isinstance(member.habit, str) else dict(member.habit)
+
+
+def _known(spec: Spec) -> None:
+    members = {member.userid.lower() for member in spec.members}
+    customers = {customer.external_userid for customer in spec.customers}
+    if len(members) != len(spec.members) or len(customers) != len(spec.customers):
+        raise bad("members", "同一个 id 出现了两次", "an id appears twice (userids ignore case)")
+    for relation in spec.relations:
+        if relation.userid.lower() not in members or relation.external_userid not in customers:
+            raise bad(
+                f"relations.{relation.userid}.{relation.external_userid}",
+                "成员或客户不存在",
+                "its member or its customer is not in the spec",
+            )
+
+
+def bad(where: str, zh: str, en: str) -> BadInput:
+    """A BadInput that names a field of what was sent."""
+    return BadInput(f"沙盒：{where}：{zh}。", f"Sandbox, {where}: {en}.")
+
+
+def _dumps(spec: Spec) -> str:
+    return json.dumps(spec, default=_plain, sort_keys=True)
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return value.isoformat() if isinstance(value, datetime) else dict(cast("Mapping[str, object]", value))
+
+
+def _list(where: str, value: object) -> Sequence[object]:
+    if not isinstance(value, list | tuple):
+        raise bad(where, "应为列表", "must be a list")
+    return value
+
+
+def _fields(where: str, row: object, kind: type) -> Mapping[str, object]:
+    if not isinstance(row, Mapping):
+        raise bad(where, "应为对象", "must be an object")
+    unknown = set(row) - set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    if unknown:
+        raise bad(f"{where}.{min(unknown)}", "没有这个字段", "there is no such field")
+    return row
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "int": (int,),
+    "float": (int, float),
+    "str | Mapping[str, float]": (str, Mapping),
+    "Mapping[str, float]": (Mapping,),
+}
+
+
+def _build(where: str, kind: type[T], values: Mapping[str, object]) -> T:
+    for name, spot in kind.__dataclass_fields__.items():  # type: ignore[attr-defined]
+        wanted = _KINDS.get(spot.type)
+        if wanted and name in values and (not isinstance(values[name], wanted) or isinstance(values[name], bool)):
+            raise bad(f"{where}.{name}", f"应为 {spot.type}", f"must be {spot.type}")
+        if isinstance(values.get(name), Mapping) and not all(
+            isinstance(weight, int | float) for weight in cast("Mapping[str, object]", values[name]).values()
+        ):
+            raise bad(f"{where}.{name}", "权重应为数", "weights must be numbers")
+    try:
+        return kind(**values)
+    except TypeError:
+        raise bad(where, "缺少必填的字段", f"a required field of {kind.__name__} is missing") from None

@@ -1,0 +1,153 @@
+"""Doors for our own composition, below `/control/`: seed, clock, truth, faults. From this machine only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from yutang.kernel.clock import wall_now
+from yutang.kernel.errors import NotFound, Refused, YutangError
+from yutang.sandbox.contracts import bad, instant, read_relation, read_spec
+from yutang.sandbox.engine import Engine
+from yutang.sandbox.faults import Faults, Limits, read_faults
+from yutang.sandbox.store import Store, settings_of
+from yutang.sandbox.tokens import revoke_tokens
+from yutang.sandbox.world import put_relations, seed_store
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM members) AS members, (SELECT count(*) FROM customers) AS customers,
+    (SELECT count(*) FROM relations) AS relations, (SELECT count(*) FROM tasks) AS tasks,
+    (SELECT count(*) FROM tasks WHERE cancelled_at IS NOT NULL) AS cancelled_tasks,
+    (SELECT count(*) FROM recipients) AS recipients,
+    (SELECT count(*) FROM recipients WHERE status = 0) AS unsent,
+    (SELECT count(*) FROM recipients WHERE status = 1) AS sent,
+    (SELECT count(*) FROM recipients WHERE status = 2) AS not_friend,
+    (SELECT count(*) FROM recipients WHERE status = 3) AS capped,
+    (SELECT count(*) FROM purchases) AS purchases,
+    (SELECT count(*) FROM purchases WHERE kind = 1) AS extra_purchases,
+    (SELECT count(*) FROM purchases WHERE posted = 0) AS waiting
+"""
+_LOOPBACK = ("127.0.0.1", "::1")
+
+Door = Callable[[dict[str, object]], dict[str, object]]
+
+
+class Control:
+    """The control doors over one store. Each is idempotent: the same body twice leaves what it left once."""
+
+    def __init__(self, store: Store, engine: Engine, faults: Faults, limits: Limits) -> None:
+        self._store = store
+        self._engine = engine
+        self._faults = faults
+        self._limits = limits
+
+    def routes(self) -> list[Route]:
+        """The doors."""
+        return [
+            Route("/seed", _guarded(self.seed), methods=["POST"]),
+            Route("/advance", _guarded(self.advance), methods=["POST"]),
+            Route("/relations", _guarded(self.relations), methods=["POST"]),
+            Route("/faults", _guarded(self.faults), methods=["POST"]),
+            Route("/truth", _guarded(self.truth), methods=["GET", "POST"]),
+            Route("/state", _guarded(self.state), methods=["GET"]),
+        ]
+
+    def seed(self, body: dict[str, object]) -> dict[str, object]:
+        """A spec → `{"changed": bool, "now", "next_at"}`."""
+        return {"changed": seed_store(self._store, read_spec(body)), **self._engine.clock()}
+
+    def advance(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"to": iso}` → counters, `now` and `next_at`."""
+        return self._engine.advance(instant("to", body.get("to")))
+
+    def relations(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"relations": [...]}` sets relations by (member, customer)."""
+        rows = body.get("relations")
+        if not isinstance(rows, list):
+            raise bad("relations", "应为列表", "must be a list")
+        read = [read_relation(f"relations[{index}]", row) for index, row in enumerate(rows)]
+        with self._store.write() as con:
+            settings_of(con)
+            for one in read:
+                if (
+                    con.execute(
+                        "SELECT EXISTS (SELECT 1 FROM members WHERE userid = ?) AND EXISTS "
+                        "(SELECT 1 FROM customers WHERE external_userid = ?)",
+                        (one.userid, one.external_userid),
+                    ).fetchone()[0]
+                    == 0
+                ):
+                    raise bad(
+                        f"relations.{one.userid}.{one.external_userid}",
+                        "成员或客户不存在",
+                        "its member or its customer does not exist",
+                    )
+            put_relations(con, read)
+        return {"relations": len(read)}
+
+    def faults(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"faults": [...], "revoke_tokens"?: true}` replaces all faults and lifts every block."""
+        self._faults.set(read_faults(body))
+        self._limits.unblock()
+        if body.get("revoke_tokens") is True:
+            with self._store.write() as con:
+                revoke_tokens(con)
+        return {"faults": [asdict(fault) for fault in self._faults.all()]}
+
+    def truth(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"external_userid"?: [...], "since": iso, "until": iso}`, as JSON or (ids joined by commas) as a query."""
+        ids = body.get("external_userid")
+        if isinstance(ids, str):
+            ids = ids.split(",")
+        if ids is not None and not isinstance(ids, list):
+            raise bad("external_userid", "应为列表", "must be a list")
+        named = None if ids is None else [str(one) for one in ids]
+        return self._engine.truth(named, instant("since", body.get("since")), instant("until", body.get("until")))
+
+    def state(self, body: dict[str, object]) -> dict[str, object]:
+        """Counters of what the sandbox holds and has answered."""
+        with self._store.read() as con:
+            settings_of(con)
+            counts = con.execute(_COUNTS).fetchone()
+        return {
+            **dict(counts),
+            "answers": {f"{api} {code}": count for (api, code), count in sorted(self._limits.answers.items())},
+            "faults": [asdict(fault) for fault in self._faults.all()],
+            "wall": wall_now().isoformat(),
+            **self._engine.clock(),
+        }
+
+
+def _guarded(door: Door) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            if request.client is not None and request.client.host not in _LOOPBACK:
+                raise Refused("控制口只接受本机访问。", "The control doors answer this machine only.")
+            body = await _body(request)
+            return JSONResponse(await run_in_threadpool(door, body))
+        except YutangError as error:
+            status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Refused) else 400
+            return JSONResponse({"zh": error.zh, "en": error.en}, status_code=status)
+
+    return endpoint
+
+
+async def _body(request: Request) -> dict[str, object]:
+    if request.method == "GET":
+        return dict(request.query_params)
+    # A page open in a browser can post text here without asking; JSON it cannot.
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise bad("content-type", "应为 application/json", "must be application/json")
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise bad("body", "不是合法的 JSON", "is not valid JSON") from None
+    if not isinstance(body, dict):
+        raise bad("body", "应为对象", "must be an object")
+    return body

@@ -1,0 +1,184 @@
+"""The sandbox's business clock, and everything that happens when it moves."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from yutang.kernel.calendars import day_start, local_day
+from yutang.sandbox.contracts import bad
+from yutang.sandbox.habits import offgate_sends
+from yutang.sandbox.outbox import Outbox, Posting, money
+from yutang.sandbox.population import (
+    BASELINE,
+    EXTRA,
+    Population,
+    buy,
+    days_between,
+    load_population,
+    spend_by_customer,
+)
+from yutang.sandbox.store import Settings, Store, put, settings_of
+from yutang.sandbox.tasks import Tap, release, send_offgate
+
+
+class Engine:
+    """Moves the world on. One advance at a time; calls of the platform go on between its steps."""
+
+    def __init__(self, store: Store, outbox: Outbox) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._lock = threading.Lock()
+        self._population: tuple[str, Population] | None = None
+
+    def advance(self, to: datetime) -> dict[str, object]:
+        """Move the business clock to `to` (whole seconds, never back) and do all that is due in (now, to].
+
+        Each step of at most one local day is one transaction: a kill leaves the clock at a step's end, and going on
+        from there does exactly what would have been done. Purchases are posted at the end.
+        """
+        with self._lock:
+            done = Counter[str]()
+            while (step := self._step(int(to.timestamp()))) is not None:
+                done += Counter(step)
+            posting = self._outbox.post()
+            return {**_NOTHING, **done, **_told(posting), **self.clock()}
+
+    def clock(self) -> dict[str, object]:
+        """`now`, and `next_at`: the next tap, off-gate send, or local midnight at which a day's purchases are made."""
+        with self._store.read() as con:
+            settings = settings_of(con)
+            due = self._next(con, settings)
+        return {"now": _iso(settings.now), "next_at": None if due is None else _iso(due)}
+
+    def truth(self, ids: Sequence[str] | None, since: datetime, until: datetime) -> dict[str, object]:
+        """Per customer in [since, until): what they spend anyway, what messages added, and what one would add.
+
+        `baseline` is known for any window, past or future. `extra` is what happened so far. `extra_if_reached` is what
+        a message received at `since`, and no other, adds: the difference of the two potential outcomes.
+        """
+        start, end = int(since.timestamp()), int(until.timestamp())
+        if not 0 <= end - start <= 400 * 86_400:
+            raise bad("until", "窗口应在 0–400 天", "the window must be 0–400 days long")
+        with self._store.read() as con:
+            settings = settings_of(con)
+            people = load_population(con, ids)
+            happened = {
+                row[0]: (row[1], row[2])
+                for row in con.execute(
+                    "SELECT external_userid, count(*), sum(cents) FROM purchases WHERE kind = 1 "
+                    "AND occurred_at >= ? AND occurred_at < ? GROUP BY external_userid",
+                    (start, end),
+                )
+            }
+        days = days_between(local_day(since, settings.zone), local_day(until, settings.zone))
+        baskets, cents = spend_by_customer(people, settings.seed, settings.zone, BASELINE, days, start, end)
+        reach = min(end, start + _effect(settings))
+        _, added = spend_by_customer(people, settings.seed, settings.zone, EXTRA, days, start, reach)
+        rows = []
+        for index, one in enumerate(people.ids):
+            extra_baskets, extra = happened.get(one, (0, 0))
+            rows.append(
+                {
+                    "external_userid": one,
+                    "baskets": int(baskets[index]),
+                    "baseline": money(int(cents[index])),
+                    "extra_baskets": extra_baskets,
+                    "extra": money(extra),
+                    "extra_if_reached": money(int(added[index])),
+                }
+            )
+        return {
+            "customers": rows,
+            "total": {
+                "baseline": money(int(cents.sum())),
+                "extra": money(sum(happened.get(one, (0, 0))[1] for one in people.ids)),
+                "extra_if_reached": money(int(added.sum())),
+            },
+        }
+
+    def _step(self, target: int) -> dict[str, int] | None:
+        with self._store.write() as con:
+            settings = settings_of(con)
+            if settings.now >= target:
+                return None
+            today = local_day(datetime.fromtimestamp(settings.now, UTC), settings.zone)
+            stop = min(target, int(day_start(today + timedelta(days=1), settings.zone).timestamp()))
+            done = Counter[str]()
+            for at, msgid, userid in sorted([*_taps(con, settings.now, stop), *_offgate(con, settings, stop)]):
+                tap = release(con, settings, msgid, userid, at) if msgid else send_offgate(con, settings, userid, at)
+                done += _counted(tap, "taps" if msgid else "offgate")
+            baseline, extra = buy(
+                con,
+                self._people(con, settings),
+                settings.seed,
+                today,
+                settings.zone,
+                _effect(settings),
+                settings.now,
+                stop,
+            )
+            put(con, now=stop)
+            return {**done, "purchases": baseline + extra, "extra_purchases": extra}
+
+    def _people(self, con: sqlite3.Connection, settings: Settings) -> Population:
+        if self._population is None or self._population[0] != settings.digest:
+            self._population = (settings.digest, load_population(con))
+        return self._population[1]
+
+    def _next(self, con: sqlite3.Connection, settings: Settings) -> int | None:
+        today = local_day(datetime.fromtimestamp(settings.now, UTC), settings.zone)
+        midnight = int(day_start(today + timedelta(days=1), settings.zone).timestamp())
+        tap = con.execute(
+            "SELECT min(tap_at) FROM member_tasks WHERE tapped_at IS NULL AND tap_at IS NOT NULL"
+        ).fetchone()[0]
+        own = [at for at, _, _ in _offgate(con, settings, midnight)]
+        alive = con.execute(
+            "SELECT EXISTS (SELECT 1 FROM customers WHERE daily_rate > 0) "
+            "OR EXISTS (SELECT 1 FROM members WHERE offgate_per_day > 0)"
+        ).fetchone()[0]
+        return min([*([tap] if tap is not None else []), *own, *([midnight] if alive else [])], default=None)
+
+
+_NOTHING = dict.fromkeys(("taps", "sent", "not_friend", "capped", "offgate", "purchases", "extra_purchases"), 0)
+
+
+def _taps(con: sqlite3.Connection, after: int, until: int) -> list[tuple[int, str, str]]:
+    rows = con.execute(
+        "SELECT tap_at, msgid, userid FROM member_tasks WHERE tapped_at IS NULL AND tap_at IS NOT NULL "
+        "AND tap_at > ? AND tap_at <= ?",
+        (after, until),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _offgate(con: sqlite3.Connection, settings: Settings, until: int) -> list[tuple[int, str, str]]:
+    today = local_day(datetime.fromtimestamp(settings.now, UTC), settings.zone)
+    rows = con.execute("SELECT userid, offgate_per_day FROM members WHERE offgate_per_day > 0").fetchall()
+    return [
+        (at, "", row["userid"])
+        for row in rows
+        for at in offgate_sends(row["offgate_per_day"], settings.seed, row["userid"], today, settings.zone)
+        if settings.now < at <= until
+    ]
+
+
+def _counted(tap: Tap | None, what: str) -> Counter[str]:
+    if tap is None:
+        return Counter()
+    return Counter({what: 1, "sent": tap.sent, "not_friend": tap.not_friend, "capped": tap.capped})
+
+
+def _told(posting: Posting) -> dict[str, object]:
+    return {"posted": posting.posted, "waiting": posting.waiting, "trouble": posting.trouble}
+
+
+def _effect(settings: Settings) -> int:
+    return int(settings.effect_days * 86_400)
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()

@@ -1,0 +1,158 @@
+"""The platform's calls below `/cgi-bin/`, answered as the real one does.
+
+HTTP 200 always. Order of checks: token (41001, 40014, 42001) → IP (60020) → frequency (45009) → parameters; `gettoken`
+alone is exempt from the first two. Codes are mirrored in the headers Error-Code and Error-Msg.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from yutang.kernel.clock import wall_now
+from yutang.sandbox import customers, tasks
+from yutang.sandbox.faults import MINUTE, Fault, Faults, Limits
+from yutang.sandbox.store import Settings, Store, find_settings
+from yutang.sandbox.tokens import check_token, get_token
+from yutang.sandbox.wire import Arguments, PlatformError, envelope
+
+MOST_BODY = 8 << 20
+
+Act = Callable[[sqlite3.Connection, Settings, Arguments, float], dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: its method, what it does, and the data field that stays, empty, in a refusal."""
+
+    method: str
+    act: Act
+    empty: Mapping[str, object] = field(default_factory=dict)
+    writes: bool = False
+
+
+def _withdrawn(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
+    raise PlatformError(48005)
+
+
+_OF = "externalcontact/"
+CALLS: dict[str, Call] = {
+    "gettoken": Call("GET", get_token, writes=True),
+    f"{_OF}get_follow_user_list": Call("GET", customers.list_members, {"follow_user": []}),
+    f"{_OF}list": Call("GET", customers.list_customers, {"external_userid": []}),
+    f"{_OF}get": Call("GET", customers.get_customer, {"follow_user": []}),
+    f"{_OF}batch/get_by_user": Call("POST", customers.batch_customers, {"external_contact_list": []}),
+    f"{_OF}add_msg_template": Call("POST", tasks.add_task, {"fail_list": []}, writes=True),
+    f"{_OF}remind_groupmsg_send": Call("POST", tasks.remind_task, writes=True),
+    f"{_OF}cancel_groupmsg_send": Call("POST", tasks.cancel_task, writes=True),
+    f"{_OF}get_groupmsg_list_v2": Call("POST", tasks.list_tasks, {"group_msg_list": []}),
+    f"{_OF}get_groupmsg_task": Call("POST", tasks.list_member_tasks, {"task_list": []}),
+    f"{_OF}get_groupmsg_send_result": Call("POST", tasks.list_results, {"send_list": []}),
+    f"{_OF}get_group_msg_result": Call("POST", _withdrawn),
+}
+
+
+class Platform:
+    """Answers the calls over one store."""
+
+    def __init__(self, store: Store, faults: Faults, limits: Limits) -> None:
+        self._store = store
+        self._faults = faults
+        self._limits = limits
+
+    async def endpoint(self, request: Request) -> Response:
+        """One HTTP request."""
+        api = request.path_params["api"]
+        call = CALLS.get(api)
+        if call is None:
+            return PlainTextResponse("404 page not found", status_code=404)
+        body = await request.body()
+        fault = self._faults.take(api)
+        caller = request.client.host if request.client else "127.0.0.1"
+        answer = await self._answer(api, call, _Asked(request.method, dict(request.query_params), body, caller), fault)
+        if fault is not None and fault.kind == "drop_answer":
+            return Dropped()
+        return _response(answer)
+
+    async def _answer(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object]:
+        try:
+            with self._limits.under_way(api, await run_in_threadpool(self._places)):
+                if fault is not None and fault.kind == "latency":
+                    await asyncio.sleep(fault.seconds)
+                data = await run_in_threadpool(self._act, api, call, asked, fault)
+                answer = envelope(None, data, asked.caller)
+        except PlatformError as error:
+            answer = envelope(error, call.empty, asked.caller)
+        self._limits.note(api, int(str(answer["errcode"])))
+        return answer
+
+    def _places(self) -> int:
+        with self._store.read() as con:
+            settings = find_settings(con)
+        return settings.concurrent if settings is not None else 1
+
+    def _act(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object]:
+        wall = wall_now().timestamp()
+        opened: AbstractContextManager[sqlite3.Connection] = self._store.write() if call.writes else self._store.read()
+        with opened as con:
+            settings = find_settings(con)
+            if api != "gettoken":
+                check_token(con, asked.query.get("access_token", ""), wall)
+            if settings is None:  # before the first seed there is no corp, and no token can be had
+                raise PlatformError(40013)
+            if api != "gettoken" and settings.trusted_ips and asked.caller not in settings.trusted_ips.split():
+                raise PlatformError(60020)
+            if fault is not None and fault.kind == "refuse":
+                if fault.errcode == 45009:
+                    self._limits.block(api, wall + (fault.seconds or MINUTE))
+                raise PlatformError(fault.errcode)
+            self._limits.count(api, settings, wall)
+            return call.act(con, settings, asked.arguments(call), wall)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    method: str
+    query: dict[str, str]
+    body: bytes
+    caller: str
+
+    def arguments(self, call: Call) -> Arguments:
+        """The call's arguments; a broken body, or GET for a POST call, is 40058."""
+        if call.method == "GET":
+            return Arguments(self.query)
+        try:
+            values = json.loads(self.body) if self.method == "POST" and len(self.body) <= MOST_BODY else None
+        except (ValueError, RecursionError):
+            values = None
+        if not isinstance(values, dict):
+            raise PlatformError(40058)
+        return Arguments(values)
+
+
+class Dropped(Response):
+    """An answer that never arrives whole: the headers go out, then the connection is closed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"64")]})
+
+
+def _response(answer: dict[str, object]) -> Response:
+    text = str(answer["errmsg"]).encode("ascii", "replace").decode()
+    return Response(
+        json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"),
+        headers={
+            "Error-Code": str(answer["errcode"]),
+            "Error-Msg": "".join(c if c.isprintable() else "?" for c in text),
+            "Content-Type": "application/json; charset=UTF-8",
+        },
+    )

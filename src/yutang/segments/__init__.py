@@ -1,0 +1,1 @@
+"""Who belongs together: rules that people write, compiled to one query."""

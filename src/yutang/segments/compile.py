@@ -1,0 +1,366 @@
+"""Documents to one query: `profiles`, joined to what each other table says of a person, each table read once.
+
+Every leaf becomes an expression that is true or false, never null, so `not` is the complement within all persons.
+What leaves ask of another table becomes *measures*: aggregates per person with a filter of their own, worked out in
+one pass over the table however many leaves and documents ask. No measure for a person means a count of zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlglot import exp
+
+from yutang.kernel.calendars import day_start
+from yutang.kernel.documents import Part
+from yutang.kernel.errors import BadInput, NotFound
+from yutang.organisation.contracts import NodeKind
+from yutang.profiles.queries import join_reachable
+from yutang.profiles.traits import TRAITS, TraitType, instant
+from yutang.segments.contracts import Context
+from yutang.segments.documents import (
+    All,
+    Any_,
+    BoughtRule,
+    Bounds,
+    ConsentRule,
+    EventRule,
+    Not,
+    PoolRule,
+    RegionRule,
+    SegmentDocument,
+    SegmentRule,
+    StoreRule,
+    TagRule,
+    TraitRule,
+    Windowed,
+)
+
+MAX_LEAVES = 2000
+COUNT, SUM, ANY = "count", "sum", "any"
+
+_BOUNDS: Mapping[str, type[exp.Binary]] = {
+    "is_": exp.EQ,
+    "is_not": exp.NEQ,
+    "at_least": exp.GTE,
+    "at_most": exp.LTE,
+    "more_than": exp.GT,
+    "less_than": exp.LT,
+}
+
+
+def compile_segment(document: SegmentDocument, context: Context) -> exp.Select:
+    """SELECT `person` of every member. Raises BadInput for a store, region or segment that does not exist."""
+    compiler = _Compiler(context)
+    condition = compiler.document(document)
+    return compiler.over_profiles(exp.select(exp.column("person", "profiles")).where(condition))
+
+
+def compile_memberships(documents: Sequence[SegmentDocument], context: Context) -> exp.Select:
+    """SELECT `person` and one boolean per document, named as it is, of everyone; tables are read once for all."""
+    compiler = _Compiler(context)
+    columns = [exp.alias_(compiler.document(document), document.name, quoted=True) for document in documents]
+    return compiler.over_profiles(exp.select(exp.column("person", "profiles"), *columns))
+
+
+@dataclass
+class _Measures:
+    """What is asked of one table: aggregates by the text of their kind and filter, so that the same is asked once."""
+
+    table: str
+    asked: dict[str, tuple[str, str, exp.Expr]] = field(default_factory=dict)
+
+    def ask(self, kind: str, condition: exp.Expr) -> exp.Column:
+        key = f"{kind} {condition.sql()}"
+        name, _, _ = self.asked.setdefault(key, (f"m{len(self.asked)}", kind, condition))
+        return exp.column(name, f"{self.table}_of")
+
+    def either(self) -> exp.Expr:
+        """Rows that any measure needs."""
+        conditions = {condition.sql(): condition.copy() for _, _, condition in self.asked.values()}
+        return exp.or_(*conditions.values())
+
+
+class _Compiler:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._measures: dict[str, _Measures] = {}
+        self._open: list[str] = []
+        self._leaves = 0
+
+    # The tree
+
+    def document(self, document: SegmentDocument) -> exp.Expr:
+        """A document's rule. `_open` holds the names on the way down, to refuse a cycle by name."""
+        if document.name in self._open:
+            path = " → ".join([*self._open[self._open.index(document.name) :], document.name])
+            raise BadInput(
+                f"分群互相引用成了环：{path}，请断开一处。",
+                f"Segments refer to one another in a cycle: {path}; break it.",
+            )
+        self._open.append(document.name)
+        try:
+            return self.rule(document.where)
+        finally:
+            self._open.pop()
+
+    def rule(self, rule: Part) -> exp.Expr:
+        match rule:
+            case All():
+                return exp.and_(*[self.rule(branch) for branch in rule.all_])
+            case Any_():
+                return exp.or_(*[self.rule(branch) for branch in rule.any_])
+            case Not():
+                return exp.not_(exp.paren(self.rule(rule.not_)))
+        self._leaves += 1
+        if self._leaves > MAX_LEAVES:
+            raise BadInput(
+                f"分群连同它引用的分群超过 {MAX_LEAVES} 个条件，请精简。",
+                f"The segment with those it refers to has more than {MAX_LEAVES} conditions; simplify it.",
+            )
+        return self.leaf(rule)
+
+    def leaf(self, rule: Part) -> exp.Expr:
+        match rule:
+            case TraitRule():
+                return self.trait(rule)
+            case EventRule():
+                return self.event(rule)
+            case BoughtRule():
+                return self.bought(rule)
+            case TagRule():
+                return self.counted("fact_tags", _one_of(_column("tag", "fact_tags"), rule.tag))
+            case StoreRule():
+                return self.place(rule.store, NodeKind.STORE, rule.by)
+            case RegionRule():
+                return self.place(rule.region, NodeKind.REGION, rule.by)
+            case ConsentRule():
+                return self.consent(rule)
+            case SegmentRule():
+                return self.segment(rule)
+            case PoolRule():
+                return _true(exp.EQ(this=TRAITS["pool"].expression(self._context.moment), expression=_text(rule.pool)))
+        raise TypeError(f"no rule: {type(rule).__name__}")
+
+    # Leaves
+
+    def trait(self, rule: TraitRule) -> exp.Expr:
+        trait = TRAITS[rule.trait]
+        value = trait.expression(self._context.moment)
+        conditions: list[exp.Expr] = []
+        if rule.known is not None:
+            missing = value.copy().is_(exp.null())
+            conditions.append(exp.not_(missing) if rule.known else missing)
+        if trait.type is TraitType.INSTANT:  # compared by its local day
+            value = exp.Anonymous(this="day_in_zone", expressions=[value, _text(self._context.moment.zone)])
+        conditions += _compared(value, rule)
+        if rule.in_ is not None:
+            conditions.append(value.copy().isin(*[_literal(item) for item in rule.in_]))
+        return _true(exp.and_(*conditions))
+
+    def event(self, rule: EventRule) -> exp.Expr:
+        where = rule.where
+        conditions: list[exp.Expr] = [exp.EQ(this=_column("type", "events"), expression=_text(rule.event))]
+        conditions += self.window(_column("occurred_at", "events"), rule)
+        for name, wanted in (("source", where.source), ("channel", where.channel)):
+            if wanted:
+                conditions.append(_one_of(_column(name, "events"), wanted))
+        if where.amount:
+            conditions += _compared(_column("amount", "events"), where.amount)
+        for name, values in where.props.items():
+            # The path is a text literal to both engines; names of props are the vocabulary's own words.
+            found = exp.JSONExtractScalar(
+                this=_column("props", "events"),
+                expression=exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=name)]),
+            )
+            conditions.append(_one_of(found, values))
+        return self.counted("events", exp.and_(*conditions), rule.count)
+
+    def bought(self, rule: BoughtRule) -> exp.Expr:
+        goods = [
+            _one_of(_column(column, "order_lines"), wanted)
+            for column, wanted in (("category", rule.bought.categories), ("sku", rule.bought.skus))
+            if wanted
+        ]
+        condition = exp.and_(exp.or_(*goods), *self.window(_column("placed_at", "order_lines"), rule))
+        if rule.baskets is None and rule.spend is None:
+            return self.counted("order_lines", condition)
+        asked = [(kind, bounds) for kind, bounds in ((COUNT, rule.baskets), (SUM, rule.spend)) if bounds]
+        return exp.and_(*[self.counted("order_lines", condition, bounds, kind) for kind, bounds in asked])
+
+    def consent(self, rule: ConsentRule) -> exp.Expr:
+        def said_of(channel: str) -> exp.Expr:
+            purpose = exp.EQ(this=_column("purpose", "fact_consents"), expression=_text(rule.consent.purpose))
+            return exp.and_(purpose, exp.EQ(this=_column("channel", "fact_consents"), expression=_text(channel)))
+
+        words = [
+            self.ask("fact_consents", ANY, said_of(channel)) for channel in dict.fromkeys((rule.consent.channel, "*"))
+        ]
+        return exp.EQ(this=exp.Coalesce(this=words[0], expressions=[*words[1:], _number(0)]), expression=_number(1))
+
+    def place(self, codes: Sequence[str], kind: NodeKind, by: str) -> exp.Expr:
+        roots = self._context.nodes.named(codes, kind)
+        if by == "scope":  # whoever is seen from a store is seen from every node above it
+            ids = [int(node.id) for node in roots]
+            return self.counted("fact_scopes", _column("node", "fact_scopes").isin(*ids))
+        return _true(_column("home_store", "profiles").isin(*self._context.nodes.below(roots)))
+
+    def segment(self, rule: SegmentRule) -> exp.Expr:
+        try:
+            document = self._context.segments(rule.segment)
+        except NotFound as error:
+            raise BadInput(error.zh, error.en) from None
+        return exp.paren(self.document(document))
+
+    def window(self, at: exp.Column, rule: Windowed) -> list[exp.Expr]:
+        """The instants that count: never later than the profiles' own."""
+        moment = self._context.moment
+        start: datetime | None = moment.as_of - rule.span if rule.span else None
+        conditions: list[exp.Expr] = [exp.LTE(this=at, expression=instant(moment.as_of))]
+        if start is not None:
+            conditions.append(exp.GT(this=at.copy(), expression=instant(start)))
+        if rule.since is not None:
+            conditions.append(exp.GTE(this=at.copy(), expression=instant(day_start(rule.since, moment.zone))))
+        if rule.until is not None:
+            after = day_start(rule.until + timedelta(days=1), moment.zone)
+            conditions.append(exp.LT(this=at.copy(), expression=instant(after)))
+        return conditions
+
+    # Measures
+
+    def ask(self, table: str, kind: str, condition: exp.Expr) -> exp.Column:
+        return self._measures.setdefault(table, _Measures(table)).ask(kind, condition)
+
+    def counted(self, table: str, condition: exp.Expr, bounds: Bounds | None = None, kind: str = COUNT) -> exp.Expr:
+        """Whether a person's count (or sum) of such rows is within bounds; by default at least one."""
+        value = exp.Coalesce(this=self.ask(table, kind, condition), expressions=[_number(0)])
+        return exp.and_(*_compared(value, bounds or Bounds(at_least=1)))
+
+    def over_profiles(self, query: exp.Select) -> exp.Select:
+        """The query, reading `profiles` and whatever its expressions asked for."""
+        query = query.from_("profiles")
+        for table, measures in self._measures.items():
+            alias = f"{table}_of"
+            on = exp.EQ(this=_column("person", alias), expression=_column("person", "profiles"))
+            query = query.join(_SOURCES[table](measures).subquery(alias), on=on, join_type="left")
+        return join_reachable(query)
+
+
+# Tables -----------------------------------------------------------------------------------------------------------
+
+
+def _of_facts(measures: _Measures) -> exp.Select:
+    """Facts are kept by surviving person."""
+    person = _column("person", measures.table)
+    columns = [_aggregate(kind, condition).as_(name) for name, kind, condition in measures.asked.values()]
+    return exp.select(person, *columns).from_(measures.table).where(measures.either()).group_by(person.copy())
+
+
+def _of_events(measures: _Measures) -> exp.Select:
+    """Events are kept by birth person. They are counted by birth first: most persons have one, and few were merged."""
+    births = _of_facts(measures)
+    names = [name for name, _, _ in measures.asked.values()]
+    totals = [exp.Sum(this=_column(name, "births")).as_(name) for name in names]
+    return _by_survivor(births, totals)
+
+
+def _of_lines(measures: _Measures) -> exp.Select:
+    """Lines of orders that stand; baskets are counted by first looking at each order once."""
+    keys = [_column(name, "order_lines") for name in ("person", "source", "order_id")]
+    columns = []
+    for name, kind, condition in measures.asked.values():
+        if kind == SUM:
+            columns.append(exp.Sum(this=_when(condition, _column("amount", "order_lines"))).as_(name))
+        else:
+            columns.append(exp.Max(this=_when(condition, _number(1))).as_(name))
+    standing = exp.not_(exp.Exists(this=_cancelled()))
+    baskets = exp.select(*keys, *columns).from_("order_lines").where(measures.either()).where(standing)
+    baskets = baskets.group_by(*[key.copy() for key in keys])
+    totals = [exp.Sum(this=_column(name, "births")).as_(name) for name, _, _ in measures.asked.values()]
+    return _by_survivor(baskets, totals)
+
+
+def _cancelled() -> exp.Select:
+    query = exp.select("1").from_("orders").where("orders.cancelled_at IS NOT NULL")
+    return query.where("orders.source = order_lines.source").where("orders.order_id = order_lines.order_id")
+
+
+def _by_survivor(births: exp.Select, totals: Sequence[exp.Expr]) -> exp.Select:
+    survivor = exp.Coalesce(this=_column("survivor", "merged"), expressions=[_column("person", "births")])
+    return (
+        exp.select(survivor.as_("person"), *totals)
+        .from_(births.subquery("births"))
+        .join("person_overrides AS merged", on="merged.birth = births.person", join_type="left")
+        .group_by(survivor.copy())
+    )
+
+
+_SOURCES = {
+    "events": _of_events,
+    "order_lines": _of_lines,
+    "fact_tags": _of_facts,
+    "fact_scopes": _of_facts,
+    "fact_consents": _of_facts,
+}
+
+
+def _aggregate(kind: str, condition: exp.Expr) -> exp.Expr:
+    if kind == ANY:  # 1 granted, 0 refused, null if never asked
+        granted = exp.Case().when(_column("granted", "fact_consents"), _number(1)).else_(_number(0))
+        return exp.Max(this=_when(condition, granted))
+    return exp.Sum(this=_when(condition, _number(1)))
+
+
+def _when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
+    return exp.Case().when(condition.copy(), value)
+
+
+# Expressions ------------------------------------------------------------------------------------------------------
+
+
+def _compared(value: exp.Expr, bounds: Bounds | TraitRule) -> list[exp.Expr]:
+    conditions: list[exp.Expr] = [
+        kind(this=value.copy(), expression=_literal(given))
+        for name, kind in _BOUNDS.items()
+        if (given := getattr(bounds, name)) is not None
+    ]
+    if bounds.between is not None:
+        low, high = bounds.between
+        conditions.append(exp.Between(this=value.copy(), low=_literal(low), high=_literal(high)))
+    return conditions
+
+
+def _true(condition: exp.Expr) -> exp.Expr:
+    """Unknown is false."""
+    return exp.Coalesce(this=condition, expressions=[exp.false()])
+
+
+def _one_of(value: exp.Expr, texts: Sequence[str]) -> exp.Expr:
+    return exp.In(this=value, expressions=[_text(text) for text in texts])
+
+
+def _column(name: str, table: str) -> exp.Column:
+    return exp.column(name, table)
+
+
+def _text(value: str) -> exp.Literal:
+    return exp.Literal.string(value)
+
+
+def _number(value: float) -> exp.Expr:
+    return exp.Literal.number(value)
+
+
+def _literal(value: Any) -> exp.Expr:
+    match value:
+        case bool():
+            return exp.true() if value else exp.false()
+        case int() | float():
+            number = exp.Literal.number(repr(abs(value)))
+            return exp.Neg(this=number) if value < 0 else number
+        case date():
+            return exp.cast(_text(value.isoformat()), "date")
+    return _text(str(value))

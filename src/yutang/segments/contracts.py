@@ -1,0 +1,58 @@
+"""What other rooms see of segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from yutang.organisation.contracts import NodeFacts, NodeKind
+from yutang.profiles.contracts import Moment
+from yutang.segments.documents import SegmentDocument, unknown
+
+Resolver = Callable[[str], SegmentDocument]
+"""The current segment of a name. Raises NotFound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The organisation tree as rules name it: by code."""
+
+    nodes: tuple[NodeFacts, ...]
+
+    def named(self, codes: Iterable[str], kind: NodeKind) -> list[NodeFacts]:
+        """The nodes of a kind with these codes. Raises BadInput naming a code that does not exist."""
+        known: Mapping[str, NodeFacts] = {node.code: node for node in self.nodes if node.kind is kind}
+        for code in codes:
+            if code not in known:
+                what = ("门店", "store") if kind is NodeKind.STORE else ("区域", "region")
+                raise unknown(*what, code, sorted(known)[:50])
+        return [known[code] for code in codes]
+
+    def below(self, roots: Iterable[NodeFacts]) -> list[int]:
+        """The ids of these nodes and of every node below them."""
+        found = {int(node.id) for node in roots}
+        for node in self.nodes:  # parents stand before their children
+            if node.parent is not None and int(node.parent) in found:
+                found.add(int(node.id))
+        return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a document needs to become a query: the instant of the profiles, the tree, the other segments."""
+
+    moment: Moment
+    nodes: Nodes
+    segments: Resolver
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Who entered and who left a segment since it was last recorded."""
+
+    segment: str
+    version: int
+    at: datetime
+    entered: int
+    left: int

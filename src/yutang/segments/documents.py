@@ -1,0 +1,378 @@
+"""The segment document: a tree of `all`, `any`, `not` over leaves that each say one thing of a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, timedelta
+from difflib import get_close_matches
+from math import isfinite
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, SerializeAsAny, field_validator, model_validator
+
+from yutang.kernel.documents import NAME, Document, Part, register
+from yutang.kernel.errors import BadInput
+from yutang.log.vocabulary import VOCABULARY
+from yutang.profiles.traits import TRAITS, Trait, TraitType
+
+MAX_DEPTH = 16
+MAX_BRANCHES = 100
+MAX_SIZE = 20_000
+_SPAN = re.compile(r"([1-9]\d{0,3})([hdw])")
+_UNIT = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+Number = Annotated[int | float, BeforeValidator(lambda value: _number(value))]
+Value = bool | int | float | date | str
+
+
+def unknown(what_zh: str, what_en: str, given: object, known: list[str]) -> BadInput:
+    """The error for a name that does not exist: it says which exist, the nearest first."""
+    near = get_close_matches(str(given), known, n=3, cutoff=0.5)
+    listed = ", ".join([*near, *(name for name in known if name not in near)])
+    return BadInput(
+        f"没有{what_zh}「{given}」，可用：{listed}。", f"There is no {what_en} “{given}”; there are: {listed}."
+    )
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise BadInput(f"「{value}」不是数。", f"“{value}” is not a number.")
+    return value
+
+
+def _texts(value: object) -> object:
+    """One text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_texts), Field(min_length=1, max_length=2000)]
+
+
+class Bounds(Part):
+    """Conditions on a number; all that are given must hold. `between` includes both ends."""
+
+    is_: Number | None = Field(default=None, alias="is")
+    is_not: Number | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
+    more_than: Number | None = None
+    less_than: Number | None = None
+    between: tuple[Number, Number] | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Bounds:
+        if not self.model_fields_set:
+            raise BadInput("至少要写一个条件，如 at_least: 1。", "Give at least one condition, such as at_least: 1.")
+        return self
+
+
+AT_LEAST_ONE = Bounds(at_least=1)
+
+
+class Windowed(Part):
+    """A leaf about a span of time: `within`, back from the instant and open at its far end, or inclusive local days."""
+
+    within: str | None = None
+    since: Day | None = None
+    until: Day | None = None
+
+    @field_validator("within")
+    @classmethod
+    def _span(cls, value: str | None) -> str | None:
+        if value is not None and not _SPAN.fullmatch(value):
+            raise BadInput(
+                f"时间窗「{value}」应类似 90d、12h 或 4w。", f"A window is written like 90d, 12h or 4w, not “{value}”."
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Windowed:
+        if self.within and (self.since or self.until):
+            raise BadInput("within 与 since、until 只能用一种。", "Use either within, or since and until.")
+        if self.since and self.until and self.since > self.until:
+            raise BadInput("since 晚于 until，请对调。", "since is after until; swap them.")
+        return self
+
+    @property
+    def span(self) -> timedelta | None:
+        """`within` as a duration."""
+        found = _SPAN.fullmatch(self.within or "")
+        return int(found[1]) * _UNIT[found[2]] if found else None
+
+
+_NUMERIC = frozenset({"is", "is_not", "at_least", "at_most", "more_than", "less_than", "between", "in", "known"})
+OPERATORS: dict[TraitType, frozenset[str]] = {
+    TraitType.COUNT: _NUMERIC,
+    TraitType.MONEY: _NUMERIC,
+    TraitType.NUMBER: _NUMERIC,
+    TraitType.DAY: _NUMERIC,
+    TraitType.INSTANT: _NUMERIC,
+    TraitType.CHOICE: frozenset({"is", "is_not", "in", "known"}),
+    TraitType.FLAG: frozenset({"is"}),
+    TraitType.STORE: frozenset({"known"}),
+}
+"""Which operators a rule may use on a trait of a type."""
+
+
+class TraitRule(Part):
+    """A comparison of one trait. A person without a value never matches one; `known` asks whether there is a value."""
+
+    trait: str
+    is_: Value | None = Field(default=None, alias="is")
+    is_not: Value | None = None
+    at_least: Value | None = None
+    at_most: Value | None = None
+    more_than: Value | None = None
+    less_than: Value | None = None
+    between: tuple[Value, Value] | None = None
+    in_: tuple[Value, ...] | None = Field(default=None, alias="in", min_length=1, max_length=1000)
+    known: bool | None = None
+
+    @field_validator("trait")
+    @classmethod
+    def _exists(cls, name: str) -> str:
+        if name not in TRAITS:
+            raise unknown("属性", "trait", name, list(TRAITS))
+        return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _operators_exist(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("trait") in TRAITS:
+            trait = TRAITS[str(data["trait"])]
+            allowed = sorted(OPERATORS[trait.type])
+            given = [str(key).rstrip("_") for key in data if key != "trait"]
+            for operator in given:
+                if operator not in allowed:
+                    raise unknown(f"可用于 {trait.name} 的比较", f"comparison for {trait.name}", operator, allowed)
+            if not given:
+                raise unknown(f"可用于 {trait.name} 的比较", f"comparison for {trait.name}", "", allowed)
+        return data
+
+    @field_validator("is_", "is_not", "at_least", "at_most", "more_than", "less_than", "between", "in_")
+    @classmethod
+    def _fits(cls, given: Any, info: Any) -> Any:
+        trait = TRAITS.get(info.data.get("trait", ""))
+        if trait is None or given is None:
+            return given
+        return tuple(_fitting(trait, v) for v in given) if isinstance(given, tuple) else _fitting(trait, given)
+
+
+def _fitting(trait: Trait, value: Any) -> Any:
+    match trait.type:
+        case TraitType.COUNT | TraitType.MONEY | TraitType.NUMBER:
+            return _number(value)
+        case TraitType.DAY | TraitType.INSTANT:
+            try:
+                return date.fromisoformat(value) if isinstance(value, str) else _of_type(value, date)
+            except ValueError:
+                raise BadInput(
+                    f"「{value}」不是日期，应类似 2026-01-31。", f"“{value}” is not a day such as 2026-01-31."
+                ) from None
+        case TraitType.CHOICE if value not in trait.choices:
+            raise unknown(f"属性 {trait.name} 的值", f"value of {trait.name}", value, list(trait.choices))
+        case TraitType.FLAG if not isinstance(value, bool):
+            raise BadInput(f"{trait.name} 只能是 true 或 false。", f"{trait.name} is either true or false.")
+    return value
+
+
+def _of_type(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(value)
+    return value
+
+
+class EventWhere(Part):
+    """Which events of a type count."""
+
+    source: Texts | None = None
+    channel: Texts | None = None
+    amount: Bounds | None = None
+    props: dict[str, Texts] = Field(default_factory=dict)
+
+
+class EventRule(Windowed):
+    """How many events of one type a person has in a window; `count` defaults to at least one."""
+
+    event: str
+    count: Bounds = AT_LEAST_ONE
+    where: EventWhere = EventWhere()
+
+    @model_validator(mode="after")
+    def _known(self) -> EventRule:
+        kind = VOCABULARY.get(self.event)
+        if kind is None:
+            raise unknown("事件", "event", self.event, list(VOCABULARY))
+        usable = [name for name, prop in kind.props.items() if prop.type is str and not prop.pii]
+        for name in self.where.props:
+            if name not in usable:
+                raise unknown(f"可用于 {self.event} 的字段", f"usable prop of {self.event}", name, usable)
+        return self
+
+
+class Goods(Part):
+    """Lines of orders: of any of these categories, or of any of these skus (both given: either counts)."""
+
+    categories: Texts | None = None
+    skus: Texts | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Goods:
+        if not (self.categories or self.skus):
+            raise BadInput("请写明 categories 或 skus。", "Say which categories or skus.")
+        return self
+
+
+class BoughtRule(Windowed):
+    """Orders that stand and hold such lines: how many (`baskets`), and what those lines cost together (`spend`).
+
+    With neither given, at least one basket. Refunds are of orders and do not reduce the `spend` of their lines.
+    """
+
+    bought: Goods
+    baskets: Bounds | None = None
+    spend: Bounds | None = None
+
+
+class TagRule(Part):
+    """Bears any of these tags."""
+
+    tag: Texts
+
+
+class StoreRule(Part):
+    """`by: home`: buys most at one of these stores; `by: scope`: belongs to one, as assigned or by a live relation."""
+
+    store: Texts
+    by: Literal["home", "scope"] = "home"
+
+
+class RegionRule(Part):
+    """As StoreRule, for all stores below these regions."""
+
+    region: Texts
+    by: Literal["home", "scope"] = "home"
+
+
+class ConsentTo(Part):
+    """A purpose and a channel; `*` asks what was said of all channels."""
+
+    purpose: Text
+    channel: Text = "*"
+
+
+class ConsentRule(Part):
+    """Has consented. A channel's own word decides; where there is none, the word for all channels (`*`)."""
+
+    consent: ConsentTo
+
+
+class SegmentRule(Part):
+    """Belongs to another segment."""
+
+    segment: str = Field(pattern=NAME)
+
+
+class PoolRule(Part):
+    """Is in a pool: reachable, and has not yet bought (`nurturing`) or has (`customer`)."""
+
+    pool: Literal["nurturing", "customer"]
+
+
+def _rule(data: Any) -> Part:
+    if isinstance(data, Part):
+        return data
+    if not isinstance(data, Mapping):
+        raise BadInput("规则应写成「字段: 值」。", "A rule is a mapping of fields to values.")
+    kinds = [str(key) for key in data if str(key) in RULES]
+    if len(kinds) != 1:
+        shown = "、".join(str(key) for key in data) or "空"
+        raise BadInput(
+            f"一条规则恰好有一种：{'、'.join(RULES)}；这里是：{shown}。",
+            f"A rule is exactly one of {', '.join(RULES)}; here stands: {', '.join(map(str, data)) or 'nothing'}.",
+        )
+    return RULES[kinds[0]].model_validate(data)
+
+
+Rule = Annotated[SerializeAsAny[Part], PlainValidator(_rule)]
+Branches = Annotated[tuple[Rule, ...], Field(min_length=1, max_length=MAX_BRANCHES)]
+
+
+class All(Part):
+    """Every branch holds."""
+
+    all_: Branches = Field(alias="all")
+
+
+class Any_(Part):  # noqa: N801
+    """At least one branch holds."""
+
+    any_: Branches = Field(alias="any")
+
+
+class Not(Part):
+    """The branch does not hold: everyone else."""
+
+    not_: Rule = Field(alias="not")
+
+
+RULES: dict[str, type[Part]] = {
+    "all": All,
+    "any": Any_,
+    "not": Not,
+    "trait": TraitRule,
+    "event": EventRule,
+    "bought": BoughtRule,
+    "tag": TagRule,
+    "store": StoreRule,
+    "region": RegionRule,
+    "consent": ConsentRule,
+    "segment": SegmentRule,
+    "pool": PoolRule,
+}
+"""Every kind of rule by the field that tells it."""
+
+
+@register
+class SegmentDocument(Document):
+    """A named rule over persons."""
+
+    KIND: ClassVar[str] = "segment"
+
+    where: Rule
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _not_too_deep(cls, data: Any) -> Any:
+        level, depth = [data], 0
+        while level:
+            depth += 1
+            # A level is a mapping in a list. Aliases of YAML can unfold a short text without end, hence the size.
+            if depth > 2 * MAX_DEPTH + 4 or len(level) > MAX_SIZE:
+                raise BadInput(
+                    f"规则嵌套超过 {MAX_DEPTH} 层或条目过多，请拆成几个分群。",
+                    f"Rules nest deeper than {MAX_DEPTH} levels, or are too many; split the segment.",
+                )
+            level = [child for node in level for child in _children(node)]
+        return data
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, Mapping):
+        return list(node.values())
+    return list(node) if isinstance(node, list | tuple) else []
+
+
+def leaves(rule: Part) -> list[Part]:
+    """Every leaf below a rule, itself included."""
+    match rule:
+        case All():
+            return [leaf for branch in rule.all_ for leaf in leaves(branch)]
+        case Any_():
+            return [leaf for branch in rule.any_ for leaf in leaves(branch)]
+        case Not():
+            return leaves(rule.not_)
+    return [rule]

@@ -1,0 +1,94 @@
+"""Who is in a segment, for those who may see them. Segments are read at the instant at which profiles stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+from sqlglot import exp
+
+from yutang.documents.queries import current, find
+from yutang.kernel.errors import BadInput
+from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import nodes
+from yutang.profiles.queries import in_scope, join_reachable, moment
+from yutang.profiles.traits import TRAITS
+from yutang.segments.compile import compile_memberships, compile_segment
+from yutang.segments.contracts import Context, Nodes
+from yutang.segments.documents import SegmentDocument, unknown
+from yutang.warehouse.contracts import Statement, Warehouse
+
+
+def context(warehouse: Warehouse) -> Context:
+    """What documents are compiled against now. Raises Refused before the first refresh of profiles."""
+    return Context(moment(warehouse), Nodes(tuple(nodes())), segment_named)
+
+
+def segment_named(name: str) -> SegmentDocument:
+    """The current segment of a name. Raises NotFound."""
+    return find(SegmentDocument, name).document  # type: ignore[return-value]
+
+
+def segments() -> list[SegmentDocument]:
+    """The current version of every segment, by name."""
+    return [stored.document for stored in current(SegmentDocument)]  # type: ignore[misc]
+
+
+def statement(document: SegmentDocument, viewer: Viewer, at: Context) -> Statement:
+    """SELECT `person` of the members whom the viewer may see, unordered: what the planner joins."""
+    return Statement(in_scope(compile_segment(document, at), viewer), name=f"segments/{document.name}")
+
+
+def count(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument) -> int:
+    """How many members the viewer may see."""
+    return counts(warehouse, viewer, [document])[document.name]
+
+
+def counts(warehouse: Warehouse, viewer: Viewer, documents: Sequence[SegmentDocument]) -> dict[str, int]:
+    """How many members each of these segments has for the viewer, in one pass."""
+    if not documents:
+        return {}
+    each = in_scope(compile_memberships(documents, context(warehouse)), viewer)
+    columns = [
+        exp.Sum(
+            this=exp.Case()
+            .when(exp.column(d.name, "each", quoted=True), exp.Literal.number(1))
+            .else_(exp.Literal.number(0))
+        )
+        for d in documents
+    ]
+    query = exp.select(*[exp.alias_(column, f"n{i}") for i, column in enumerate(columns)]).from_(each.subquery("each"))
+    row = warehouse.query(Statement(query, name="segments/counts")).to_pylist()[0]
+    return {d.name: int(row[f"n{i}"] or 0) for i, d in enumerate(documents)}
+
+
+def members(
+    warehouse: Warehouse,
+    viewer: Viewer,
+    document: SegmentDocument,
+    *,
+    limit: int = 50,
+    offset: int = 0,
+    order: str = "person",
+    traits: Sequence[str] = (),
+) -> pa.Table:
+    """`person` and these traits of the members whom the viewer may see.
+
+    `order` is `person` or a trait, with `-` before it for the largest first; persons without a value come last, and
+    ties stand by person. Raises BadInput for an unknown trait.
+    """
+    at = context(warehouse)
+    for name in (*traits, order.removeprefix("-")):
+        if name != "person" and name not in TRAITS:
+            raise unknown("属性", "trait", name, list(TRAITS))
+    if limit < 0 or offset < 0:
+        raise BadInput("limit 和 offset 不能为负。", "limit and offset are not negative.")
+    key = order.removeprefix("-")
+    query = in_scope(compile_segment(document, at), viewer)
+    query = query.select(*[TRAITS[name].expression(at.moment).as_(name) for name in traits])
+    if key != "person":
+        value = TRAITS[key].expression(at.moment)
+        query = query.order_by(exp.Ordered(this=value, desc=order.startswith("-"), nulls_first=False))
+    by_person = exp.Ordered(this=exp.column("person", "profiles"), desc=order == "-person", nulls_first=False)
+    query = query.order_by(by_person).limit(limit).offset(offset)
+    return warehouse.query(Statement(join_reachable(query), name=f"segments/{document.name}"))

@@ -1,0 +1,49 @@
+"""Keeping segments, and recording who entered and who left them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from yutang.documents.contracts import StoredDocument
+from yutang.documents.services import save_document
+from yutang.kernel.errors import Refused
+from yutang.kernel.ids import RunId
+from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import brand, nodes
+from yutang.profiles.contracts import Moment
+from yutang.segments.compile import compile_segment
+from yutang.segments.contracts import Changes, Context, Nodes
+from yutang.segments.documents import SegmentDocument
+from yutang.segments.queries import context, segment_named
+from yutang.warehouse.contracts import Statement, Warehouse, named
+
+_ANY_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def check(document: SegmentDocument) -> None:
+    """Raise BadInput if the document names a store, region or segment that does not exist, or closes a cycle."""
+    compile_segment(document, Context(Moment(_ANY_INSTANT, brand().zone), Nodes(tuple(nodes())), segment_named))
+
+
+def save(document: SegmentDocument, viewer: Viewer, *, shipped: bool = False) -> StoredDocument:
+    """Keep the document as the next version of its name. Raises BadInput (see `check`) and Refused."""
+    if not viewer.may_operate:
+        raise Refused("您的角色不能修改分群。", "Your role may not change segments.")
+    check(document)
+    return save_document(document, viewer.name, shipped=shipped)
+
+
+def record_changes(warehouse: Warehouse, stored: StoredDocument, run: RunId) -> Changes:
+    """Append who entered and who left since the last record, at the instant at which profiles stand.
+
+    A run that is repeated finds nothing more to append. (Unscoped: membership is a fact, not a view.)
+    """
+    document = stored.document
+    if not isinstance(document, SegmentDocument):
+        raise TypeError(document.kind)
+    at = context(warehouse)
+    members = warehouse.query(Statement(compile_segment(document, at), name=f"segments/{document.name}"))
+    what: dict[str, object] = {"segment": document.name, "version": stored.version, "at": at.moment.as_of, "run": run}
+    warehouse.write([named("segments/changes", what, {"members": members})])
+    told = warehouse.query(named("segments/changed", {"segment": document.name, "run": run})).to_pylist()[0]
+    return Changes(document.name, stored.version, at.moment.as_of, told["entered"], told["gone"])

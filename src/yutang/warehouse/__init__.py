@@ -1,0 +1,1 @@
+"""Engines, tables, named queries, migrations, the one writer. Arrow in, Arrow out."""

@@ -1,0 +1,289 @@
+"""DuckDB, owned by one process: it holds the file, runs the one writer thread, and serves other processes."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from yutang.kernel.clock import monotonic
+from yutang.kernel.errors import BadInput, OutOfSpace, Refused, Unavailable, YutangError
+from yutang.warehouse import schema, wire
+from yutang.warehouse.contracts import Statement, Warehouse, bindable
+
+FILE = "warehouse.duckdb"
+LOCK = "warehouse.lock"
+TEMPORARY = "warehouse.tmp"
+
+Settings = dict[str, str | bool | int | float | list[str]]
+
+
+def open_warehouse(
+    directory: Path,
+    *,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    patience: float = 30.0,
+    migrations: Sequence[schema.Migration] | None = None,
+) -> Warehouse:
+    """Open the warehouse of a data directory: as its owner if nobody is, else as a client of the owner.
+
+    `memory_limit` as DuckDB writes it ("2GB"; default 80 % of the machine's), `threads` (default: all cores) and
+    `migrations` (default: those shipped) bind only an owner. Waits up to `patience` seconds for an owner that holds
+    the lock but does not answer yet, then raises Unavailable. Raises Refused if the data are newer than the code.
+    """
+    opening = Statement("", name="open_warehouse")
+    with _bilingual(opening):
+        directory.mkdir(parents=True, exist_ok=True)
+    steps = schema.shipped() if migrations is None else tuple(migrations)
+    give_up = monotonic() + patience
+    while True:
+        with _bilingual(opening):
+            lock = _take_lock(directory / LOCK)
+        if lock is not None:
+            try:
+                return Owner(directory, lock, _settings(directory, memory_limit, threads), steps)
+            except BaseException:
+                os.close(lock)
+                raise
+        client = wire.Client(directory)
+        try:
+            client.greet(len(steps))
+        except Unavailable:
+            if monotonic() > give_up:
+                raise
+            time.sleep(0.05)  # the owner is starting, or just died
+        else:
+            return client
+
+
+def _take_lock(path: Path) -> int | None:
+    """The owner's lock as an open descriptor, or None if another holds it. The kernel frees it after kill -9."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _settings(directory: Path, memory_limit: str | None, threads: int | None) -> Settings:
+    settings: Settings = {
+        "temp_directory": str(directory / TEMPORARY),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "python_enable_replacements": False,  # else a statement could read any variable of this process
+    }
+    if memory_limit:
+        settings["memory_limit"] = memory_limit
+    if threads:
+        settings["threads"] = threads
+    return settings
+
+
+class Owner:
+    """The warehouse in the process that holds the file. Satisfies `Warehouse`."""
+
+    def __init__(self, directory: Path, lock: int, settings: Settings, migrations: Sequence[schema.Migration]) -> None:
+        self._path = directory / FILE
+        self._settings = settings
+        self._lock = lock
+        self._guard = threading.Lock()
+        self._closing = False
+        self._closed = False
+        with _bilingual(Statement("", name="migrations")):
+            self._connection: duckdb.DuckDBPyConnection | None = schema.migrate(self._path, self._connect, migrations)
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warehouse-writer")
+        try:
+            self._server = wire.serve(directory, self, len(migrations))
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(self._path, config=self._settings)
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        return connection
+
+    def query(self, statement: Statement) -> pa.Table:
+        with self._cursor() as cursor, _bilingual(statement):
+            return _select(cursor, statement)
+
+    def write(self, statements: Sequence[Statement], *, unless: Statement | None = None) -> bool:
+        try:
+            job = self._writer.submit(self._write, tuple(statements), unless)
+        except RuntimeError:
+            raise _closed() from None
+        return job.result()
+
+    def _write(self, statements: Sequence[Statement], unless: Statement | None) -> bool:
+        with self._cursor() as cursor:
+            cursor.begin()
+            try:
+                if unless is not None and _is_true(cursor, unless):
+                    cursor.rollback()
+                    return False
+                for statement in statements:
+                    with _bilingual(statement):
+                        _execute(cursor, statement)
+                with _bilingual(Statement("", name="commit")):
+                    cursor.commit()
+            except BaseException:
+                with suppress(duckdb.Error):  # a failed commit has already undone itself
+                    cursor.rollback()
+                raise
+        return True
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of one's own to the same file: its own snapshot, its own registered tables."""
+        with self._guard:
+            if self._closed:
+                raise _closed()
+            if self._connection is None:
+                with _bilingual(Statement("", name="open")):
+                    self._connection = self._connect()
+            connection = self._connection
+            cursor = connection.cursor()
+        try:
+            yield cursor
+        except YutangError as error:
+            if isinstance(error.__cause__, duckdb.FatalException):
+                self._let_go(connection)
+            raise
+        finally:
+            cursor.close()
+
+    def _let_go(self, broken: duckdb.DuckDBPyConnection) -> None:
+        """After a fatal error (a checkpoint on a full disk) DuckDB answers nothing until the file is opened anew."""
+        with self._guard:
+            if self._connection is broken:
+                broken.close()
+                self._connection = None
+
+    def close(self) -> None:
+        with self._guard:
+            if self._closing:
+                return
+            self._closing = True
+        self._server.stop()
+        self._writer.shutdown(wait=True)
+        with self._guard:
+            self._closed = True
+            if self._connection is not None:
+                self._connection.close()
+        os.close(self._lock)
+
+
+def _closed() -> Unavailable:
+    return Unavailable("数据仓库已关闭，请重新打开。", "The warehouse has been closed; open it again.")
+
+
+def _prepare(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> tuple[duckdb.Statement, dict[str, object]]:
+    """Parse the one statement, and say by name which parameters are missing or unknown."""
+    parsed = cursor.extract_statements(statement.text())
+    if len(parsed) != 1:
+        raise BadInput(
+            f"「{statement.title()}」应当只有一条语句，实有 {len(parsed)} 条，请分开。",
+            f"“{statement.title()}” must be one statement and is {len(parsed)}; split it.",
+        )
+    wanted = parsed[0].named_parameters
+    missing, unknown = sorted(wanted - set(statement.params)), sorted(set(statement.params) - wanted)
+    if missing or unknown:
+        raise BadInput(
+            f"「{statement.title()}」的参数不对：缺少 {_dollars(missing)}，多出 {_dollars(unknown)}。",
+            f"“{statement.title()}” has wrong parameters: missing {_dollars(missing)}, unknown {_dollars(unknown)}.",
+        )
+    for name, table in statement.tables.items():
+        cursor.register(name, table)
+    return parsed[0], bindable(statement)
+
+
+def _dollars(names: Sequence[str]) -> str:
+    return ", ".join(f"${name}" for name in names) or "—"
+
+
+def _select(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:
+    prepared, params = _prepare(cursor, statement)
+    if prepared.type != duckdb.StatementType.SELECT:
+        raise BadInput(
+            f"「{statement.title()}」不是查询；要写入请用 write。",
+            f"“{statement.title()}” is not a SELECT; use `write` to write.",
+        )
+    return cursor.sql(prepared, params=params).to_arrow_table()
+
+
+def _execute(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    prepared, params = _prepare(cursor, statement)
+    if prepared.type == duckdb.StatementType.TRANSACTION:
+        raise BadInput(
+            "write 自己就是一个事务，语句里不能再有 BEGIN、COMMIT 或 ROLLBACK，请去掉。",
+            "`write` is one transaction already; remove BEGIN, COMMIT and ROLLBACK from its statements.",
+        )
+    cursor.execute(prepared, params)
+    for name in statement.tables:
+        cursor.unregister(name)
+
+
+def _is_true(cursor: duckdb.DuckDBPyConnection, marker: Statement) -> bool:
+    with _bilingual(marker):
+        answer = _select(cursor, marker)
+        for name in marker.tables:
+            cursor.unregister(name)
+    if answer.num_rows != 1 or answer.num_columns != 1 or not isinstance(answer.column(0)[0].as_py(), bool):
+        raise BadInput(
+            f"「{marker.title()}」用作 unless，必须只返回一个真假值。",
+            f"“{marker.title()}” is used as `unless` and must return exactly one boolean.",
+        )
+    return bool(answer.column(0)[0].as_py())
+
+
+@contextmanager
+def _bilingual(statement: Statement) -> Iterator[None]:
+    """Turn DuckDB's errors into ours."""
+    try:
+        yield
+    except PermissionError as error:
+        raise Refused(
+            f"没有权限写入「{error.filename}」，请检查数据目录的属主和权限。",
+            f"“{error.filename}” may not be written; check the owner and mode of the data directory.",
+        ) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _out_of_space() from error
+    except duckdb.Error as error:
+        said = str(error).strip()
+        if "No space left" in said or "Disk quota exceeded" in said:
+            raise _out_of_space() from error
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise Unavailable(
+                f"「{statement.title()}」需要的内存超过限额，请调高 memory_limit 或缩小范围：{said}",
+                f"“{statement.title()}” needs more memory than its limit; raise memory_limit or ask for less: {said}",
+            ) from error
+        if isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.IOException):
+            raise Unavailable(
+                f"数据仓库出错，请稍后再试；若仍出错请运行 yutang doctor：{said}",
+                f"The warehouse failed; try again, and run `yutang doctor` if it goes on: {said}",
+            ) from error
+        raise BadInput(
+            f"「{statement.title()}」不能执行，请检查语句与参数：{said}",
+            f"“{statement.title()}” cannot run; check its text and parameters: {said}",
+        ) from error
+
+
+def _out_of_space() -> OutOfSpace:
+    return OutOfSpace(
+        "磁盘已满，这次写入已全部撤销。请腾出空间后再试。",
+        "The disk is full and this write was undone whole. Free some space and try again.",
+    )

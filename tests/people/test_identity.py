@@ -1,0 +1,152 @@
+"""Persons are the components of what was seen together: whatever the order, live or in bulk."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.people.pond import T0, found_pond, friend, member, phone
+from yutang.kernel.clock import monotonic
+from yutang.log.contracts import IdentifierValue
+from yutang.people import identity, queries, services
+from yutang.people.identifiers import is_strong, normalised
+from yutang.people.models import Edge, Identifier, Person, PersonOverride
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _pond(db: None) -> None:
+    found_pond()
+
+
+def test_the_same_phone_however_written_is_one_person() -> None:
+    written = ["13800138000", "+86 138 0013 8000", "0086-138-0013-8000", "138 0013 8000"]
+    assert len(set(services.resolve([[phone(text)] for text in written], seen_at=T0))) == 1
+
+
+def test_what_is_no_phone_number_joins_nobody() -> None:
+    first, second = services.resolve([[member("1"), phone("0")], [member("2"), phone("0")]], seen_at=T0)
+    assert first != second
+
+
+def test_a_weak_identifier_joins_nobody_and_alone_is_somebody() -> None:
+    device = IdentifierValue("device", "", "ipad-in-the-shop")
+    first, second, alone = services.resolve([[member("1"), device], [member("2"), device], [device]], seen_at=T0)
+    assert len({first, second, alone}) == 3
+    assert services.resolve([[device]], seen_at=T0) == [alone]
+
+
+def test_rows_keep_the_birth_person_and_overrides_name_the_survivor() -> None:
+    (old,) = services.birth_persons([[member("1")]], seen_at=T0)
+    (new,) = services.birth_persons([[friend("wm1")]], seen_at=T0)
+    assert services.resolve([[member("1"), friend("wm1")]], seen_at=T0) == [old]
+    assert services.birth_persons([[friend("wm1")]], seen_at=T0) == [new]
+    assert queries.survivors(np.array([new, old, new])).tolist() == [old, old, old]
+    assert list(PersonOverride.objects.values_list("birth_id", "survivor_id")) == [(new, old)]
+
+
+def test_taking_an_edge_away_restores_exactly_who_was_there() -> None:
+    births = services.birth_persons([[member("1")], [friend("wm1")]], seen_at=T0)
+    services.resolve([[member("1"), friend("wm1")]], seen_at=T0)
+    ends = set(Identifier.objects.values_list("pk", flat=True))
+    Edge.objects.all().delete()
+    identity._settle(ends)
+    assert services.resolve([[member("1")], [friend("wm1")]], seen_at=T0) == births
+
+
+def test_a_number_seen_with_too_many_joins_nobody_also_in_retrospect() -> None:
+    till = phone("13900000000")
+    few = services.resolve([[member(str(n)), till] for n in range(identity.HUB_LIMIT)], seen_at=T0)
+    assert len(set(few)) == 1
+    services.resolve([[member("one more"), till]], seen_at=T0)
+    after = services.resolve([[member(str(n))] for n in range(identity.HUB_LIMIT)], seen_at=T0)
+    assert len(set(after)) == identity.HUB_LIMIT
+
+
+KINDS = st.sampled_from(["member", "external_userid", "phone", "device"])
+VALUES = st.integers(0, 7)
+GROUPS = st.lists(st.lists(st.tuples(KINDS, VALUES), min_size=1, max_size=3), min_size=1, max_size=25)
+
+
+def _identifier(kind: str, number: int) -> IdentifierValue:
+    return phone(f"1380000000{number}") if kind == "phone" else IdentifierValue(kind, "x", str(number))
+
+
+def _oracle(groups: list[list[IdentifierValue]]) -> set[frozenset[IdentifierValue]]:
+    """Who is one person, worked out one pair at a time."""
+    clean = [[normalised(one, "CN") for one in group] for group in groups]
+    beside: dict[IdentifierValue, dict[tuple[str, str], set[str]]] = defaultdict(lambda: defaultdict(set))
+    pairs = set()
+    for group in clean:
+        for first, second in combinations({one for one in group if is_strong(one)}, 2):
+            pairs.add((first, second))
+            beside[first][second.kind, second.namespace].add(second.value)
+            beside[second][first.kind, first.namespace].add(first.value)
+    hubs = {one for one, seen in beside.items() if max(map(len, seen.values())) > identity.HUB_LIMIT}
+    person = {one: frozenset({one}) for group in clean for one in group if is_strong(one)}
+    for first, second in pairs:
+        if first not in hubs and second not in hubs:
+            for one in (joined := person[first] | person[second]):
+                person[one] = joined
+    return set(person.values())
+
+
+def _partition(groups: list[list[IdentifierValue]]) -> set[frozenset[IdentifierValue]]:
+    """Who is one person, as kept."""
+    persons: dict[int, set[IdentifierValue]] = defaultdict(set)
+    for group in groups:
+        for one in group:
+            clean = normalised(one, "CN")
+            if is_strong(clean):
+                persons[services.resolve([[one]], seen_at=T0)[0]].add(clean)
+    return {frozenset(joined) for joined in persons.values()}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=GROUPS, data=st.data())
+def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
+    raw: list[list[tuple[str, int]]], data: st.DataObject
+) -> None:
+    groups = [[_identifier(*one) for one in group] for group in raw]
+    shuffled = data.draw(st.permutations(groups))
+    limit, identity.HUB_LIMIT = identity.HUB_LIMIT, 3
+    try:
+        wanted = _oracle(groups)
+        for way in ("all at once", "one at a time"):
+            PersonOverride.objects.all().delete()
+            Edge.objects.all().delete()
+            Identifier.objects.all().delete()
+            if way == "all at once":
+                services.resolve(groups, seen_at=T0)
+            else:
+                for group in shuffled:
+                    services.resolve([group], seen_at=T0)
+            assert _partition(groups) == wanted, way
+            survivors = set(PersonOverride.objects.values_list("survivor_id", flat=True))
+            assert not survivors & set(PersonOverride.objects.values_list("birth_id", flat=True)), "flattened"
+    finally:
+        identity.HUB_LIMIT = limit
+
+
+def test_a_column_and_a_live_event_agree_and_a_repeat_makes_nobody() -> None:
+    values = pa.array([f"m{n % 1000}" for n in range(5000)])
+    births = services.resolve_column("member", "till", values, seen_at=T0)
+    assert len(set(births.tolist())) == 1000
+    assert services.birth_persons([[member("m7")]], seen_at=T0) == [births[7]]
+    assert services.resolve_column("member", "till", values, seen_at=T0).tolist() == births.tolist()
+    assert Person.objects.count() == 1000
+
+
+def test_a_column_of_many_members_takes_no_query_per_row(django_assert_max_num_queries: object) -> None:
+    values = pa.array([f"m{n}" for n in range(30_000)])
+    started = monotonic()
+    with django_assert_max_num_queries(60):  # type: ignore[operator]  # pytest-django's fixture
+        services.resolve_column("member", "till", values, seen_at=T0)
+    assert monotonic() - started < 10

@@ -1,0 +1,197 @@
+"""A refresh costs what changed, and leaves what a rebuild would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from tests.profiles import oracle
+from tests.profiles.worlds import Order, World, emptied, naive, put_orders, put_people, stored
+from tests.warehouse.fixtures import fresh_warehouse, insert
+from yutang.kernel.errors import Refused
+from yutang.profiles import queries
+from yutang.profiles.contracts import Mode
+from yutang.profiles.services import rebuild, refresh
+from yutang.warehouse.contracts import Statement, Warehouse
+
+ZONE = "America/New_York"
+START = datetime(2017, 3, 11, 17, 23, 5, 123456, tzinfo=UTC)  # the day before the clocks go forward there
+DST = (datetime(2017, 3, 12, 6, 59, 59, 999999, tzinfo=UTC), datetime(2017, 11, 5, 5, 30, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    warehouse = fresh_warehouse(tmp_path_factory.mktemp("profiles"))
+    yield warehouse
+    warehouse.close()
+
+
+@pytest.fixture
+def warehouse(shared: Warehouse) -> Warehouse:
+    shared.write(emptied())
+    return shared
+
+
+def order(name: str, person: int, at: datetime, amount: str = "10.00", **more: Any) -> Order:
+    given_ = {"store": 7, "discount": Decimal("1.00"), "lines": (("milk", Decimal(amount)),), **more}
+    return Order(name, person, placed_at=at, amount=Decimal(amount), **given_)
+
+
+def settle(warehouse: Warehouse, world: World, orders: list[Order], slice_: int) -> None:
+    """One slice of the pump: these orders, and people as they now are."""
+    world.orders.update({o.id: o for o in orders})
+    applied = insert("slices", [{"slice": slice_, "applied_at": naive(START)}])
+    warehouse.write([*put_orders(orders, slice_), *put_people(world), applied])
+
+
+# The law ----------------------------------------------------------------------------------------------------------
+
+PEOPLE = range(1, 9)
+instants = st.one_of(
+    st.integers(-400 * 86400, 40 * 86400).map(lambda s: START + timedelta(seconds=s, microseconds=s % 7)),
+    st.sampled_from([START - timedelta(days=n) for n in (0, 30, 90, 365)]),
+    st.sampled_from(DST),
+    st.tuples(st.integers(-40, 40), st.integers(-2, 2)).map(
+        lambda d: datetime(2017, 3, 12, 5, tzinfo=UTC) + timedelta(days=d[0], microseconds=d[1])  # local midnights
+    ),
+)
+amounts = st.integers(0, 3000).map(lambda cents: Decimal(cents) / 100)
+categories = st.sampled_from(["milk", "beef", "wine", None])
+orders = st.builds(
+    Order,
+    id=st.integers(1, 20).map(str),  # a known id corrects, cancels, refunds or un-cancels that order
+    person=st.sampled_from(PEOPLE),
+    store=st.sampled_from([None, 7, 8, 9]),
+    placed_at=instants,
+    amount=amounts,
+    discount=amounts,
+    lines=st.lists(st.tuples(categories, amounts), max_size=3).map(tuple),
+    cancelled=st.sampled_from([False, False, False, True]),
+)
+jumps = st.one_of(
+    st.just(timedelta(0)),
+    st.just(timedelta(microseconds=1)),
+    st.integers(1, 45 * 86400).map(lambda s: timedelta(seconds=s, microseconds=s % 5)),
+    st.sampled_from([timedelta(days=n) for n in (30, 90, 365)]),
+    st.just(timedelta(days=-3)),
+)
+merges = st.dictionaries(st.sampled_from([5, 6, 7, 8]), st.sampled_from([1, 2, 3]), max_size=3)
+steps = st.tuples(st.lists(orders, max_size=9, unique_by=lambda o: o.id), st.none() | merges, jumps)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(steps, min_size=2, max_size=4), st.sampled_from([ZONE, "Asia/Shanghai"]))
+def test_refreshes_equal_the_oracle_and_a_rebuild(
+    shared: Warehouse, given_steps: list[tuple[list[Order], dict[int, int] | None, timedelta]], zone: str
+) -> None:
+    warehouse, world, at = shared, World(set(PEOPLE)), START
+    warehouse.write([*emptied(), *put_people(world)])
+    rebuild(warehouse, at, zone=zone)
+    for number, (new, merged, jump) in enumerate(given_steps):
+        if merged is not None:
+            world.overrides = merged
+            world.persons = set(PEOPLE) - set(merged)
+        if new:
+            settle(warehouse, world, [with_known_person(o, world) for o in new], number)
+        else:
+            warehouse.write(put_people(world))
+        at += jump
+        event(str(refresh(warehouse, at, zone=zone).mode))
+        assert stored(warehouse) == oracle.profiles(world, at, zone)
+    refreshed = stored(warehouse)
+    rebuild(warehouse, at, zone=zone)
+    assert stored(warehouse) == refreshed
+
+
+def with_known_person(new: Order, world: World) -> Order:
+    """An order keeps the person it was born with."""
+    known = world.orders.get(new.id)
+    return new.changed(person=known.person) if known else new
+
+
+# Examples that say what it costs -------------------------------------------------------------------------------------
+
+
+def test_with_nothing_new_and_no_edge_passed_nothing_is_recomputed(warehouse: Warehouse) -> None:
+    world = World({1, 2})
+    settle(warehouse, world, [order("a", 1, START - timedelta(days=3))], 1)
+    assert refresh(warehouse, START, zone=ZONE).mode is Mode.REBUILD
+    report = refresh(warehouse, START + timedelta(days=1), zone=ZONE)
+    assert (report.mode, report.recomputed, report.persons) == (Mode.NOTHING, 0, 2)
+    assert queries.as_of(warehouse) == START + timedelta(days=1)
+
+
+def test_an_edge_recomputes_only_whom_it_passes(warehouse: Warehouse) -> None:
+    world = World({1, 2, 3})
+    settle(warehouse, world, [order("a", 1, START - timedelta(days=29)), order("b", 2, START - timedelta(days=9))], 1)
+    rebuild(warehouse, START, zone=ZONE)
+    almost = refresh(warehouse, START + timedelta(days=1, microseconds=-1), zone=ZONE)
+    assert almost.mode is Mode.NOTHING
+    passed = refresh(warehouse, START + timedelta(days=1), zone=ZONE)
+    assert (passed.mode, passed.recomputed) == (Mode.REFRESH, 1)
+    assert stored(warehouse)[1]["orders_30d"] == 0
+
+
+def test_a_slice_applied_after_a_later_one_is_not_lost(warehouse: Warehouse) -> None:
+    world = World({1, 2})
+    settle(warehouse, world, [order("a", 1, START - timedelta(days=1))], 9)
+    rebuild(warehouse, START, zone=ZONE)
+    settle(warehouse, world, [order("b", 2, START - timedelta(days=2))], 4)
+    assert refresh(warehouse, START, zone=ZONE).recomputed == 1
+    assert stored(warehouse)[2]["orders_ever"] == 1
+
+
+def test_an_import_is_seen_chunk_by_chunk(warehouse: Warehouse) -> None:
+    world = World({1, 2})
+    warehouse.write(put_people(world))
+    rebuild(warehouse, START, zone=ZONE)
+    for chunk, person in enumerate((1, 2)):
+        new = order(str(chunk), person, START - timedelta(days=400))
+        chunk_row = insert("import_chunks", [{"import_id": 5, "chunk": chunk, "rows": 1}])
+        warehouse.write([*put_orders([new], import_id=5), chunk_row])
+        assert refresh(warehouse, START, zone=ZONE).mode is Mode.REFRESH
+        assert stored(warehouse)[person]["orders_ever"] == 1
+
+
+def test_people_without_events_come_and_go(warehouse: Warehouse) -> None:
+    warehouse.write(put_people(World({1})))
+    rebuild(warehouse, START, zone=ZONE)
+    warehouse.write(put_people(World({1, 2, 3})))
+    assert refresh(warehouse, START, zone=ZONE).persons == 3
+    warehouse.write(put_people(World({3})))
+    refresh(warehouse, START, zone=ZONE)
+    assert set(stored(warehouse)) == {3}
+
+
+def test_an_event_that_names_another_identifier_still_touches_the_orders_person(warehouse: Warehouse) -> None:
+    world = World({1, 2})
+    settle(warehouse, world, [order("a", 1, START - timedelta(days=1))], 1)
+    rebuild(warehouse, START, zone=ZONE)
+    settle(warehouse, world, [order("a", 1, START - timedelta(days=1), "3.50")], 2)
+    warehouse.write([Statement("UPDATE events SET person = 2 WHERE slice = 2")])
+    refresh(warehouse, START, zone=ZONE)
+    assert stored(warehouse)[1]["spend_ever"] == Decimal("3.50")
+
+
+def test_an_earlier_instant_another_zone_or_other_definitions_rebuild(warehouse: Warehouse) -> None:
+    warehouse.write(put_people(World({1})))
+    assert refresh(warehouse, START, zone=ZONE).mode is Mode.REBUILD
+    assert refresh(warehouse, START - timedelta(seconds=1), zone=ZONE).mode is Mode.REBUILD
+    assert refresh(warehouse, START, zone="Asia/Shanghai").mode is Mode.REBUILD
+    warehouse.write(
+        [Statement('UPDATE profile_state SET value = replace(value, \'"definitions": "\', \'"definitions": "x\')')]
+    )
+    assert refresh(warehouse, START, zone="Asia/Shanghai").mode is Mode.REBUILD
+    assert refresh(warehouse, START, zone="Asia/Shanghai").mode is Mode.NOTHING
+
+
+def test_before_the_first_refresh_there_is_no_moment(warehouse: Warehouse) -> None:
+    assert queries.as_of(warehouse) is None
+    with pytest.raises(Refused, match="rebuild profiles"):
+        queries.moment(warehouse)

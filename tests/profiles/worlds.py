@@ -1,0 +1,113 @@
+"""Small ponds in memory: what stands in the warehouse's tables, and the statements that put it there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from tests.warehouse.fixtures import insert
+from yutang.warehouse.contracts import Statement, Warehouse
+
+TABLES = (
+    "events", "orders", "order_lines", "facts", "fact_relations", "fact_consents", "fact_tags", "fact_scopes",
+    "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
+    "profile_work", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order as it stands; its lines are (category, amount), placed when it was."""
+
+    id: str
+    person: int
+    store: int | None
+    placed_at: datetime
+    amount: Decimal
+    discount: Decimal
+    lines: tuple[tuple[str | None, Decimal], ...] = ()
+    cancelled: bool = False
+
+    def changed(self, **changes: object) -> Order:
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class World:
+    """Survivors (`persons`), merged births (`overrides`: birth → survivor), orders by id."""
+
+    persons: set[int] = field(default_factory=set)
+    overrides: dict[int, int] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+
+    def survivor(self, birth: int) -> int:
+        return self.overrides.get(birth, birth)
+
+
+def naive(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def emptied() -> list[Statement]:
+    """Statements that empty every table that these tests fill."""
+    return [Statement(f"DELETE FROM {table}") for table in TABLES]
+
+
+def put_orders(orders: list[Order], slice_: int | None = None, import_id: int | None = None) -> list[Statement]:
+    """Statements that make these orders stand as they are, told by one event each, as pump and import do."""
+    ids = [order.id for order in orders]
+    clear = [
+        Statement(f"DELETE FROM {table} WHERE list_contains($ids, order_id)", {"ids": ids})
+        for table in ("orders", "order_lines")
+    ]
+    return [*clear, *fill_orders(orders), *told(orders, slice_, import_id)]
+
+
+def fill_orders(orders: list[Order]) -> list[Statement]:
+    rows = [
+        {
+            "source": "shop", "order_id": o.id, "person": o.person, "store": o.store, "placed_at": naive(o.placed_at),
+            "net_amount": o.amount, "discount": o.discount,
+            "cancelled_at": naive(o.placed_at) if o.cancelled else None,
+        }
+        for o in orders
+    ]  # fmt: skip
+    lines = [
+        {
+            "source": "shop", "order_id": o.id, "ordinal": n, "person": o.person, "placed_at": naive(o.placed_at),
+            "category": category, "sku": f"sku of {category}", "amount": amount,
+        }
+        for o in orders
+        for n, (category, amount) in enumerate(o.lines)
+    ]  # fmt: skip
+    return [insert("orders", rows), insert("order_lines", lines)]
+
+
+def told(orders: list[Order], slice_: int | None, import_id: int | None) -> list[Statement]:
+    rows = [
+        {
+            "event_id": f"{o.id}-{slice_}-{import_id}", "type": "order.corrected", "occurred_at": naive(o.placed_at),
+            "person": o.person, "source": "shop", "props": json.dumps({"order_id": o.id}),
+            "slice": slice_, "import_id": import_id,
+        }
+        for o in orders
+    ]  # fmt: skip
+    return [insert("events", rows)]
+
+
+def put_people(world: World) -> list[Statement]:
+    """Statements that make facts and overrides stand as in the world."""
+    merged = [{"birth": birth, "survivor": survivor} for birth, survivor in world.overrides.items()]
+    return [
+        Statement("DELETE FROM facts"),
+        insert("facts", [{"person": person} for person in sorted(world.persons)]),
+        Statement("DELETE FROM person_overrides"),
+        insert("person_overrides", merged),
+    ]
+
+
+def stored(warehouse: Warehouse) -> dict[int, dict[str, object]]:
+    """Every row of `profiles`, by person."""
+    return {row.pop("person"): row for row in warehouse.query(Statement("SELECT * FROM profiles")).to_pylist()}

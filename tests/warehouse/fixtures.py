@@ -1,0 +1,49 @@
+"""Warehouses and tables for any room's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from yutang.warehouse.contracts import Statement, Warehouse
+from yutang.warehouse.engine import open_warehouse
+
+
+def fresh_warehouse(tmp_path: Path) -> Warehouse:
+    """An empty, migrated warehouse of one's own. The caller closes it."""
+    return open_warehouse(tmp_path / "warehouse", threads=2, memory_limit="2GB")
+
+
+@cache
+def schemas() -> Mapping[str, pa.Schema]:
+    """The Arrow schema of every stored table."""
+    with TemporaryDirectory() as folder:
+        warehouse = fresh_warehouse(Path(folder))
+        names = warehouse.query(Statement("SELECT table_name FROM duckdb_tables()")).column(0).to_pylist()
+        found = {name: warehouse.query(Statement(f"SELECT * FROM {name} LIMIT 0")).schema for name in names}
+        warehouse.close()
+    return found
+
+
+@cache
+def empty(table: str) -> pa.Table:
+    """A stored table without rows."""
+    return schemas()[table].empty_table()
+
+
+def rows(table: str, *records: Mapping[str, object]) -> pa.Table:
+    """An Arrow table in the shape of a stored one; columns that a record leaves out are null."""
+    schema = schemas()[table]
+    unknown = {name for record in records for name in record} - set(schema.names)
+    assert not unknown, f"{table} has no column {sorted(unknown)}"
+    return pa.Table.from_pylist([dict(record) for record in records], schema=schema)
+
+
+def insert(table: str, records: pa.Table | Sequence[Mapping[str, object]]) -> Statement:
+    """The statement that appends rows to a stored table."""
+    given = records if isinstance(records, pa.Table) else rows(table, *records)
+    return Statement(f"INSERT INTO {table} BY NAME SELECT * FROM given_rows", tables={"given_rows": given})
