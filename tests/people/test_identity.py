@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.people.pond import T0, found_pond, friend, member, phone
-from yutang.kernel.clock import monotonic
 from yutang.log.contracts import IdentifierValue
 from yutang.people import identity, queries, services
 from yutang.people.identifiers import is_strong, normalised
@@ -109,7 +108,7 @@ def _partition(groups: list[list[IdentifierValue]]) -> set[frozenset[IdentifierV
     return {frozenset(joined) for joined in persons.values()}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=GROUPS, data=st.data())
 def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
     raw: list[list[tuple[str, int]]], data: st.DataObject
@@ -145,8 +144,6 @@ def test_a_column_and_a_live_event_agree_and_a_repeat_makes_nobody() -> None:
 
 
 def test_a_column_of_many_members_takes_no_query_per_row(django_assert_max_num_queries: object) -> None:
-    values = pa.array([f"m{n}" for n in range(30_000)])
-    started = monotonic()
-    with django_assert_max_num_queries(60):  # type: ignore[operator]  # pytest-django's fixture
+    values = pa.array([f"m{n}" for n in range(3_000)])
+    with django_assert_max_num_queries(40):  # type: ignore[operator]  # pytest-django's fixture
         services.resolve_column("member", "till", values, seen_at=T0)
-    assert monotonic() - started < 10

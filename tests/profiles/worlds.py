@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from tests.warehouse.fixtures import insert
@@ -15,11 +15,13 @@ TABLES = (
     "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
     "profile_work", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes",
 )  # fmt: skip
+REVISED = timedelta(hours=1)
+STALE = (("what was corrected away", Decimal(99)),)
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order as it stands; its lines are (category, amount), placed when it was."""
+    """An order as it stands; `lines`, (category, amount) each, are its last revision, an hour after the first."""
 
     id: str
     person: int
@@ -69,7 +71,7 @@ def fill_orders(orders: list[Order]) -> list[Statement]:
     rows = [
         {
             "source": "shop", "order_id": o.id, "person": o.person, "store": o.store, "placed_at": naive(o.placed_at),
-            "net_amount": o.amount, "discount": o.discount,
+            "net_amount": o.amount, "discount": o.discount, "lines_at": naive(o.placed_at + REVISED),
             "cancelled_at": naive(o.placed_at) if o.cancelled else None,
         }
         for o in orders
@@ -77,10 +79,11 @@ def fill_orders(orders: list[Order]) -> list[Statement]:
     lines = [
         {
             "source": "shop", "order_id": o.id, "ordinal": n, "person": o.person, "placed_at": naive(o.placed_at),
-            "category": category, "sku": f"sku of {category}", "amount": amount,
+            "category": category, "sku": f"sku of {category}", "amount": amount, "revised_at": naive(revised_at),
         }
         for o in orders
-        for n, (category, amount) in enumerate(o.lines)
+        for revised_at, revision in ((o.placed_at, STALE), (o.placed_at + REVISED, o.lines))
+        for n, (category, amount) in enumerate(revision)
     ]  # fmt: skip
     return [insert("orders", rows), insert("order_lines", lines)]
 

@@ -1,8 +1,8 @@
 """Simulated plans whose true effect is known: heavy-tailed spend, guides who do not tap, waves with own windows.
 
-`make_plan` says what each person would spend without and with the touch, and which guides tap; it draws no arms. Whoever
-runs it (the naive runner here, or the real gate and ledger) says who was decided, in which arm and wave, and whose touch
-went out; `read` then turns that into the columns that `estimate_lift` takes, and `report` judges a thousand of them.
+`make_plan` says what each person would spend without and with the touch, and which guides tap; it draws no arms.
+Whoever runs it (`naive_arms` here, or the real gate and ledger) says who was decided, in which arm, whose touch went
+out; `read` then gives `estimate_lift` its columns, and `report` judges a thousand of them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Report:
 
 
 def make_plan(rng: np.random.Generator, errors: float | None = None) -> Plan:
-    """A plan over 1,000 to 8,000 persons; a third of the plans have no effect and a third one of three standard errors."""
+    """A plan over 1,000 to 8,000 persons; a third have no effect, a third one of three standard errors."""
     persons = int(np.exp(rng.uniform(np.log(1_000), np.log(8_000))))
     if errors is None:
         errors = float(rng.choice([0.0, rng.uniform(0, 3), 3.0]))

@@ -89,7 +89,7 @@ def test_the_fewest_that_may_carry_an_interval_do() -> None:
 
 
 def test_total_and_effect_per_sent_touch_are_the_same_finding_in_other_units() -> None:
-    spend, pre, rng = spenders(7)
+    spend, pre, rng = spenders(7, 20_000)
     held = rng.random(len(spend)) < 0.2
     sent = ~held & (rng.random(len(spend)) < 0.4)
     lift = estimate_lift(spend + 40.0 * sent, pre, held, np.zeros(len(spend)), sent)

@@ -1,8 +1,8 @@
 """The demo's figures for the smallest effect and the self-test, from the Complete Journey purchases themselves.
 
 Launch is midnight of 2017-12-04 in America/New_York, so that four whole weeks (4 to 31 December) follow in the data.
-Persons: the 2,420 households that bought anything in the six calendar months before (from 2017-06-04). Outcome: spend in
-the four weeks; covariate: spend in the six months. A household's day is its local day.
+Persons: the 2,420 households that bought anything in the six calendar months before (from 2017-06-04). Outcome: spend
+in the four weeks; covariate: spend in the six months. A household's day is its local day.
 """
 
 from __future__ import annotations

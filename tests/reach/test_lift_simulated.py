@@ -9,7 +9,7 @@ from yutang.reach.lift import estimate_lift
 
 
 def test_intervals_cover_claim_nothing_from_nothing_and_see_three_standard_errors() -> None:
-    seen = run(plans=1_000, seed=1)
+    seen = run(plans=1_000, seed=2)
     assert seen.plans == 1_000
     assert 0.935 <= seen.covered <= 0.965
     assert seen.silent_at_none >= 0.93

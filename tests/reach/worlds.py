@@ -43,17 +43,17 @@ HOURS = (
 Rows = list[dict[str, Any]]
 
 
-def world(seed: int) -> Tick:
-    """The world of that number; always the same."""
+def world(seed: int, crowd: int = 1) -> Tick:
+    """The world of that number; always the same. `crowd` multiplies the people, and what there is for them."""
     chance = random.Random(seed)
     now = INSTANTS[seed % len(INSTANTS)] + timedelta(seconds=chance.gauss(0, 30_000))
     policy = random_policy(chance, now.date())
-    plans = tuple(random_plan(chance, index, now) for index in range(chance.randint(3, 5)))
-    people = chance.sample(range(40), chance.randint(14, 25))
+    plans = tuple(random_plan(chance, index, now, crowd) for index in range(chance.randint(3, 5)))
+    people = chance.sample(range(40 * crowd), chance.randint(14 * crowd, 25 * crowd))
     if chance.random() < 0.3:
         people = [person * 982_451_653_001 + 7 for person in people]
     senders: Rows = [
-        {"sender": sender, "active": chance.random() < 0.75, "quota_left": chance.randint(0, 13)}
+        {"sender": sender, "active": chance.random() < 0.75, "quota_left": chance.randint(0, 13 * crowd)}
         for sender in chance.sample(range(90), chance.randint(4, 6))
     ]
     relations = [row for person in people for row in random_relations(chance, person, senders, now, policy)]
@@ -117,7 +117,7 @@ def random_policy(chance: random.Random, today: date) -> Policy:
     )
 
 
-def random_plan(chance: random.Random, index: int, now: datetime) -> PlanTerms:
+def random_plan(chance: random.Random, index: int, now: datetime, crowd: int) -> PlanTerms:
     start = now + timedelta(hours=chance.gauss(0, 8))
     length = timedelta(minutes=chance.choices([0.5, 25.3, 400, 1500, 6000], [5, 10, 20, 35, 30])[0])
     kind = chance.choices(tuple(TouchClass), [70, 14, 8, 8])[0]
@@ -133,7 +133,7 @@ def random_plan(chance: random.Random, index: int, now: datetime) -> PlanTerms:
         value=chance.random() < 0.25,
         content_problem="absolute_claim" if chance.random() < 0.13 else None,
         hold_out=chance.choice([0.0, 0.1, 0.3]),
-        at_most=chance.randint(1, 8) if chance.random() < 0.5 else None,
+        at_most=chance.randint(1, 8 * crowd) if chance.random() < 0.5 else None,
         attempt=chance.randint(1, 2),
     )
 

@@ -66,6 +66,7 @@ class PublicDoor:
 
     url: str = ""
     refuse_with: int | None = None
+    on_batch: Callable[[], None] = lambda: None
     events: dict[str, dict[str, object]] = field(default_factory=dict)
     arrivals: list[str] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
@@ -80,6 +81,7 @@ class PublicDoor:
         for event in events:
             self.arrivals.append(event["id"])
             assert self.events.setdefault(event["id"], event) == event
+        self.on_batch()
         return JSONResponse({"accepted": len(events)})
 
 

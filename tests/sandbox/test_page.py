@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.sandbox.conftest import HOUR, START, Client
 
 
@@ -19,6 +21,5 @@ def test_the_page_shows_members_tasks_and_messages_in_both_languages(sandbox: Cl
     assert ('<html lang="zh">' in zh, '<html lang="en">' in en) == (True, True)
 
 
-def test_an_empty_sandbox_says_so(open_sandbox: object) -> None:
-    empty: Client = open_sandbox()  # type: ignore[operator]
-    assert "沙盒还是空的" in empty.http.get("/").text
+def test_an_empty_sandbox_says_so(open_sandbox: Callable[..., Client]) -> None:
+    assert "沙盒还是空的" in open_sandbox().http.get("/").text

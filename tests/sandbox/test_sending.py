@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -219,13 +220,14 @@ worlds = st.fixed_dictionaries(
     }
 )
 
+runs = itertools.count()
+
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=worlds)
 def test_every_recipient_ends_in_exactly_one_state(open_sandbox: Callable[..., Client], world: dict) -> None:
     """sent + unsent + capped + not a friend = recipients, and recipients + fail_list = asked; no cap is broken."""
-    run = f"run{test_every_recipient_ends_in_exactly_one_state.__dict__.setdefault('runs', [0])[0]}"
-    test_every_recipient_ends_in_exactly_one_state.__dict__["runs"][0] += 1
+    run = f"run{next(runs)}"
     relations = tuple(
         Relation(
             member,

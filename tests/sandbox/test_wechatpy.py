@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 from wechatpy.enterprise import WeChatClient
 from wechatpy.exceptions import APILimitedException, WeChatClientException
 
 from tests.sandbox.conftest import Client
-
-warnings.filterwarnings("ignore", category=DeprecationWarning, module="wechatpy")
 
 
 class SandboxClient(WeChatClient):

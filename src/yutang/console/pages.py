@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 
+from yutang.console.shown import show
 from yutang.kernel.errors import NotFound, Refused, Unavailable, YutangError
-from yutang.organisation.contracts import Viewer
-from yutang.organisation.queries import is_set_up, viewer_for
+from yutang.organisation.contracts import BrandFacts, Viewer
+from yutang.organisation.queries import brand, viewer_for
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import current_warehouse
 
@@ -26,10 +27,14 @@ class Page(HttpRequest):
 
     viewer: Viewer
     warehouse: Warehouse
+    brand: BrandFacts
 
 
 def page(view: Callable[Concatenate[Page, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """A page of the console: asks for log-in, sets `viewer` and `warehouse`, and turns our errors into pages."""
+    """A page of the console: asks for log-in, sets `viewer`, `warehouse` and `brand`, and turns our errors into pages.
+
+    Before set-up every page leads to the set-up page.
+    """
 
     @wraps(view)
     def opened(request: Page, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -44,9 +49,15 @@ def page(view: Callable[Concatenate[Page, P], HttpResponseBase]) -> Callable[...
 
     @wraps(view)
     def entered(request: Page, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not is_set_up():
+        try:
+            request.brand = brand()
+        except Refused:
             return redirect("set_up")
-        return guarded(request, *args, **kwargs)
+        show(request.brand)
+        try:
+            return guarded(request, *args, **kwargs)
+        finally:
+            show(None)
 
     return entered
 
@@ -56,6 +67,12 @@ def sorry(request: HttpRequest, error: YutangError) -> HttpResponse:
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), 422)
     template = "console/_sorry.html" if request.headers.get("HX-Request") else "console/sorry.html"
     return render(request, template, {"sentence": error.sentence(language()), "status": status}, status=status)
+
+
+def operators_only(viewer: Viewer) -> None:
+    """Raise Refused for a viewer who may not change anything."""
+    if not viewer.may_operate:
+        raise Refused("你的角色只能查看，请找总部运营。", "Your role may only look; ask headquarters.")
 
 
 def language() -> str:

@@ -29,6 +29,8 @@ CORP = "ww-demo-yutang"
 CHANNEL = "wecom"
 AUTHOR = "demo"
 EFFECT_DAYS = 14.0
+# What the loyalty card took off at the shelf; coupons are redemptions, told by events of their own.
+COLUMNS = {"discount": "shelf_discount"}
 
 Say = Callable[[str], None]
 
@@ -62,7 +64,7 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     first = next(lines)
     reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, lines))
     imports.import_orders(
-        warehouse, reader, source=dataset.SOURCE, currency=dataset.CURRENCY, zone="UTC", author=AUTHOR
+        warehouse, reader, source=dataset.SOURCE, currency=dataset.CURRENCY, zone="UTC", author=AUTHOR, mapping=COLUMNS
     )
     _people(world)
     imports.import_events(warehouse, _campaign_events(world), source=dataset.SOURCE, author=AUTHOR)

@@ -34,6 +34,17 @@ class Title(Part):
         return self.en if language.lower().startswith("en") else self.zh
 
 
+class Note(Part):
+    """A few sentences in both languages."""
+
+    zh: str = Field(min_length=1, max_length=600)
+    en: str = Field(min_length=1, max_length=900)
+
+    def text(self, language: str) -> str:
+        """The note in the reader's language."""
+        return self.en if language.lower().startswith("en") else self.zh
+
+
 class Document(Part):
     """`kind, name, schema, title` and what the kind adds. `name` is what other documents refer to."""
 
@@ -43,7 +54,7 @@ class Document(Part):
     name: str = Field(pattern=NAME)
     schema_version: int = Field(default=1, alias="schema", ge=1, le=1)
     title: Title
-    note: Title | None = None
+    note: Note | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Plain data with the document's own field names, defaults left out: what is stored, compared and hashed."""

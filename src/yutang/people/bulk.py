@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,7 @@ def chunks(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
         yield part
 
 
+@lru_cache(maxsize=4096)  # bulk loads say the same few times again and again
 def stored_time(at: datetime | None) -> Any:
     """An aware time as this database keeps it."""
     return connection.ops.adapt_datetimefield_value(at)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, models, transaction
+from django.db.models.expressions import RawSQL
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -73,20 +74,24 @@ def lookup_of(one: IdentifierValue) -> bytes:
 
 def find(identifiers: Iterable[IdentifierValue]) -> Known:
     """Those of the normalised identifiers that exist."""
-    by_lookup = {lookup_of(one): one for one in identifiers}
+    return _find({lookup_of(one): one for one in identifiers})
+
+
+def _find(by_lookup: dict[bytes, IdentifierValue]) -> Known:
     rows = bulk.select(Identifier, ("lookup", "id", "person_id"), "lookup", by_lookup)
     return {by_lookup[bytes(lookup)]: (row, person) for lookup, row, person in rows}
 
 
 def _known(born: dict[IdentifierValue, datetime], leaders: set[IdentifierValue], synthetic: bool) -> Known:
     """Find or make the identifiers, and a birth person for each that is strong or leads."""
-    known = find(born)
+    by_lookup = {lookup_of(one): one for one in born}
+    known = _find(by_lookup)
     if len(known) < len(born) or any(known[one][1] is None for one in leaders):
-        _lock()  # another resolver may be making the same identifiers: look again once it is done
-        known = find(born)
+        _lock()  # another resolver may have made the same identifiers meanwhile: look again
+        known = _find(by_lookup)
     lone = [one for one in leaders if one in known and known[one][1] is None]
-    new = [one for one in born if one not in known]
-    with_person = [*lone, *(one for one in new if is_strong(one) or one in leaders)]
+    new = {lookup: one for lookup, one in by_lookup.items() if one not in known}
+    with_person = [*lone, *(one for one in new.values() if is_strong(one) or one in leaders)]
     persons = dict(zip(with_person, _new_persons([born[one] for one in with_person], synthetic), strict=True))
     for one in lone:
         Identifier.objects.filter(pk=known[one][0]).update(person_id=persons[one])
@@ -109,19 +114,19 @@ def _new_persons(born_at: Sequence[datetime], synthetic: bool) -> list[int]:
     return persons
 
 
-def _new_identifiers(new: Sequence[IdentifierValue], persons: dict[IdentifierValue, int]) -> Known:
+def _new_identifiers(new: dict[bytes, IdentifierValue], persons: dict[IdentifierValue, int]) -> Known:
     ids = _allocate("identifier", len(new)).tolist()
     ring, now = keyring(), bulk.stored_time(wall_now())
     rows = (
-        (row, one.kind, one.namespace, lookup_of(one), ring.encrypt(one.value, "people_identifier.value"),
+        (row, one.kind, one.namespace, lookup, ring.encrypt(one.value, "people_identifier.value"),
          persons.get(one), False, now)
-        for row, one in zip(ids, new, strict=True)
+        for row, (lookup, one) in zip(ids, new.items(), strict=True)
     )  # fmt: skip
     columns = ("id", "kind", "namespace", "lookup", "value", "person_id", "hub", "created_at")
     bulk.insert(Identifier, columns, rows)
-    spaces = {(one.kind, one.namespace) for one in new}
+    spaces = {(one.kind, one.namespace) for one in new.values()}
     bulk.insert(IdentifierSpace, ("kind", "namespace"), spaces, key=("kind", "namespace"))
-    return {one: (row, persons.get(one)) for row, one in zip(ids, new, strict=True)}
+    return {one: (row, persons.get(one)) for row, one in zip(ids, new.values(), strict=True)}
 
 
 def _lock() -> None:
@@ -239,5 +244,9 @@ def rows_of(
         return list(model._default_manager.order_by(key).values_list(*columns))
     result: list[tuple[Any, ...]] = []
     for part in bulk.chunks(births):
-        result += model._default_manager.filter(**{f"{key}__in": part}).order_by(key).values_list(*columns)
+        # Not `__in`: that resolves every number as an expression of its own, which took longer than the query.
+        chosen = RawSQL(  # noqa: S611 – `key` is a column of ours
+            f"{key} IN ({', '.join(['%s'] * len(part))})", part, output_field=models.BooleanField()
+        )
+        result += model._default_manager.filter(chosen).order_by(key).values_list(*columns)
     return result

@@ -7,6 +7,11 @@ from pathlib import Path
 from yutang.documents import services as documents
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
+from yutang.reach.documents import BroadcastDocument, ContentRules
+from yutang.reach.policy import PolicyDocument
+from yutang.segments.documents import SegmentDocument
+
+SHIPPED_KINDS: tuple[type[Document], ...] = (SegmentDocument, BroadcastDocument, PolicyDocument, ContentRules)
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[3] / "playbooks"  # where a clone has them

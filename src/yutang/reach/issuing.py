@@ -25,6 +25,7 @@ from yutang.channels.contracts import (
     RefusedByPlatform,
     TaskNotReady,
     TryLater,
+    UnexpectedAnswer,
 )
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.failpoints import failpoint
@@ -40,6 +41,7 @@ from yutang.warehouse.contracts import Warehouse, named
 
 CALL_SECONDS = 120  # wall time after which a call that nobody finished counts as lost
 SEARCH = timedelta(minutes=15)  # how far around the call its task may have been created
+ASK_AGAIN = timedelta(minutes=5)  # after an answer that is none of the platform's
 GIVE_UP = timedelta(minutes=5)  # a task that is still not listed so long after the call was never made
 _log = structlog.get_logger(__name__)
 
@@ -108,6 +110,9 @@ def _issue(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts
     except TryLater as later:
         delay = max(later.until - wall_now(), timedelta(seconds=1))
         _settle(batch, state=BatchState.PLANNED, not_before=business_now() + delay)
+        return False
+    except UnexpectedAnswer as odd:
+        _settle(batch, state=BatchState.PLANNED, not_before=business_now() + ASK_AGAIN, trouble=str(odd)[:200])
         return False
     except RefusedByPlatform as refusal:
         _refused(warehouse, batch, list(recipients), refusal)
@@ -219,7 +224,7 @@ def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFac
     try:
         found = port.find_tasks(batch.called_at - SEARCH, batch.called_at + SEARCH)
         matches = _matches(port, batch, sender, found)
-    except (TryLater, TaskNotReady, RefusedByPlatform):
+    except (TryLater, TaskNotReady, RefusedByPlatform, UnexpectedAnswer):
         return False
     members = members_of(warehouse, [batch])[batch.pk]
     unknown = Batch.objects.filter(pk=batch.pk, state=BatchState.UNKNOWN)

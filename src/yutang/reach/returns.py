@@ -18,6 +18,7 @@ from yutang.channels.contracts import (
     RefusedByPlatform,
     TaskNotReady,
     TryLater,
+    UnexpectedAnswer,
 )
 from yutang.kernel.clock import business_now
 from yutang.kernel.failpoints import failpoint
@@ -89,8 +90,8 @@ def _each(warehouse: Warehouse, ports: Ports, batches: Sequence[Batch], act: Cal
             done += 1
         except (TryLater, TaskNotReady, AnswerLost):
             continue  # nothing changed here; the next turn of the clock asks again
-        except RefusedByPlatform as refusal:
-            _log.warning("cannot read back", batch=batch.pk, errcode=refusal.errcode)
+        except (RefusedByPlatform, UnexpectedAnswer) as refusal:
+            _log.warning("cannot read back", batch=batch.pk, api=refusal.api)
             Batch.objects.filter(pk=batch.pk).update(trouble=str(refusal)[:200])
     return done
 

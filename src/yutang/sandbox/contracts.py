@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime
+from math import inf, isfinite
 from typing import TypeVar, cast
 
 from yutang.kernel.calendars import zone
@@ -168,21 +169,22 @@ def checked(spec: Spec) -> Spec:
                 f"must be one of {', '.join(HABITS)}, or weights over them",
             )
     for customer in spec.customers:
-        if min(customer.daily_rate, customer.basket_sigma, customer.lift) < 0 or customer.daily_rate > 50:
-            raise bad(
-                f"customers.{customer.external_userid}",
-                "daily_rate 应在 0–50，sigma 与 lift 不能为负",
-                "daily_rate must be 0–50, basket_sigma and lift not negative",
-            )
+        where = f"customers.{customer.external_userid}"
+        numbers = (customer.daily_rate, customer.basket_mu, customer.basket_sigma, customer.lift)
         if (
-            not customer.category_weights
-            or min(customer.category_weights.values()) < 0
-            or sum(customer.category_weights.values()) <= 0
+            not all(isfinite(number) for number in numbers)
+            or customer.daily_rate > 50
+            or min(numbers[0], *numbers[2:]) < 0
         ):
             raise bad(
-                f"customers.{customer.external_userid}.category_weights",
-                "至少一个品类的权重为正",
-                "at least one category needs a positive weight",
+                where,
+                "daily_rate 应在 0–50，basket_sigma 与 lift 不能为负",
+                "daily_rate must be 0–50, basket_sigma and lift not negative",
+            )
+        shares = customer.category_weights.values()
+        if not shares or min(shares) < 0 or not 0 < sum(shares) < inf:
+            raise bad(
+                f"{where}.category_weights", "至少一个品类的权重为正", "at least one category needs a positive weight"
             )
     _known(spec)
     return spec

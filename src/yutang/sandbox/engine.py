@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from yutang.kernel.calendars import day_start, local_day
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.habits import offgate_sends
-from yutang.sandbox.outbox import Outbox, Posting, money
+from yutang.sandbox.outbox import Outbox, money
 from yutang.sandbox.population import (
     BASELINE,
     EXTRA,
@@ -38,14 +38,22 @@ class Engine:
         """Move the business clock to `to` (whole seconds, never back) and do all that is due in (now, to].
 
         Each step of at most one local day is one transaction: a kill leaves the clock at a step's end, and going on
-        from there does exactly what would have been done. Purchases are posted at the end.
+        from there does exactly what would have been done. Purchases are posted after each step; once the door
+        refuses, the rest waits for the next advance.
         """
         with self._lock:
             done = Counter[str]()
+            posted, posting = 0, None
             while (step := self._step(int(to.timestamp()))) is not None:
                 done += Counter(step)
-            posting = self._outbox.post()
-            return {**_NOTHING, **done, **_told(posting), **self.clock()}
+                if posting is None or not posting.trouble:
+                    posting = self._outbox.post()
+                    posted += posting.posted
+            if posting is None:
+                posting = self._outbox.post()
+                posted = posting.posted
+            told = {"posted": posted, "waiting": self._outbox.waiting(), "trouble": posting.trouble}
+            return {**_NOTHING, **done, **told, **self.clock()}
 
     def clock(self) -> dict[str, object]:
         """`now`, and `next_at`: the next tap, off-gate send, or local midnight at which a day's purchases are made."""
@@ -170,10 +178,6 @@ def _counted(tap: Tap | None, what: str) -> Counter[str]:
     if tap is None:
         return Counter()
     return Counter({what: 1, "sent": tap.sent, "not_friend": tap.not_friend, "capped": tap.capped})
-
-
-def _told(posting: Posting) -> dict[str, object]:
-    return {"posted": posting.posted, "waiting": posting.waiting, "trouble": posting.trouble}
 
 
 def _effect(settings: Settings) -> int:

@@ -25,7 +25,6 @@ class Posting:
     """What one round of posting did. `trouble` says why it stopped early, or is empty."""
 
     posted: int
-    waiting: int
     trouble: str
 
 
@@ -48,9 +47,12 @@ class Outbox:
                 with self._store.write() as con:
                     con.executemany("UPDATE purchases SET posted = 1 WHERE id = ?", [(one,) for one, _ in batch])
                 posted += len(batch)
+        return Posting(posted, trouble)
+
+    def waiting(self) -> int:
+        """How many purchases are not yet posted."""
         with self._store.read() as con:
-            waiting = con.execute("SELECT count(*) FROM purchases WHERE posted = 0").fetchone()[0]
-        return Posting(posted, waiting, trouble)
+            return int(con.execute("SELECT count(*) FROM purchases WHERE posted = 0").fetchone()[0])
 
     def _post(self, url: str, events: list[dict[str, object]]) -> str:
         fault = self._faults.take("events")

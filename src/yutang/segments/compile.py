@@ -185,7 +185,7 @@ class _Compiler:
             for column, wanted in (("category", rule.bought.categories), ("sku", rule.bought.skus))
             if wanted
         ]
-        condition = exp.and_(exp.or_(*goods), *self.window(_column("placed_at", "order_lines"), rule))
+        condition = exp.and_(exp.or_(*goods), *self.window(_column("placed_at", "orders"), rule))
         if rule.baskets is None and rule.spend is None:
             return self.counted("order_lines", condition)
         asked = [(kind, bounds) for kind, bounds in ((COUNT, rule.baskets), (SUM, rule.spend)) if bounds]
@@ -268,24 +268,21 @@ def _of_events(measures: _Measures) -> exp.Select:
 
 
 def _of_lines(measures: _Measures) -> exp.Select:
-    """Lines of orders that stand; baskets are counted by first looking at each order once."""
-    keys = [_column(name, "order_lines") for name in ("person", "source", "order_id")]
+    """Lines, of the last revision, of orders that stand; baskets are counted by looking at each order once first."""
+    keys = [_column(name, "orders") for name in ("person", "source", "order_id")]
     columns = []
     for name, kind, condition in measures.asked.values():
         if kind == SUM:
             columns.append(exp.Sum(this=_when(condition, _column("amount", "order_lines"))).as_(name))
         else:
             columns.append(exp.Max(this=_when(condition, _number(1))).as_(name))
-    standing = exp.not_(exp.Exists(this=_cancelled()))
-    baskets = exp.select(*keys, *columns).from_("order_lines").where(measures.either()).where(standing)
-    baskets = baskets.group_by(*[key.copy() for key in keys])
+    same = (("source", "source"), ("order_id", "order_id"), ("lines_at", "revised_at"))
+    on = [exp.EQ(this=_column(mine, "orders"), expression=_column(its, "order_lines")) for mine, its in same]
+    standing = _column("cancelled_at", "orders").is_(exp.null())
+    baskets = exp.select(*keys, *columns).from_("order_lines").join("orders", on=exp.and_(*on))
+    baskets = baskets.where(measures.either()).where(standing).group_by(*[key.copy() for key in keys])
     totals = [exp.Sum(this=_column(name, "births")).as_(name) for name, _, _ in measures.asked.values()]
     return _by_survivor(baskets, totals)
-
-
-def _cancelled() -> exp.Select:
-    query = exp.select("1").from_("orders").where("orders.cancelled_at IS NOT NULL")
-    return query.where("orders.source = order_lines.source").where("orders.order_id = order_lines.order_id")
 
 
 def _by_survivor(births: exp.Select, totals: Sequence[exp.Expr]) -> exp.Select:

@@ -42,11 +42,11 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def connect(platform: Platform, clock: SteppedClock) -> Iterator[Callable[..., WeComClient]]:
-    """Makes clients of the platform; by default with the right secret, a store of their own, and little patience."""
+    """Makes clients of the platform; by default with the right secret and a store of their own."""
     opened: list[httpx.Client] = []
 
-    def make(corp: str = CORP, secret: str = SECRET, **more: Any) -> WeComClient:
-        opened.append(httpx.Client(timeout=0.4, trust_env=False, verify=False))
+    def make(corp: str = CORP, secret: str = SECRET, timeout: float = 10.0, **more: Any) -> WeComClient:
+        opened.append(httpx.Client(timeout=timeout, trust_env=False, verify=False))
         settings: dict[str, Any] = {
             "http": opened[-1],
             "token_store": MemoryTokenStore(),
@@ -65,6 +65,12 @@ def connect(platform: Platform, clock: SteppedClock) -> Iterator[Callable[..., W
 @pytest.fixture
 def client(connect: Callable[..., WeComClient]) -> WeComClient:
     return connect()
+
+
+@pytest.fixture
+def impatient(connect: Callable[..., WeComClient]) -> WeComClient:
+    """Waits half a second for an answer."""
+    return connect(timeout=0.5)
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ OTHER = "externalcontact/get_follow_user_list"
 PAGED = "externalcontact/get_groupmsg_task"
 Connect = Callable[..., WeComClient]
 
-TROUBLES = [error(-1, "system error"), Http(502, b"<html>"), Broken(), Slow(0.6, ok())]
+TROUBLES = {"busy": error(-1, "system error"), "bad gateway": Http(502, b"<html>"), "broken": Broken()}
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=["busy", "bad gateway", "broken", "slow"])
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 def test_a_read_is_tried_three_times(
     platform: Platform, client: WeComClient, clock: SteppedClock, trouble: object
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_read_is_tried_three_times(
     assert clock.slept == [1.0, 2.0]
 
 
-@pytest.mark.parametrize("trouble", TROUBLES[:3], ids=["busy", "bad gateway", "broken"])
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 def test_a_read_is_not_tried_a_fourth_time(
     platform: Platform, client: WeComClient, clock: SteppedClock, trouble: object
 ) -> None:
@@ -47,6 +47,12 @@ def test_a_read_is_not_tried_a_fourth_time(
         client.call(API)
     assert later.value.until == clock.at + timedelta(seconds=60)
     assert len(platform.calls(API)) == 3
+
+
+def test_a_read_without_an_answer_in_time_is_tried_again(platform: Platform, impatient: WeComClient) -> None:
+    platform.plays(API, Slow(0.8, ok()), ok(external_userid=["wm1"]))
+    assert impatient.call(API)["external_userid"] == ["wm1"]
+    assert len(platform.calls(API)) == 2
 
 
 def test_a_dead_network_is_something_to_try_later(connect: Connect) -> None:

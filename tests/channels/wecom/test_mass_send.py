@@ -132,7 +132,6 @@ def test_what_just_fits_is_sent(
 
 LOST = {
     "broken": Broken(),
-    "slow": Slow(0.6, ok(msgid="msgA")),
     "bad gateway": Http(502),
     "page": Http(200, b"<html>"),
     "forbidden by something in between": Http(403),
@@ -148,6 +147,13 @@ def test_a_lost_answer_is_unknown_and_never_repeated(
     platform.plays(CREATE, answer, ok(msgid="msgB"))
     with pytest.raises(AnswerLost):
         mass_send.create_task("zhangsan", ["wm1"], HELLO)
+    assert len(platform.calls(CREATE)) == 1
+
+
+def test_an_answer_that_does_not_come_in_time_is_lost(platform: Platform, impatient: WeComClient) -> None:
+    platform.plays(CREATE, Slow(0.8, ok(msgid="msgA")), ok(msgid="msgB"))
+    with pytest.raises(AnswerLost):
+        WeComMassSend(impatient).create_task("zhangsan", ["wm1"], HELLO)
     assert len(platform.calls(CREATE)) == 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django import template
@@ -10,18 +10,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from yutang.console.entrance import FORWARD
+from yutang.console.shown import shown_brand
 from yutang.kernel.calendars import zone
 from yutang.kernel.documents import Title
-from yutang.organisation.queries import brand
+from yutang.organisation.clock import clock_state
 
 register = template.Library()
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 
 
 @register.filter
-def number(value: float | Decimal | None) -> str:
-    """Whole numbers with separators; a dash where there is none."""
-    return "–" if value is None else f"{value:,.0f}"
+def number(value: float | Decimal | None, digits: int = 0) -> str:
+    """A number with separators; a dash where there is none."""
+    return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
 @register.filter
@@ -29,15 +31,15 @@ def money(value: float | Decimal | None, digits: int = 2) -> str:
     """An amount in the brand's currency."""
     if value is None:
         return "–"
-    currency = brand().currency
+    currency = shown_brand().currency
     sign = _SIGNS.get(currency, f"{currency} ")
     return f"{'−' if value < 0 else ''}{sign}{abs(value):,.{digits}f}"
 
 
 @register.filter
-def signed_money(value: float | Decimal | None) -> str:
+def signed_money(value: float | Decimal | None, digits: int = 2) -> str:
     """An amount that says its sign."""
-    return "–" if value is None else ("+" if value > 0 else "") + money(value)
+    return "–" if value is None else ("+" if value > 0 else "") + money(value, digits)
 
 
 @register.filter
@@ -49,13 +51,15 @@ def percent(value: float | None, digits: int = 1) -> str:
 @register.filter
 def moment(value: datetime | None) -> str:
     """An instant in the brand's zone, to the minute."""
-    return "–" if value is None else f"{value.astimezone(zone(brand().zone)):%Y-%m-%d %H:%M}"
+    return "–" if value is None else f"{value.astimezone(zone(shown_brand().zone)):%Y-%m-%d %H:%M}"
 
 
 @register.filter
-def day(value: datetime | None) -> str:
-    """A day in the brand's zone."""
-    return "–" if value is None else f"{value.astimezone(zone(brand().zone)):%Y-%m-%d}"
+def day(value: datetime | date | None) -> str:
+    """A day: of an instant, in the brand's zone."""
+    if isinstance(value, datetime):
+        value = value.astimezone(zone(shown_brand().zone))
+    return "–" if value is None else f"{value:%Y-%m-%d}"
 
 
 @register.filter
@@ -64,10 +68,17 @@ def titled(value: Title) -> str:
     return value.text(get_language() or "zh")
 
 
+@register.filter
+def worded(value: object) -> str:
+    """What has `zh` and `en`, in the reader's language."""
+    return str(getattr(value, "en" if (get_language() or "zh").startswith("en") else "zh"))
+
+
 @register.simple_tag(takes_context=True)
 def here(context: template.Context, name: str) -> SafeString:
     """`aria-current` for the entry of the page that is open."""
-    match = context["request"].resolver_match
+    request = context.get("request")
+    match = request.resolver_match if request else None
     current = match is not None and (match.url_name or "").startswith(name)
     return format_html('aria-current="page"') if current else SafeString("")
 
@@ -81,3 +92,47 @@ def with_query(context: template.Context, **changes: object) -> str:
     for name in [name for name, value in query.items() if value == ""]:
         del query[name]
     return "?" + str(query.urlencode())
+
+
+@register.simple_tag(takes_context=True)
+def sorted_by(context: template.Context, name: str, default: str = "") -> SafeString:
+    """The address and mark of a column's head: the largest first, then the other way round."""
+    current = context["request"].GET.get("sort", default)
+    down = current == f"-{name}"
+    mark = "descending" if down else "ascending" if current == name else "none"
+    address = with_query(context, sort=name if down else f"-{name}", page="")
+    return format_html('href="{}" data-sort="{}"', address, mark)
+
+
+@register.simple_tag
+def share_bar(share: float | None, low: float | None = None, high: float | None = None, tone: str = "") -> SafeString:
+    """A share as a bar, with its interval as a line over it; `tone` is a class of the bar."""
+    if share is None:
+        return SafeString("")
+    whisker = SafeString("")
+    if low is not None and high is not None:
+        whisker = format_html(
+            '<line x1="{}" x2="{}" y1="5" y2="5"/>', round(100 * low, 1), round(100 * high, 1)
+        )  # the interval's ends, in the units of the view box
+    return format_html(
+        '<svg class="share {}" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="rest" width="100" height="10" rx="2"/><rect class="part" width="{}" height="10" rx="2"/>{}</svg>',
+        tone,
+        round(100 * min(max(share, 0.0), 1.0), 1),
+        whisker,
+    )
+
+
+@register.inclusion_tag("console/_banner.html", takes_context=True)
+def banner(context: template.Context) -> dict[str, object]:
+    """Whose data these are, where the clock stands, and whether the password is still the printed one."""
+    request = context["request"]
+    return {
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+        "brand": getattr(request, "brand", None),
+        "viewer": getattr(request, "viewer", None),
+        "clock": clock_state(),
+        "forward": FORWARD,
+        "one_time": getattr(request.user, "one_time", False),
+    }

@@ -1,13 +1,13 @@
--- Everyone whose row may differ at $as_of: survivors, and those who are survivors no more.
+-- Everyone whose row may differ at $as_of: survivors, and those who are survivors no more. Of events only orders matter.
 INSERT INTO profile_touched
 WITH fresh AS (
-    SELECT person, type, source, props FROM events
-    WHERE slice IN (
+    SELECT person, source, json_extract_string(props, '$.order_id') AS order_id FROM events
+    WHERE type LIKE 'order.%' AND slice IN (
         SELECT s.slice FROM slices AS s WHERE NOT EXISTS (SELECT 1 FROM profile_slices AS p WHERE p.slice = s.slice)
     )
     UNION ALL
-    SELECT person, type, source, props FROM events
-    WHERE import_id IN (
+    SELECT person, source, json_extract_string(props, '$.order_id') AS order_id FROM events
+    WHERE type LIKE 'order.%' AND import_id IN (
         SELECT c.import_id FROM import_chunks AS c
         WHERE NOT EXISTS (SELECT 1 FROM profile_chunks AS p WHERE p.import_id = c.import_id AND p.chunk = c.chunk)
     )
@@ -15,14 +15,12 @@ WITH fresh AS (
 births AS (
     SELECT person FROM fresh
     UNION ALL
-    -- An event about an order may name another identifier than the order did.
+    -- An event may name another identifier than its order does; lines keep whose the order was before.
     SELECT orders.person FROM orders
-    JOIN fresh ON fresh.type LIKE 'order.%' AND fresh.source = orders.source
-        AND json_extract_string(fresh.props, '$.order_id') = orders.order_id
+    JOIN fresh ON fresh.source = orders.source AND fresh.order_id = orders.order_id
     UNION ALL
     SELECT order_lines.person FROM order_lines
-    JOIN fresh ON fresh.type LIKE 'order.%' AND fresh.source = order_lines.source
-        AND json_extract_string(fresh.props, '$.order_id') = order_lines.order_id
+    JOIN fresh ON fresh.source = order_lines.source AND fresh.order_id = order_lines.order_id
 ),
 moved AS (
     SELECT coalesce(o.birth, p.birth) AS birth, o.survivor AS now, p.survivor AS before

@@ -62,16 +62,14 @@ homes AS (
     FROM shops
     QUALIFY row_number() OVER (PARTITION BY person ORDER BY orders DESC, spend DESC, last_at DESC, store) = 1
 ),
+-- Of an order's lines only the last revision counts.
 shelves AS (
-    SELECT work.person, lines.category, max(lines.placed_at) AS last_at
+    SELECT work.person, lines.category, max(orders.placed_at) AS last_at
     FROM order_lines AS lines
-    JOIN profile_work AS work ON work.birth = lines.person
-    WHERE lines.placed_at <= $as_of AND lines.category IS NOT NULL
-        AND NOT EXISTS (
-            SELECT 1 FROM orders
-            WHERE orders.cancelled_at IS NOT NULL
-                AND orders.source = lines.source AND orders.order_id = lines.order_id
-        )
+    JOIN orders ON orders.source = lines.source AND orders.order_id = lines.order_id
+        AND orders.lines_at = lines.revised_at
+    JOIN profile_work AS work ON work.birth = orders.person
+    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of AND lines.category IS NOT NULL
     GROUP BY work.person, lines.category
 ),
 variety AS (

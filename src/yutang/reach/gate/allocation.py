@@ -204,7 +204,8 @@ class Caps(Resource):
 
     def __init__(self, docket: Docket) -> None:
         tick, policy = docket.tick, docket.tick.policy
-        people, person = numbered(docket.person)
+        alone = len(tick.plans) == 1  # then nobody stands in line twice
+        people, person = (0, docket.person) if alone else numbered(docket.person)
         channels = sorted({terms.channel for terms in tick.plans})
         channel = np.array([channels.index(terms.channel) for terms in tick.plans], np.int64)
         marketing = docket.bound({TouchClass.MARKETING})
@@ -221,7 +222,6 @@ class Caps(Resource):
         channel_room = _least_left(
             docket, capped, ("channel_day", [cap.day for cap in caps]), ("channel_month", [cap.month for cap in caps])
         )
-        alone = len(tick.plans) == 1  # then nobody stands in line twice
         self._rooms = (
             Room(
                 people,

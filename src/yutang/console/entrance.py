@@ -1,0 +1,108 @@
+"""Ways in: setting up an empty data directory, one's own password, and the demo's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from zoneinfo import available_timezones
+
+from django.contrib import messages
+from django.contrib.auth import authenticate, login, update_session_auth_hash
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from yutang.console.pages import Page, language, operators_only, page
+from yutang.kernel.errors import BadInput, YutangError
+from yutang.organisation import services as organisation
+from yutang.organisation.clock import clock_state, fast_forward
+from yutang.organisation.contracts import RoleName
+from yutang.organisation.queries import is_set_up
+from yutang.playbooks.services import keep_shipped
+
+CURRENCIES = ("CNY", "HKD", "TWD", "SGD", "MYR", "JPY", "USD", "EUR", "GBP", "AUD", "CAD")
+COUNTRIES = {"CNY": "CN", "HKD": "HK", "TWD": "TW", "SGD": "SG", "MYR": "MY", "JPY": "JP", "GBP": "GB", "AUD": "AU"}
+FORWARD = {1: 6, 7: 15, 28: 60}
+"""Days by which the demo's clock can be sent ahead, and about how many seconds that takes."""
+_EMPTY = {"name": "", "currency": "CNY", "zone": "Asia/Shanghai", "owner": "owner"}
+
+
+@require_http_methods(["GET", "POST"])
+def set_up(request: HttpRequest) -> HttpResponse:
+    """The short form that an empty data directory opens with; afterwards its owner is logged in."""
+    if is_set_up():
+        return redirect("today")
+    given = {**_EMPTY, **{name: value.strip() for name, value in request.POST.dict().items()}}
+    problem = ""
+    if request.method == "POST":
+        try:
+            _found(given)
+            login(request, authenticate(request, username=given["owner"], password=request.POST["password"]))
+            return redirect("today")
+        except YutangError as error:
+            problem = error.sentence(language())
+    zones = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
+    context = {"given": given, "problem": problem, "currencies": CURRENCIES, "zones": zones}
+    return render(request, "console/set_up.html", context, status=422 if problem else 200)
+
+
+def _found(given: Mapping[str, str]) -> None:
+    if not given["name"] or len(given["name"]) > 80:
+        raise BadInput("请填写品牌名称（至多 80 个字）。", "Give the brand a name (at most 80 characters).")
+    if not given["owner"].isascii() or not given["owner"].isidentifier() or len(given["owner"]) > 80:
+        raise BadInput(
+            "用户名请用英文字母、数字和下划线。", "A user name is made of Latin letters, digits and underscores."
+        )
+    _good_password(given.get("password", ""))
+    with transaction.atomic():
+        country = COUNTRIES.get(given["currency"], "US" if given["currency"] == "USD" else "DE")
+        organisation.set_up_brand(given["name"], given["currency"], given["zone"], country=country)
+        organisation.add_user(given["owner"], given["password"], RoleName.OWNER)
+        keep_shipped()
+
+
+def _good_password(password: str) -> None:
+    try:
+        validate_password(password)
+    except ValidationError:
+        raise BadInput("密码至少要 10 个字符。", "A password has at least 10 characters.") from None
+
+
+@page
+@require_POST
+def choose_password(request: Page) -> HttpResponseBase:
+    """Set one's own password; other sessions of the same user end."""
+    if not request.user.check_password(request.POST.get("current", "")):
+        raise BadInput("当前密码不对，请再输一次。", "The current password is wrong; type it again.")
+    _good_password(request.POST.get("password", ""))
+    organisation.set_password(request.user.get_username(), request.POST["password"])
+    request.user.refresh_from_db()
+    update_session_auth_hash(request, request.user)
+    messages.success(request, _("密码已更新，一次性密码作废。"))
+    return redirect("settings")
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def clock(request: Page) -> HttpResponseBase:
+    """The clock as the banner shows it (GET), or send a stepped clock ahead by some days (POST)."""
+    if request.method == "GET":
+        return render(request, "console/_clock.html", {"clock": clock_state(), "forward": FORWARD})
+    operators_only(request.viewer)
+    text = request.POST.get("days", "")
+    days = int(text) if text.isdigit() else 0
+    if days not in FORWARD or clock_state().at is None:
+        raise BadInput("只能快进 1、7 或 28 天，且只在演示里。", "Only the demo can go ahead, by 1, 7 or 28 days.")
+    fast_forward(timedelta(days=days), timedelta(days=days).total_seconds() / FORWARD[days])
+    organisation.audit(request.viewer, "fast_forward", "clock", days=days)
+    return redirect(_back(request))
+
+
+def _back(request: HttpRequest) -> str:
+    wanted = request.POST.get("next", "/")
+    return wanted if url_has_allowed_host_and_scheme(wanted, {request.get_host()}) else "/"

@@ -1,0 +1,40 @@
+"""Whether this process answers: for supervisors and load balancers. Tells nothing about customers."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError
+from django.http import HttpRequest, JsonResponse
+
+from yutang.kernel.errors import YutangError
+from yutang.organisation.queries import is_set_up
+from yutang.warehouse.contracts import Statement
+from yutang.warehouse.current import current_warehouse
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 when database and warehouse answer, else 503 and which does not."""
+    found = {"database": _database(), "warehouse": _warehouse()}
+    ok = all(found.values())
+    return JsonResponse({"ok": ok, **found}, status=200 if ok else 503)
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when a brand's pages can be opened, 503 before set-up or while something does not answer."""
+    ready = _database() and _warehouse() and is_set_up()
+    return JsonResponse({"ready": ready}, status=200 if ready else 503)
+
+
+def _database() -> bool:
+    try:
+        is_set_up()
+    except DatabaseError:
+        return False
+    return True
+
+
+def _warehouse() -> bool:
+    try:
+        current_warehouse().query(Statement("SELECT 1 AS one", name="console/healthz"))
+    except YutangError:
+        return False
+    return True

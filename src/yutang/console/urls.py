@@ -1,0 +1,27 @@
+"""The console's addresses. A file of pages keeps its own in `urls`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from django.urls import URLPattern, path
+
+from yutang.console import campaigns, entrance, persons, plans, pool, segments, settings, today
+from yutang.console.settings import Checked
+from yutang.warehouse.contracts import Warehouse
+
+
+def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
+    """Every page; `doctor` is what the settings page asks what is wrong."""
+    return [
+        path("set-up/", entrance.set_up, name="set_up"),
+        path("password/", entrance.choose_password, name="choose_password"),
+        path("clock/", entrance.clock, name="clock"),
+        *today.urls,
+        *pool.urls,
+        *persons.urls,
+        *segments.urls,
+        *plans.urls,
+        *campaigns.urls,
+        *settings.urls(doctor),
+    ]

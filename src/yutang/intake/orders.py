@@ -1,0 +1,285 @@
+"""Files of order lines: read and checked block by block, then whole orders, then the tables that enter the warehouse.
+
+Lines of one order may stand anywhere in the file. So blocks are spilled, without anything personal (persons are numbers
+into `Persons`), into partitions that hold whole orders; a partition is one chunk of the import.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from yutang.intake.append import INCOMING, LINES
+from yutang.intake.files import Rows
+from yutang.intake.parsing import Flags, Ints, decimals, scaled, text, times
+from yutang.intake.refused import RefusedRows
+from yutang.kernel.ids import NodeId
+from yutang.people.contracts import TIMESTAMP
+
+REQUIRED = ("order_id", "placed_at", "sku", "quantity", "amount")
+IDENTITY = ("member", "phone")
+OPTIONAL = ("store", "category", "discount", "name")
+LINES_PER_CHUNK = 1_000_000
+LONGEST = 100  # characters of an order's number: the event's id holds it and the source
+
+SPILL = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("order_id", pa.string()),
+        ("person", pa.int32()),
+        ("placed_at", pa.int64()),
+        ("store", pa.string()),
+        ("sku", pa.string()),
+        ("category", pa.string()),
+        ("quantity", pa.int64()),
+        ("amount", pa.int64()),
+        ("discount", pa.int64()),
+    ]
+)
+
+
+_NEVER = np.iinfo(np.int64).max
+
+
+class Persons:
+    """The distinct (member, phone) pairs of a file in order of appearance: name, and when first seen (microseconds)."""
+
+    def __init__(self) -> None:
+        self.codes: dict[tuple[str, str], int] = {}
+        self.names: dict[int, str] = {}
+        self.born = np.empty(0, dtype=np.int64)
+
+    def code(self, members: pa.Array, phones: pa.Array, names: pa.Array | None, at: Ints) -> npt.NDArray[np.int32]:
+        """The code of each row's person, -1 for who has neither number."""
+        both = pc.binary_join_element_wise(members, phones, "\x1f").dictionary_encode()
+        pairs = [value.split("\x1f", 1) for value in both.dictionary.to_pylist()]
+        of = np.array([self._code(member, phone) for member, phone in pairs], dtype=np.int32)
+        rows: npt.NDArray[np.int32] = of[both.indices.to_numpy(zero_copy_only=False)]
+        self.born = np.concatenate([self.born, np.full(len(self.codes) - len(self.born), _NEVER, dtype=np.int64)])
+        np.minimum.at(self.born, rows[rows >= 0], at[rows >= 0])
+        if names is not None:
+            for index in np.flatnonzero(pc.not_equal(names, "").to_numpy(zero_copy_only=False)).tolist():
+                self.names[int(rows[index])] = names[index].as_py()
+        return rows
+
+    def _code(self, member: str, phone: str) -> int:
+        return self.codes.setdefault((member, phone), len(self.codes)) if member or phone else -1
+
+
+def check_block(
+    rows: Rows, columns: dict[str, pa.Array], zone: str, persons: Persons, refused: RefusedRows
+) -> tuple[pa.RecordBatch, pa.Array]:
+    """A block as SPILL, without its refused rows; and the order ids of those (an order is whole or not at all)."""
+    order_id = text(columns["order_id"])
+    placed_at, bad_time = times(columns["placed_at"], zone)
+    quantity, bad_quantity = scaled(columns["quantity"], 3)
+    amount, bad_amount = scaled(columns["amount"], 2)
+    blank = pa.array([""] * len(rows), pa.string())
+    zeros, none_bad = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=bool)
+    discount, bad_discount = scaled(columns["discount"], 2, empty=0) if "discount" in columns else (zeros, none_bad)
+    words = {name: text(columns[name]) if name in columns else blank for name in ("store", "sku", "category", "member", "phone")}
+    names = text(columns["name"]) if "name" in columns else None
+    person = persons.code(words["member"], words["phone"], names, np.where(bad_time, _NEVER, placed_at))
+    length = pc.utf8_length(order_id).to_numpy(zero_copy_only=False)
+
+    for flags, column, zh, en in (
+        ((length == 0) | (length > LONGEST), "order_id", "订单号应为 1–100 个字符", "an order id has 1–100 characters"),
+        (person < 0, "member", "没有会员号，也没有手机号", "there is neither a member number nor a phone"),
+        (bad_time, "placed_at", "不是时间，应类似 2026-01-31 18:05:00", "it is no time such as 2026-01-31 18:05:00"),
+        (_blank(words["sku"]), "sku", "缺少商品", "the product is missing"),
+        (bad_quantity, "quantity", "不是数量，应类似 2 或 0.350", "it is no quantity such as 2 or 0.350"),
+        (bad_amount, "amount", "不是金额，应类似 1234.50", "it is no amount such as 1234.50"),
+        (bad_discount | (discount < 0), "discount", "不是优惠金额，应类似 5.00", "it is no discount such as 5.00"),
+        (~bad_quantity & ~bad_amount & (quantity < 0) & (amount >= 0), "quantity",
+         "数量为负而金额不为负：退款行的数量和金额都应为负", "a negative quantity with no negative amount is no refund; both are negative in a refund"),
+        (~bad_quantity & ~bad_amount & (quantity >= 0) & (amount < 0), "amount",
+         "金额为负而数量不为负：退款行的数量和金额都应为负", "a negative amount with no negative quantity is no refund; both are negative in a refund"),
+    ):  # fmt: skip
+        wrong = np.flatnonzero(flags)
+        if len(wrong):
+            shown = text(columns[column]).take(pa.array(wrong)).to_pylist() if column in columns else [""] * len(wrong)
+            refused.add_all(rows[wrong].tolist(), column, shown, zh, en)
+    batch = pa.record_batch(
+        [pa.array(rows), order_id, pa.array(person), pa.array(placed_at), words["store"], words["sku"],
+         words["category"], pa.array(quantity), pa.array(amount), pa.array(discount)],
+        schema=SPILL,
+    )  # fmt: skip
+    if not refused.rows:
+        return batch, pa.array([], pa.string())
+    out = np.isin(rows, np.fromiter(refused.rows, dtype=np.int64))
+    return batch.filter(pa.array(~out)), order_id.filter(pa.array(out))
+
+
+def _blank(column: pa.Array) -> Flags:
+    flags: Flags = pc.equal(column, "").to_numpy(zero_copy_only=False)
+    return flags
+
+
+class Spill:
+    """Blocks laid down in partitions that hold whole orders. Closed when left."""
+
+    def __init__(self, directory: Path, rows: int) -> None:
+        self.paths = [directory / f"spill-{index}.arrow" for index in range(max(1, min(64, -(-rows // LINES_PER_CHUNK))))]
+        self._writers = [pa.ipc.new_stream(pa.OSFile(str(path), "wb"), SPILL) for path in self.paths]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Lay each row into the partition of its order."""
+        if len(self.paths) == 1:
+            self._writers[0].write_batch(batch)
+            return
+        # Any function of the order's number will do; its last characters differ, and few are distinct.
+        ends = pc.utf8_slice_codeunits(batch["order_id"], -3).dictionary_encode()
+        share = np.array([zlib.crc32(end.encode()) % len(self.paths) for end in ends.dictionary.to_pylist()], dtype=np.int64)
+        of = share[ends.indices.to_numpy(zero_copy_only=False)]
+        for index, writer in enumerate(self._writers):
+            part = batch.filter(pa.array(of == index))
+            if part.num_rows:
+                writer.write_batch(part)
+
+    def close(self) -> None:
+        """End the files."""
+        for writer in self._writers:
+            writer.close()
+
+    def __enter__(self) -> Spill:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def load(path: Path, refused_orders: set[str]) -> tuple[pa.Table, pa.Table]:
+    """A partition without the orders of which a row was refused; and the rows left out for that."""
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_stream(file).read_all()
+    if not refused_orders:
+        return table, table.slice(0, 0)
+    out = pc.is_in(table["order_id"], pa.array(refused_orders, pa.string()))
+    return table.filter(pc.invert(out)), table.filter(out)
+
+
+def check_orders(table: pa.Table, refused: RefusedRows) -> set[str]:
+    """Refuse rows that contradict the first row of their order; returns the orders concerned."""
+    placed = table.filter(pc.greater_equal(table["quantity"], 0))
+    code = _codes(placed["order_id"])
+    if not len(code):
+        return set()
+    first = np.full(code.max() + 1, len(code), dtype=np.int64)
+    np.minimum.at(first, code, np.arange(len(code)))
+    rows = placed["row"].to_numpy()
+    concerned: set[str] = set()
+    for column, source, zh, en in (
+        ("member", "person", "客户", "person"),
+        ("placed_at", "placed_at", "时间", "time"),
+        ("store", "store", "门店", "store"),
+    ):
+        values = _codes(placed[source]) if source == "store" else placed[source].to_numpy()
+        wrong = np.flatnonzero(values != values[first[code]])
+        for index in wrong.tolist():
+            other = int(rows[first[code[index]]])
+            refused.add(int(rows[index]), column, "", f"与第 {other} 行同一订单，{zh}却不同", f"row {other} is of the same order and names another {en}")
+        concerned.update(placed["order_id"].take(pa.array(wrong)).to_pylist())
+    return concerned
+
+
+def _codes(column: pa.ChunkedArray) -> Ints:
+    codes: Ints = column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a file's rows mean beyond what they say: whose birth persons, which stores, whose numbers, which money."""
+
+    births: Ints
+    stores: dict[str, NodeId]
+    source: str
+    currency: str
+    received_at: pa.Scalar
+    synthetic: bool
+
+
+def build(table: pa.Table, meaning: Meaning) -> tuple[pa.Table, pa.Table]:
+    """The INCOMING and LINES of a partition: `order.placed` per order, `order.refunded` per order and time of refund."""
+    is_placed = pc.greater_equal(table["quantity"], 0)
+    orders, lines = _events(table.filter(is_placed), meaning, 0)
+    refunds, _ = _events(table.filter(pc.invert(is_placed)), meaning, orders.num_rows, refund=True)
+    return pa.concat_tables([orders, refunds]), lines
+
+
+def _events(table: pa.Table, meaning: Meaning, base: int, *, refund: bool = False) -> tuple[pa.Table, pa.Table]:
+    if not table.num_rows:
+        return INCOMING.empty_table(), LINES.empty_table()
+    key = table["order_id"]
+    if refund:
+        key = pc.binary_join_element_wise(key, table["placed_at"].cast(pa.string()), ":")
+    code = _codes(key)
+    if np.any(code[1:] < code[:-1]):
+        order = np.argsort(code, kind="stable")
+        table, code = table.take(pa.array(order)), code[order]
+    starts = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]]))
+    head = table.take(pa.array(starts))
+    sign = -1 if refund else 1
+    amount = table["amount"].to_numpy()
+    discount = table["discount"].to_numpy()
+    sizes = np.diff(np.append(starts, len(code)))
+    count = len(starts)
+    ids = head["order_id"].combine_chunks()
+    at = head["placed_at"].combine_chunks().cast(TIMESTAMP)
+    kind = "order.refunded" if refund else "order.placed"
+    event_id = pc.binary_join_element_wise("refund" if refund else "order", meaning.source, ids, ":")
+    if refund:
+        event_id = pc.binary_join_element_wise(event_id, head["placed_at"].combine_chunks().cast(pa.string()), ":")
+    same = lambda value, type: pa.repeat(pa.scalar(value, type), count)  # noqa: E731, A006
+    events = pa.table(
+        [
+            pa.array(np.arange(base, base + count)), event_id, same(kind, pa.string()), at,
+            pa.repeat(meaning.received_at, count), pa.array(meaning.births[head["person"].to_numpy()]),
+            _stores(head["store"].combine_chunks(), meaning.stores), same(None, pa.int64()),
+            same(meaning.source, pa.string()), same(None, pa.int64()), same(None, pa.int64()), same(None, pa.string()),
+            decimals(sign * np.add.reduceat(amount, starts), 2), same(meaning.currency, pa.string()),
+            _props(ids, meaning.synthetic), ids,
+            same(None, INCOMING.field("discount").type) if refund else decimals(np.add.reduceat(discount, starts), 2),
+            same(not refund, pa.bool_()), same(meaning.synthetic, pa.bool_()),
+        ],
+        schema=INCOMING,
+    )  # fmt: skip
+    lines = pa.table(
+        [
+            pa.array(np.repeat(np.arange(base, base + count), sizes)),
+            pa.array((np.arange(len(code)) - np.repeat(starts, sizes)).astype(np.int32)),
+            table["sku"], table["category"], decimals(table["quantity"].to_numpy(), 3), decimals(amount, 2), decimals(discount, 2),
+        ],
+        schema=LINES,
+    )  # fmt: skip
+    return events, lines
+
+
+def _stores(codes: pa.Array, stores: dict[str, NodeId]) -> pa.Array:
+    known = pa.array(list(stores), pa.string())
+    return pa.array(list(stores.values()), pa.int64()).take(pc.index_in(codes, known))
+
+
+def _props(order_ids: pa.Array, synthetic: bool) -> pa.Array:
+    """The events' props as JSON, as the pump writes them."""
+    end = ',"synthetic":true}' if synthetic else "}"
+    if pc.any(pc.match_substring_regex(order_ids, r"[\x00-\x1f\"\\]")).as_py():
+        quoted = pa.array([json.dumps(one, ensure_ascii=False) for one in order_ids.to_pylist()], pa.string())
+    else:
+        quoted = pc.binary_join_element_wise('"', order_ids, '"', "")
+    return pc.binary_join_element_wise('{"order_id":', quoted, end, "")
+
+
+def unknown_stores(table: pa.Table, stores: dict[str, NodeId]) -> Iterator[str]:
+    """The stores' codes in a partition that the tree does not know."""
+    for code in pc.unique(table["store"]).to_pylist():
+        if code and code not in stores:
+            yield code

@@ -1,0 +1,191 @@
+"""Membership, the slow and obvious way: one person, one rule, one row at a time, from rules as they were written."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.profiles import oracle
+from tests.segments.worlds import NODES, Pond
+
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "is": operator.eq,
+    "is_not": operator.ne,
+    "at_least": operator.ge,
+    "at_most": operator.le,
+    "more_than": operator.gt,
+    "less_than": operator.lt,
+    "between": lambda value, ends: ends[0] <= value <= ends[1],
+    "in": lambda value, listed: value in listed,
+}
+BELOW = {"north": {7, 8}, "south": {9}}
+HOURS = {"h": 1, "d": 24, "w": 168}
+
+
+class Oracle:
+    """Everything known of a pond at an instant; `others` are the rules of segments that rules refer to."""
+
+    def __init__(self, pond: Pond, as_of: datetime, zone: str, others: Mapping[str, dict[str, Any]]) -> None:
+        self.pond, self.as_of, self.zone, self.others = pond, as_of, ZoneInfo(zone), others
+        self.profiles = oracle.profiles(pond, as_of, zone)
+
+    def members(self, rule: dict[str, Any]) -> set[int]:
+        return {person for person in self.pond.persons if self.holds(rule, person)}
+
+    def holds(self, rule: dict[str, Any], person: int) -> bool:
+        kind = next(name for name in rule if hasattr(self, f"if_{name}"))
+        return bool(getattr(self, f"if_{kind}")(rule, person))
+
+    def if_all(self, rule: dict[str, Any], person: int) -> bool:
+        return all(self.holds(branch, person) for branch in rule["all"])
+
+    def if_any(self, rule: dict[str, Any], person: int) -> bool:
+        return any(self.holds(branch, person) for branch in rule["any"])
+
+    def if_not(self, rule: dict[str, Any], person: int) -> bool:
+        return not self.holds(rule["not"], person)
+
+    def if_segment(self, rule: dict[str, Any], person: int) -> bool:
+        return self.holds(self.others[rule["segment"]], person)
+
+    def if_trait(self, rule: dict[str, Any], person: int) -> bool:
+        value = self.value(rule["trait"], person)
+        conditions = {name: given for name, given in rule.items() if name != "trait"}
+        if "known" in conditions and conditions.pop("known") != (value is not None):
+            return False
+        if not conditions:
+            return True
+        if isinstance(value, datetime):
+            value = value.replace(tzinfo=UTC).astimezone(self.zone).date()
+        return value is not None and self.within(conditions, value)
+
+    def within(self, conditions: dict[str, Any], value: Any) -> bool:
+        def plain(given: Any) -> Any:
+            if isinstance(given, list | tuple):
+                return [plain(item) for item in given]
+            if isinstance(value, date) and isinstance(given, str):
+                return date.fromisoformat(given)
+            return Decimal(str(given)) if isinstance(value, Decimal) else given
+
+        return all(COMPARE[name](value, plain(given)) for name, given in conditions.items())
+
+    def value(self, trait: str, person: int) -> Any:
+        row = self.profiles[person]
+        if trait in row:
+            return row[trait]
+        return getattr(self, f"get_{trait}")(row, person)
+
+    def get_discount_share_90d(self, row: dict[str, Any], _: int) -> float | None:
+        whole = row["spend_90d"] + row["discount_90d"]
+        return float(row["discount_90d"]) / float(whole) if whole else None
+
+    def get_days_since_first_visit(self, row: dict[str, Any], _: int) -> int | None:
+        return self.days_since(row["first_visit_day"])
+
+    def get_days_since_last_visit(self, row: dict[str, Any], _: int) -> int | None:
+        return self.days_since(row["last_visit_day"])
+
+    def days_since(self, day: date | None) -> int | None:
+        return (self.as_of.astimezone(self.zone).date() - day).days if day else None
+
+    def get_overdue_ratio(self, row: dict[str, Any], person: int) -> float | None:
+        late, gap = self.get_days_since_last_visit(row, person), row["median_gap_days"]
+        return None if late is None or gap is None else late / gap
+
+    def get_lifecycle(self, row: dict[str, Any], _: int) -> str:
+        if not row["orders_ever"]:
+            return "prospect"
+        now = self.as_of.replace(tzinfo=None)
+        if row["first_order_at"] > now - timedelta(days=30):
+            return "new"
+        age = now - row["last_order_at"]
+        return "active" if age < timedelta(days=90) else "silent" if age < timedelta(days=365) else "lapsed"
+
+    def get_reachable(self, _: dict[str, Any], person: int) -> bool:
+        barred = self.pond.facts[person]
+        live = [r["channel"] for r in self.pond.relations if r["person"] == person and r["live"]]
+        return not (barred["blocked"] or barred["silent"]) and any(self.consented(person, "marketing", c) for c in live)
+
+    def get_pool(self, row: dict[str, Any], person: int) -> str | None:
+        if not self.get_reachable(row, person):
+            return None
+        return "customer" if row["orders_ever"] else "nurturing"
+
+    def consented(self, person: int, purpose: str, channel: str) -> bool:
+        words = {
+            c["channel"]: c["granted"] for c in self.pond.consents if c["person"] == person and c["purpose"] == purpose
+        }
+        return bool(words.get(channel, words.get("*", False)))
+
+    def if_event(self, rule: dict[str, Any], person: int) -> bool:
+        mine = [e for e in self.pond.events if self.pond.survivor(e["person"]) == person and e["type"] == rule["event"]]
+        mine = [e for e in mine if self.in_window(rule, e["occurred_at"].replace(tzinfo=UTC))]
+        mine = [e for e in mine if self.is_such(e, rule.get("where", {}))]
+        return self.within(rule.get("count", {"at_least": 1}), len(mine))
+
+    def is_such(self, event: dict[str, Any], where: dict[str, Any]) -> bool:
+        for name in ("source", "channel"):
+            if name in where and event[name] not in listed(where[name]):
+                return False
+        if "amount" in where and (event["amount"] is None or not self.within(where["amount"], event["amount"])):
+            return False
+        props = json.loads(event["props"] or "{}")
+        return all(props.get(name) in listed(wanted) for name, wanted in where.get("props", {}).items())
+
+    def in_window(self, rule: dict[str, Any], at: datetime) -> bool:
+        if at > self.as_of:
+            return False
+        if "within" in rule and at <= self.as_of - timedelta(
+            hours=int(rule["within"][:-1]) * HOURS[rule["within"][-1]]
+        ):
+            return False
+        day = str(at.astimezone(self.zone).date())
+        return str(rule.get("since", "")) <= day <= str(rule.get("until", "9"))
+
+    def if_bought(self, rule: dict[str, Any], person: int) -> bool:
+        baskets, spend = set(), Decimal(0)
+        for order in self.pond.orders.values():
+            if self.pond.survivor(order.person) != person or order.cancelled:
+                continue
+            for category, amount in order.lines:
+                wanted = rule["bought"].get("categories", ()), rule["bought"].get("skus", ())
+                if (category in wanted[0] or f"sku of {category}" in wanted[1]) and self.in_window(
+                    rule, order.placed_at
+                ):
+                    baskets.add(order.id)
+                    spend += amount
+        if "baskets" not in rule and "spend" not in rule:
+            return bool(baskets)
+        return self.within(rule.get("baskets", {}), len(baskets)) and self.within(rule.get("spend", {}), spend)
+
+    def if_tag(self, rule: dict[str, Any], person: int) -> bool:
+        return any(t["person"] == person and t["tag"] in listed(rule["tag"]) for t in self.pond.tags)
+
+    def if_store(self, rule: dict[str, Any], person: int) -> bool:
+        stores = {int(code[1:]) for code in listed(rule["store"])}
+        return self.is_at(rule, person, stores, stores)
+
+    def if_region(self, rule: dict[str, Any], person: int) -> bool:
+        codes = listed(rule["region"])
+        regions = {int(n.id) for n in NODES.nodes if n.code in codes}
+        return self.is_at(rule, person, set().union(*(BELOW[code] for code in codes)), regions)
+
+    def is_at(self, rule: dict[str, Any], person: int, stores: set[int], nodes: set[int]) -> bool:
+        if rule.get("by") == "scope":
+            return any(s["person"] == person and s["node"] in nodes for s in self.pond.scopes)
+        return self.profiles[person]["home_store"] in stores
+
+    def if_consent(self, rule: dict[str, Any], person: int) -> bool:
+        return self.consented(person, rule["consent"]["purpose"], rule["consent"]["channel"])
+
+    def if_pool(self, rule: dict[str, Any], person: int) -> bool:
+        return self.get_pool(self.profiles[person], person) == rule["pool"]
+
+
+def listed(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) else list(value)

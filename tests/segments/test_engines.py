@@ -1,0 +1,143 @@
+"""One text serves two engines: compiled documents answer alike on DuckDB and on ClickHouse's engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.profiles.worlds import Order, naive
+from tests.segments.oracle import Oracle
+from tests.segments.worlds import AWKWARD, NODES, ZONE, Pond, put_pond, segment
+from tests.warehouse.clickhouse import assert_equal_on_both_engines
+from tests.warehouse.fixtures import fresh_warehouse
+from yutang.kernel.documents import read
+from yutang.kernel.ids import NodeId
+from yutang.organisation.contracts import RoleName, Viewer
+from yutang.profiles.contracts import Moment
+from yutang.profiles.queries import in_scope, select_traits
+from yutang.profiles.services import rebuild
+from yutang.profiles.traits import TRAITS
+from yutang.segments.compile import compile_memberships, compile_segment
+from yutang.segments.contracts import Context
+from yutang.segments.documents import SegmentDocument
+from yutang.warehouse.contracts import Statement
+
+AS_OF = datetime(2017, 11, 5, 5, 30, 0, 250000, tzinfo=UTC)  # in the hour that comes twice, not on a whole second
+SHIPPED = sorted((Path(__file__).parents[2] / "playbooks" / "segments").glob("*.yaml"))
+OTHERS: dict[str, dict[str, Any]] = {"other": {"trait": "orders_ever", "at_least": 3}}
+
+RULES: list[dict[str, Any]] = [
+    {"trait": "orders_90d", "at_least": 2, "less_than": 5},
+    {"trait": "spend_ever", "between": [10.5, 200]},
+    {"trait": "median_gap_days", "known": False},
+    {"trait": "median_gap_days", "is_not": 3},
+    {"trait": "discount_share_90d", "less_than": 0.25},
+    {"trait": "overdue_ratio", "more_than": 2},
+    {"trait": "days_since_last_visit", "at_most": 40},
+    {"trait": "lifecycle", "in": ["active", "silent"]},
+    {"trait": "first_order_at", "at_least": "2017-08-01"},
+    {"trait": "last_visit_day", "between": ["2017-09-01", "2017-11-04"]},
+    {"trait": "reachable", "is": True},
+    {"not": {"trait": "pool", "is": "customer"}},
+    {"event": "campaign.targeted", "within": "90d", "count": {"at_least": 2}},
+    {"event": "campaign.targeted", "where": {"props": {"campaign": AWKWARD[:3]}}},
+    {"event": "campaign.targeted", "since": "2017-09-01", "until": "2017-10-31", "count": {"is": 0}},
+    {"event": "message.sent", "where": {"source": "shop", "channel": "wecom", "amount": {"more_than": 3.5}}},
+    {"bought": {"categories": ["milk", AWKWARD[2]]}, "within": "180d", "baskets": {"at_least": 2}},
+    {"bought": {"skus": ["sku of beef"]}, "spend": {"more_than": 12.34}},
+    {"not": {"bought": {"categories": AWKWARD}}},
+    {"tag": AWKWARD[:2]},
+    {"store": ["s7", "s9"]},
+    {"region": "north", "by": "scope"},
+    {"region": "south"},
+    {"consent": {"purpose": "marketing", "channel": "wecom"}},
+    {"pool": "nurturing"},
+    {"any": [{"segment": "other"}, {"all": [{"tag": AWKWARD[3]}, {"not": {"pool": "customer"}}]}]},
+]
+
+
+def pond() -> Pond:
+    """Forty people, some merged, with everything on some of them; drawn by arithmetic, the same on every run."""
+    births, merged = range(1, 41), {40: 1, 39: 1, 38: 2}
+    survivors = [p for p in births if p not in merged]
+    orders = {}
+    for n in range(160):
+        lines = tuple((["milk", "beef", *AWKWARD, None][(n * i) % 7], Decimal(n * i % 900) / 100) for i in range(1, 4))
+        placed_at = AS_OF - timedelta(seconds=(n * n * 1999) % (420 * 86400) - 86400)
+        amount, discount = Decimal(n * 37 % 5000) / 100, Decimal(n * 11 % 300) / 100
+        who = births[(n * n + n // 7) % 40]
+        orders[str(n)] = Order(str(n), who, 7 + n % 3, placed_at, amount, discount, lines, cancelled=n % 11 == 0)
+    events = [
+        {
+            "event_id": str(n), "type": ["campaign.targeted", "message.sent"][n % 2], "person": births[n * 7 % 40],
+            "occurred_at": naive(AS_OF - timedelta(hours=n * n % 5000)), "source": ["shop", "app"][n % 3 % 2],
+            "channel": ["wecom", None][n % 5 % 2], "amount": Decimal(n % 9),
+            "props": None if n % 2 else '{"campaign": %s}' % _json(AWKWARD[n // 2 % 4]),
+        }
+        for n in range(120)
+    ]  # fmt: skip
+    return Pond(
+        set(survivors),
+        merged,
+        orders,
+        events,
+        {p: {"blocked": p % 13 == 0, "silent": None if p % 7 else True} for p in survivors},
+        [{"person": p, "channel": ["wecom", "sms"][p % 2], "live": p % 5 > 0} for p in survivors[:30]],
+        [
+            {"person": p, "purpose": "marketing", "channel": ["wecom", "*"][p // 3 % 2], "granted": p % 4 > 0}
+            for p in survivors[:25]
+        ],
+        [{"person": p, "tag": AWKWARD[p % 4]} for p in survivors[:20]],
+        [{"person": p, "node": n} for p in survivors[:20] for n in (1, 10 + p % 2, 7 + p % 3)],
+    )
+
+
+def _json(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\") + '"'
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pa.Table]]:
+    warehouse = fresh_warehouse(tmp_path_factory.mktemp("engines"))
+    warehouse.write(put_pond(pond()))
+    rebuild(warehouse, AS_OF, zone=ZONE)
+    names = "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes person_overrides profiles"
+    yield {name: warehouse.query(Statement(f"SELECT * FROM {name}")) for name in names.split()}
+    warehouse.close()
+
+
+CONTEXT = Context(Moment(AS_OF, ZONE), NODES, lambda name: segment(OTHERS[name], name))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule)[:60])
+def test_a_rule_answers_alike_on_both_engines_and_as_the_oracle_says(
+    rule: dict[str, Any], tables: dict[str, pa.Table]
+) -> None:
+    answer = assert_equal_on_both_engines(Statement(compile_segment(segment(rule), CONTEXT)), tables)
+    expected = Oracle(pond(), AS_OF, ZONE, OTHERS).members(rule)
+    assert set(answer["person"].to_pylist()) == expected
+    assert 0 < len(expected) < 37, "a rule that holds for nobody or everybody shows nothing here"
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_every_shipped_segment_reads_and_answers_alike(file: Path, tables: dict[str, pa.Table]) -> None:
+    document = read(file.read_bytes())
+    assert isinstance(document, SegmentDocument)
+    assert (document.name, bool(document.note)) == (file.stem, True)
+    assert_equal_on_both_engines(Statement(compile_segment(document, CONTEXT)), tables)
+
+
+def test_all_rules_in_one_pass_and_every_trait_answer_alike(tables: dict[str, pa.Table]) -> None:
+    documents = [segment(rule, f"s{n}") for n, rule in enumerate(RULES)]
+    viewer = Viewer("manager", RoleName.MANAGER, frozenset({NodeId(7), NodeId(9)}))
+    together = compile_memberships(documents, CONTEXT)
+    everyone = assert_equal_on_both_engines(Statement(together), tables)
+    scoped = assert_equal_on_both_engines(Statement(in_scope(together, viewer)), tables)
+    assert 0 < scoped.num_rows < everyone.num_rows == 37
+    assert_equal_on_both_engines(Statement(select_traits(TRAITS, CONTEXT.moment)), tables)

@@ -1,0 +1,55 @@
+"""Whatever a document says, the compiled query answers what a naive reading of it answers, on both engines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.segments.oracle import Oracle
+from tests.segments.worlds import INSTANTS, NODES, ZONE, leaves, own_leaves, ponds, put_pond, segment, trees
+from tests.warehouse.fixtures import fresh_warehouse
+from yutang.kernel.documents import read
+from yutang.profiles.contracts import Moment
+from yutang.profiles.services import rebuild
+from yutang.segments.compile import compile_memberships, compile_segment
+from yutang.segments.contracts import Context
+from yutang.warehouse.contracts import Statement, Warehouse
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    one = fresh_warehouse(tmp_path_factory.mktemp("segments"))
+    yield one
+    one.close()
+
+
+def context(at: datetime, others: dict[str, dict[str, Any]]) -> Context:
+    return Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.sampled_from(INSTANTS))
+def test_random_documents_on_random_ponds_equal_the_oracle(
+    warehouse: Warehouse, data: st.DataObject, at: datetime
+) -> None:
+    pond = data.draw(ponds(at))
+    others = {"other": data.draw(trees(own_leaves)), "another": {"not": {"segment": "other"}}}
+    rules = data.draw(st.lists(trees(leaves), min_size=8, max_size=12))
+    documents = [segment(rule, f"s{n}") for n, rule in enumerate(rules)]
+    warehouse.write(put_pond(pond))
+    rebuild(warehouse, at, zone=ZONE)
+    naive = Oracle(pond, at, ZONE, others)
+    together = warehouse.query(Statement(compile_memberships(documents, context(at, others)))).to_pylist()
+    assert sorted(row["person"] for row in together) == sorted(pond.persons)
+    for document, rule in zip(documents, rules, strict=True):
+        expected = naive.members(rule)
+        assert {row["person"] for row in together if row[document.name]} == expected, rule
+        assert read(document.as_yaml()) == document
+    alone = warehouse.query(Statement(compile_segment(documents[0], context(at, others))))
+    assert Counter(alone["person"].to_pylist()) == Counter(naive.members(rules[0]))
