@@ -11,7 +11,7 @@ fi
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 echo "installing ($set_of) into .venv …"
 if command -v uv >/dev/null 2>&1; then
-    uv pip install --quiet --python .venv/bin/python -r "requirements/$set_of.lock"
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python -r "requirements/$set_of.lock"
     uv pip install --quiet --python .venv/bin/python --no-deps -e .
 else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "requirements/$set_of.lock"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -50,8 +51,8 @@ RULES: list[dict[str, Any]] = [
     {"event": "campaign.targeted", "since": "2017-09-01", "until": "2017-10-31", "count": {"is": 0}},
     {"event": "message.sent", "where": {"source": "shop", "channel": "wecom", "amount": {"more_than": 3.5}}},
     {"bought": {"categories": ["milk", AWKWARD[2]]}, "within": "180d", "baskets": {"at_least": 2}},
-    {"bought": {"skus": ["sku of beef"]}, "spend": {"more_than": 12.34}},
-    {"not": {"bought": {"categories": AWKWARD}}},
+    {"bought": {"skus": ["sku of beef"]}, "spend": {"more_than": 2.34}},
+    {"not": {"bought": {"categories": AWKWARD}, "within": "60d"}},
     {"tag": AWKWARD[:2]},
     {"store": ["s7", "s9"]},
     {"region": "north", "by": "scope"},
@@ -71,14 +72,14 @@ def pond() -> Pond:
         lines = tuple((["milk", "beef", *AWKWARD, None][(n * i) % 7], Decimal(n * i % 900) / 100) for i in range(1, 4))
         placed_at = AS_OF - timedelta(seconds=(n * n * 1999) % (420 * 86400) - 86400)
         amount, discount = Decimal(n * 37 % 5000) / 100, Decimal(n * 11 % 300) / 100
-        who = births[(n * n + n // 7) % 40]
+        who = births[(n * n + n // 7) % 34]
         orders[str(n)] = Order(str(n), who, 7 + n % 3, placed_at, amount, discount, lines, cancelled=n % 11 == 0)
     events = [
         {
             "event_id": str(n), "type": ["campaign.targeted", "message.sent"][n % 2], "person": births[n * 7 % 40],
             "occurred_at": naive(AS_OF - timedelta(hours=n * n % 5000)), "source": ["shop", "app"][n % 3 % 2],
             "channel": ["wecom", None][n % 5 % 2], "amount": Decimal(n % 9),
-            "props": None if n % 2 else '{"campaign": %s}' % _json(AWKWARD[n // 2 % 4]),
+            "props": None if n % 2 else json.dumps({"campaign": AWKWARD[n // 2 % 4]}),
         }
         for n in range(120)
     ]  # fmt: skip
@@ -88,18 +89,14 @@ def pond() -> Pond:
         orders,
         events,
         {p: {"blocked": p % 13 == 0, "silent": None if p % 7 else True} for p in survivors},
-        [{"person": p, "channel": ["wecom", "sms"][p % 2], "live": p % 5 > 0} for p in survivors[:30]],
+        [{"person": p, "channel": ["wecom", "sms"][p % 2], "live": p % 5 > 0} for p in survivors],
         [
             {"person": p, "purpose": "marketing", "channel": ["wecom", "*"][p // 3 % 2], "granted": p % 4 > 0}
-            for p in survivors[:25]
+            for p in survivors
         ],
         [{"person": p, "tag": AWKWARD[p % 4]} for p in survivors[:20]],
         [{"person": p, "node": n} for p in survivors[:20] for n in (1, 10 + p % 2, 7 + p % 3)],
     )
-
-
-def _json(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\") + '"'
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +104,9 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pa.Ta
     warehouse = fresh_warehouse(tmp_path_factory.mktemp("engines"))
     warehouse.write(put_pond(pond()))
     rebuild(warehouse, AS_OF, zone=ZONE)
-    names = "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes person_overrides profiles"
+    names = (
+        "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes person_overrides profiles"
+    )
     yield {name: warehouse.query(Statement(f"SELECT * FROM {name}")) for name in names.split()}
     warehouse.close()
 
@@ -125,12 +124,12 @@ def test_a_rule_answers_alike_on_both_engines_and_as_the_oracle_says(
     assert 0 < len(expected) < 37, "a rule that holds for nobody or everybody shows nothing here"
 
 
-@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
-def test_every_shipped_segment_reads_and_answers_alike(file: Path, tables: dict[str, pa.Table]) -> None:
-    document = read(file.read_bytes())
-    assert isinstance(document, SegmentDocument)
-    assert (document.name, bool(document.note)) == (file.stem, True)
-    assert_equal_on_both_engines(Statement(compile_segment(document, CONTEXT)), tables)
+def test_every_shipped_segment_reads_and_answers_alike(tables: dict[str, pa.Table]) -> None:
+    documents = [read(file.read_bytes()) for file in SHIPPED]
+    assert [document.name for document in documents] == [file.stem for file in SHIPPED]
+    assert all(isinstance(document, SegmentDocument) and document.note for document in documents)
+    answer = assert_equal_on_both_engines(Statement(compile_memberships(documents, CONTEXT)), tables)
+    assert {"overdue", "super_users", "baby_families", "nurturing_pool"} < set(answer.column_names)
 
 
 def test_all_rules_in_one_pass_and_every_trait_answer_alike(tables: dict[str, pa.Table]) -> None:

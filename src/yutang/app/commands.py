@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from yutang.app import house, serve
-from yutang.cli.context import Shell, command, fail
+from yutang.cli.context import Shell, answering, command, headquarters_only, show
 from yutang.demo.load import load_demo, totals
-from yutang.kernel.errors import YutangError
 from yutang.operations import doctor as operations
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import Viewer
@@ -21,17 +20,20 @@ from yutang.playbooks.services import keep_shipped
 def add_to(group: click.Group) -> None:
     """Add these commands to the root group."""
     group.add_command(up)
+    group.add_command(reference)
 
-    @command(group, "demo")
+    @command(group, "demo", found=False)
     def demo(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:
         """装入演示数据并显示总数 / load the demo and print its totals"""
+        headquarters_only(viewer)
         house.load(shell.warehouse, load_demo, say=lambda text: click.echo(text, err=True))
         found = totals(shell.warehouse)
         return found, [f"{name} {value:,}" for name, value in found.items()]
 
-    @command(group, "doctor")
+    @command(group, "doctor", found=False)
     def doctor(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:
         """检查安装并说明怎么办 / look at everything that can be wrong"""
+        headquarters_only(viewer)
         found = operations.examine(shell.warehouse, house.data_directory())
         data = {"ok": all(item.ok for item in found), "findings": found, "totals": operations.totals(shell.warehouse)}
         lines: list[object] = [
@@ -47,22 +49,19 @@ def add_to(group: click.Group) -> None:
 @click.pass_obj
 def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
     """启动：网页、时钟、沙盒，一个进程 / start everything in one process"""
-    try:
+    with answering(as_json, shell.language):
         opened = house.open_house()
-        if with_demo and (not is_set_up() or organisation.unfinished_demo()):
-            house.load(opened.warehouse, load_demo, say=click.echo)
-        if is_set_up():
-            keep_shipped()
-            organisation.add_owner()
         try:
+            if with_demo and (not is_set_up() or organisation.unfinished_demo()):
+                house.load(opened.warehouse, load_demo, say=lambda text: click.echo(text, err=as_json))
+            if is_set_up():
+                keep_shipped()
+                organisation.add_owner()
             serve.serve(opened, port, lambda address: _greet(address, as_json))
         except KeyboardInterrupt:
-            pass
+            click.echo("再见 / stopped", err=True)
         finally:
             opened.close()
-            click.echo("再见 / stopped", err=True)
-    except YutangError as error:
-        fail(error, as_json, shell.language)
 
 
 def _greet(address: str, as_json: bool) -> None:
@@ -79,14 +78,16 @@ def _greet(address: str, as_json: bool) -> None:
         click.echo("  用户 user      owner（您自己的密码 / your own password）\n")
 
 
-def reference_command(group: click.Group) -> None:
-    """Add `reference`, which writes docs/reference from the code."""
+@click.command("reference")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
+@click.pass_context
+def reference(context: click.Context, folder: Path, as_json: bool) -> None:
+    """由代码写出参考文档 / write the reference from the code"""
+    from yutang.app.reference import write_reference
 
-    @command(group, "reference")
-    @click.argument("folder", type=click.Path(path_type=Path))
-    def reference(shell: Shell, viewer: Viewer, folder: Path) -> tuple[object, list[object]]:
-        """由代码写出参考文档 / write the reference from the code"""
-        from yutang.app.reference import write_reference
-
-        written = write_reference(folder, group)
-        return {"files": written}, [*written]
+    whole = context.find_root().command
+    assert isinstance(whole, click.Group)
+    with answering(as_json, context.obj.language):
+        written = write_reference(folder, whole)
+    show({"files": written}, written, as_json)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from yutang.kernel import clock, encryption
-from yutang.kernel.errors import OutOfSpace
+from yutang.kernel.errors import OutOfSpace, Refused
 
 if TYPE_CHECKING:
     from yutang.organisation.clock import BrandClock
@@ -26,22 +26,31 @@ def data_directory() -> Path:
     return Path(os.environ.get("YUTANG_DATA", DEFAULT_DATA)).resolve()
 
 
-def prepare(directory: Path) -> None:
-    """Make the directory and its keys, and let Django know them. Raises WrongKey or OutOfSpace."""
+def configure(directory: Path) -> None:
+    """Let Django know where the data are. Makes nothing: looking at the help leaves no trace."""
     os.environ["YUTANG_DATA"] = str(directory)
     os.environ["DJANGO_SETTINGS_MODULE"] = "yutang.app.settings"
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keys = Path(os.environ.get("YUTANG_KEY_FILE", directory / "secret.key"))
-        encryption.install_keyring(encryption.Keyring.load_or_create(keys))
-    except OSError as error:
-        raise OutOfSpace(
-            f"无法写入数据目录 {directory}：{error.strerror}。请检查磁盘空间和权限。",
-            f"The data directory {directory} cannot be written: {error.strerror}. Check disk space and permissions.",
-        ) from error
     import django
 
     django.setup()
+
+
+def unlock(directory: Path) -> None:
+    """Make the directory and its keys, or read them. Raises WrongKey or OutOfSpace."""
+    from django.conf import settings
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = Path(os.environ.get("YUTANG_KEY_FILE", directory / "secret.key"))
+        ring = encryption.Keyring.load_or_create(keys)
+    except OSError as error:
+        kind = OutOfSpace if error.errno in (errno.ENOSPC, errno.EDQUOT) else Refused
+        raise kind(
+            f"无法写入数据目录 {directory}：{error.strerror}。请检查磁盘空间和权限。",
+            f"The data directory {directory} cannot be written: {error.strerror}. Check disk space and permissions.",
+        ) from error
+    encryption.install_keyring(ring)
+    settings.SECRET_KEY = ring.signing.hex()
 
 
 @dataclass(slots=True)
@@ -63,7 +72,8 @@ class House:
 def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     """Open the data directory, made and upgraded as needed. Raises YutangErrors that say what to do."""
     where = directory or data_directory()
-    prepare(where)
+    configure(where)
+    unlock(where)
     from django.core.management import call_command
 
     from yutang.organisation.clock import BrandClock
@@ -81,14 +91,14 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     return House(where, warehouse, brand_clock)
 
 
-def open_ready() -> House:
-    """For commands: open the house; an empty data directory is set up with defaults, and says so."""
+def open_ready(found: bool) -> House:
+    """For commands: open the house. With `found`, an empty data directory is set up with defaults, and says so."""
     from yutang.organisation.queries import is_set_up
     from yutang.organisation.services import set_up_brand
     from yutang.playbooks.services import keep_shipped
 
     opened = open_house()
-    if not is_set_up() and not _only_looking():
+    if found and not is_set_up():
         set_up_brand("我的品牌", "CNY", "Asia/Shanghai")
         keep_shipped()
         click.echo(
@@ -97,11 +107,6 @@ def open_ready() -> House:
             err=True,
         )
     return opened
-
-
-def _only_looking() -> bool:
-    """Whether the command brings a brand of its own (demo), or should not make one (doctor)."""
-    return any(word in sys.argv for word in ("demo", "doctor"))
 
 
 def load(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from yutang import __version__
 from yutang.app import house
-from yutang.cli.context import Shell, fail
-from yutang.kernel.errors import YutangError
+
+if TYPE_CHECKING:
+    from yutang.cli.context import Opener
 
 
 def language() -> str:
@@ -21,26 +22,27 @@ def language() -> str:
 
 def main() -> None:
     """Entry point."""
-    try:
-        house.prepare(house.data_directory())
-        root()(standalone_mode=True)
-    except YutangError as error:
-        fail(error, "--json" in sys.argv, language())
+    house.configure(house.data_directory())
+    root()()
 
 
-def root() -> click.Group:
-    """The root group with every room's commands; built once Django is set up, since commands use models."""
+def root(opener: Opener | None = None) -> click.Group:
+    """The root group with every room's commands; built once Django is set up, since commands use models.
+
+    `opener` opens the house (default: that of the data directory).
+    """
     from yutang.app import commands as whole
-    from yutang.cli import commands
+    from yutang.cli import access, commands
+    from yutang.cli.context import Shell
 
     @click.group()
     @click.version_option(__version__)
     @click.pass_context
     def yutang(context: click.Context) -> None:
         """Yutang 鱼塘：私域运营平台 / the operations platform for private domains. Data: $YUTANG_DATA or ./data."""
-        context.obj = Shell(house.open_ready, language())
+        context.obj = Shell(opener or house.open_ready, language())
 
-    for group in (commands.import_group, commands.segments_group, commands.plans_group, commands.rebuild_group):
+    for group in (*commands.GROUPS, *access.GROUPS):
         yutang.add_command(group)
     commands.plan(yutang)
     whole.add_to(yutang)

@@ -8,13 +8,10 @@ from pathlib import Path
 
 from csp.constants import NONCE, SELF
 
-from yutang.kernel import encryption
-
 PACKAGE = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("YUTANG_DATA", "data")).resolve()
 
-# Without a key ring (linters import this module) sessions are signed with a key nobody keeps.
-SECRET_KEY = encryption._ring.signing.hex() if encryption._ring else secrets.token_hex(32)
+SECRET_KEY = secrets.token_hex(32)  # replaced by the installation's own when the house is opened
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("YUTANG_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("YUTANG_ORIGINS", "").split(",") if origin]

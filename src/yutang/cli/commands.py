@@ -96,7 +96,6 @@ def segment_members(shell: Shell, viewer: Viewer, name: str, limit: int, offset:
 @click.argument("file", type=FILE)
 @click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column")
 @click.option("--source", default="import", show_default=True, help="来源 / where the orders come from")
-@click.option("--currency", default=None, help="币种，默认品牌的 / default: the brand's")
 @click.option("--zone", default=None, help="时间没有时区时的时区 / zone of times that carry none")
 @click.option("--skip-bad", is_flag=True, help="跳过有问题的行 / go on without the bad rows")
 @click.option("--dry-run", is_flag=True, help="只检查 / check only")

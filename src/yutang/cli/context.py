@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import update_wrapper
+from pathlib import PurePath
 from typing import Any, Protocol, TypeVar
 
 import click
+from django.db import DatabaseError
 from rich.console import Console
 from rich.table import Table
 
-from yutang.kernel.errors import YutangError
+from yutang.intake.imports import BadRows
+from yutang.kernel.errors import BadDocument, OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER, viewer_named
 from yutang.warehouse.contracts import Warehouse
@@ -32,42 +36,46 @@ class OpenHouse(Protocol):
     def close(self) -> None: ...
 
 
+Opener = Callable[[bool], OpenHouse]
+"""Opens the house; true: an empty data directory is set up with defaults."""
+
+
 @dataclass(slots=True)
 class Shell:
     """Set by the composition as the root context's object: how to open the house, and the reader's language."""
 
-    open: Callable[[], OpenHouse]
+    opener: Opener
     language: str
     house: OpenHouse | None = None
 
     @property
     def warehouse(self) -> Warehouse:
-        """The warehouse of the house, opened at first use."""
+        """The warehouse of the open house."""
         if self.house is None:
-            self.house = self.open()
+            raise Unavailable("数据目录还没有打开。", "The data directory is not open yet.")
         return self.house.warehouse
 
-    def viewer(self, username: str | None) -> Viewer:
-        """The viewer that a command acts as: the owner, unless `--as` names a user."""
-        _ = self.warehouse
-        return viewer_named(username) if username else OWNER
 
-
-def command(group: click.Group, name: str | None = None, **settings: Any) -> Callable[[F], click.Command]:
+def command(
+    group: click.Group, name: str | None = None, *, found: bool = True, **settings: Any
+) -> Callable[[F], click.Command]:
     """A command with `--json` and `--as`. The function gets `shell`, `viewer` and its own parameters, and returns
-    `(data, lines)`: what `--json` prints, and what people read (a list of lines or rich tables)."""
+    `(data, lines)`: what `--json` prints, and what people read (a list of lines or rich tables).
+
+    The viewer is the owner, unless `--as` names a user. `found`: an empty data directory is set up with defaults.
+    """
 
     def wrap(function: F) -> click.Command:
         @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
         @click.option("--as", "as_user", metavar="USER", help="以某个用户的身份 / act as a user")
         @click.pass_obj
         def run(shell: Shell, /, as_json: bool, as_user: str | None, **parameters: Any) -> None:
-            try:
-                data, lines = function(shell, shell.viewer(as_user), **parameters)
-            except YutangError as error:
-                fail(error, as_json, shell.language)
-            finally:
-                if shell.house is not None:
+            with answering(as_json, shell.language):
+                shell.house = shell.opener(found)
+                try:
+                    viewer = viewer_named(as_user) if as_user else OWNER
+                    data, lines = function(shell, viewer, **parameters)
+                finally:
                     shell.house.close()
                     shell.house = None
             show(data, lines, as_json)
@@ -77,6 +85,66 @@ def command(group: click.Group, name: str | None = None, **settings: Any) -> Cal
     return wrap
 
 
+@contextmanager
+def answering(as_json: bool, language: str) -> Iterator[None]:
+    """Turn every error that a person can put right into its one sentence, and exit with 1."""
+    try:
+        with _said():
+            yield
+    except YutangError as error:
+        if as_json:
+            click.echo(json.dumps(_error_data(error), ensure_ascii=False))
+        else:
+            click.echo(error.sentence(language), err=True)
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What the disk and the database say, said as ours."""
+    try:
+        yield
+    except (OSError, DatabaseError) as error:
+        text = str(error)
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "is full" in text or "No space" in text:
+            raise OutOfSpace(
+                "磁盘已满，这次写入已全部撤销。请腾出空间后再试。",
+                "The disk is full and this write was undone whole. Free some space and try again.",
+            ) from error
+        if "locked" in text:
+            raise Unavailable("数据库正忙，请稍后再试。", "The database is busy; try again in a moment.") from error
+        if isinstance(error, PermissionError) or "unable to open" in text or "readonly" in text or "disk I/O" in text:
+            raise Refused(
+                f"数据目录不能读写（{text}），请检查磁盘、属主和权限。",
+                f"The data directory cannot be read or written ({text}); check the disk, its owner and its mode.",
+            ) from error
+        if "not a database" in text or "malformed" in text:
+            raise Refused(
+                "数据库文件已损坏，请从备份中恢复 yutang.sqlite3。",
+                "The database file is damaged; restore yutang.sqlite3 from a backup.",
+            ) from error
+        raise
+
+
+def _error_data(error: YutangError) -> dict[str, object]:
+    """An error as scripts read it; of a document every problem, of a file how many rows."""
+    data: dict[str, object] = {"error": {"zh": error.zh, "en": error.en}}
+    if isinstance(error, BadDocument):
+        data["problems"] = plain(error.problems)
+    if isinstance(error, BadRows):
+        data["report"] = plain(error.report)
+    return data
+
+
+def headquarters_only(viewer: Viewer) -> None:
+    """Raise Refused for a viewer who does not run the whole brand: the act concerns all of it."""
+    if not (viewer.may_operate and viewer.sees_all):
+        raise Refused(
+            "这个命令涉及整个品牌，请用总部运营或所有者的账号。",
+            "This command concerns the whole brand; act as its owner or as an operator at headquarters.",
+        )
+
+
 def show(data: object, lines: Sequence[object], as_json: bool) -> None:
     """Print a command's answer."""
     if as_json:
@@ -84,16 +152,7 @@ def show(data: object, lines: Sequence[object], as_json: bool) -> None:
         return
     console = Console(highlight=False)
     for line in lines:
-        console.print(line)
-
-
-def fail(error: YutangError, as_json: bool, language: str) -> None:
-    """Print an error's one sentence and exit with 1."""
-    if as_json:
-        click.echo(json.dumps({"error": {"zh": error.zh, "en": error.en}}, ensure_ascii=False))
-    else:
-        click.echo(error.sentence(language), err=True)
-    sys.exit(1)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def plain(value: object) -> object:
@@ -108,7 +167,7 @@ def plain(value: object) -> object:
         return [plain(item) for item in value]
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal | PurePath):
         return str(value)
     return value
 

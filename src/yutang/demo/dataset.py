@@ -41,8 +41,8 @@ class DemoWorld:
     - `persons`: member (household number), external_userid (synthetic), name (synthetic label), home_store (code of the
       store of most baskets, ties to the lower number), first_at, synthetic = false.
     - `campaigns`: campaign, type, starts, ends (local dates), targeted (households).
-    - `events`: event_id, type (`campaign.targeted` or `coupon.redeemed`), member, occurred_at, campaign, coupon (null
-      for the first type). The files give only dates: targeting is put at 09:00 local of the campaign's first day, a
+    - `events`: event_id, type (`campaign.targeted` or `coupon.redeemed`), member, occurred_at, campaign, last_day (of
+      the campaign; null for the second type), coupon (null for the first). The files give only dates: targeting is put at 09:00 local of the campaign's first day, a
       redemption at 12:00 local.
 
     Synthetic:
@@ -267,6 +267,7 @@ def _campaigns() -> pa.Table:
 def _events() -> pa.Table:
     campaigns, targets = pq.read_table(_file("campaign_descriptions")), pq.read_table(_file("campaigns"))
     starts = dict(zip(campaigns["campaign_id"].to_pylist(), _days(campaigns["start_date"]), strict=True))
+    ends = dict(zip(campaigns["campaign_id"].to_pylist(), _days(campaigns["end_date"]), strict=True))
     pairs = list(zip(targets["campaign_id"].to_pylist(), targets["household_id"].to_pylist(), strict=True))
     used = pq.read_table(_file("coupon_redemptions"))
     columns = (used[name].to_pylist() for name in ("household_id", "campaign_id", "coupon_upc"))
@@ -283,6 +284,7 @@ def _events() -> pa.Table:
                 INSTANT,
             ),
             "campaign": [str(campaign) for campaign, _ in pairs] + [str(row[1]) for row in redeemed],
+            "last_day": [ends[campaign].isoformat() for campaign, _ in pairs] + [None] * len(redeemed),
             "coupon": [None] * len(pairs) + [str(row[2]) for row in redeemed],
         }
     )

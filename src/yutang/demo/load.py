@@ -30,7 +30,7 @@ CHANNEL = "wecom"
 AUTHOR = "demo"
 EFFECT_DAYS = 14.0
 # What the loyalty card took off at the shelf; coupons are redemptions, told by events of their own.
-COLUMNS = {"discount": "shelf_discount"}
+COLUMNS = {"placed_at": "occurred_at", "discount": "shelf_discount"}
 
 Say = Callable[[str], None]
 
@@ -63,9 +63,7 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     lines = dataset.order_lines()
     first = next(lines)
     reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, lines))
-    imports.import_orders(
-        warehouse, reader, source=dataset.SOURCE, currency=dataset.CURRENCY, zone="UTC", author=AUTHOR, mapping=COLUMNS
-    )
+    imports.import_orders(warehouse, reader, source=dataset.SOURCE, zone="UTC", author=AUTHOR, mapping=COLUMNS)
     _people(world)
     imports.import_events(warehouse, _campaign_events(world), source=dataset.SOURCE, author=AUTHOR)
     mirror.mirror_facts(warehouse, None)
@@ -109,9 +107,8 @@ def _people(world: dataset.DemoWorld) -> None:
     )
     senders = organisation.add_senders([])
     who = _persons_of(world.friendships["external_userid"])
-    lost = pc.min_element_wise(
-        world.friendships["customer_deleted_at"], world.friendships["member_deleted_at"], skip_nulls=True
-    )
+    left, dropped = world.friendships["customer_deleted_at"], world.friendships["member_deleted_at"]
+    lost = pc.if_else(pc.fill_null(pc.less(dropped, left), pc.is_null(left)), dropped, left)  # whichever came first
     people.load_relations(
         pa.table(
             {

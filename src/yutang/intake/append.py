@@ -83,9 +83,8 @@ def fact_statements(facts: FactTables, *, everything: bool = False) -> list[Stat
             text = f"DELETE FROM {name} WHERE {key} IN (SELECT key FROM mirror_keys)"  # noqa: S608
             statements.append(Statement(text, tables={"mirror_keys": keys}))
         if table.num_rows:
-            statements.append(
-                Statement(f"INSERT INTO {name} BY NAME SELECT * FROM mirror_rows", tables={"mirror_rows": table})
-            )
+            text = f"INSERT INTO {name} BY NAME SELECT * FROM mirror_rows"  # noqa: S608
+            statements.append(Statement(text, tables={"mirror_rows": table}))
     return statements
 
 

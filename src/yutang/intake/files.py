@@ -64,7 +64,9 @@ def _parquet(path: Path) -> Source:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise BadInput(f"{path.name} 不是 Parquet 文件，或已损坏。", f"{path.name} is no Parquet file, or is damaged.") from error
+        raise BadInput(
+            f"{path.name} 不是 Parquet 文件，或已损坏。", f"{path.name} is no Parquet file, or is damaged."
+        ) from error
     batches = file.iter_batches(batch_size=BLOCK_ROWS)
     return Source(_unique(file.schema_arrow.names), file.metadata.num_rows, _numbered(batches, 1))
 
@@ -129,7 +131,9 @@ def _header(path: Path, encoding: str) -> list[str]:
 def _unique(names: list[str]) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BadInput(f"列名「{twice[0]}」出现了两次，请改掉一个。", f"The column “{twice[0]}” stands there twice; rename one.")
+        raise BadInput(
+            f"列名「{twice[0]}」出现了两次，请改掉一个。", f"The column “{twice[0]}” stands there twice; rename one."
+        )
     return names
 
 

@@ -53,19 +53,24 @@ def lease(name: str, patience: float = 0.0) -> Iterator[Held]:
         Lease.objects.filter(name=name, token=held.token).update(until=_NEVER)
 
 
+def me() -> str:
+    """A holder's name: this machine, this process, and a nonce."""
+    return f"{_HOST}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
 def _take(name: str) -> Held | None:
-    holder = f"{_HOST}:{os.getpid()}:{secrets.token_hex(4)}"
+    holder = me()
     with transaction.atomic():
         Lease.objects.get_or_create(name=name, defaults={"holder": "", "until": _NEVER})
         row = Lease.objects.select_for_update().get(name=name)
-        if row.until > wall_now() and _lives(row.holder):
+        if row.until > wall_now() and lives(row.holder):
             return None
         row.holder, row.token, row.until = holder, row.token + 1, wall_now() + SPAN
         row.save()
     return Held(name, holder, row.token)
 
 
-def _lives(holder: str) -> bool:
+def lives(holder: str) -> bool:
     """Whether the holder may still be at work: unknown for another machine, so yes."""
     host, pid, _ = holder.split(":")
     if host != _HOST:

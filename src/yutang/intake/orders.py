@@ -28,7 +28,7 @@ REQUIRED = ("order_id", "placed_at", "sku", "quantity", "amount")
 IDENTITY = ("member", "phone")
 OPTIONAL = ("store", "category", "discount", "name")
 LINES_PER_CHUNK = 1_000_000
-LONGEST = 100  # characters of an order's number: the event's id holds it and the source
+LONGEST = 80  # characters of an order id; an event id holds it and the source in 128
 
 SPILL = pa.schema(
     [
@@ -85,13 +85,16 @@ def check_block(
     blank = pa.array([""] * len(rows), pa.string())
     zeros, none_bad = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=bool)
     discount, bad_discount = scaled(columns["discount"], 2, empty=0) if "discount" in columns else (zeros, none_bad)
-    words = {name: text(columns[name]) if name in columns else blank for name in ("store", "sku", "category", "member", "phone")}
+    words = {
+        name: text(columns[name]) if name in columns else blank
+        for name in ("store", "sku", "category", "member", "phone")
+    }
     names = text(columns["name"]) if "name" in columns else None
     person = persons.code(words["member"], words["phone"], names, np.where(bad_time, _NEVER, placed_at))
     length = pc.utf8_length(order_id).to_numpy(zero_copy_only=False)
 
     for flags, column, zh, en in (
-        ((length == 0) | (length > LONGEST), "order_id", "订单号应为 1–100 个字符", "an order id has 1–100 characters"),
+        ((length == 0) | (length > LONGEST), "order_id", "订单号应为 1–80 个字符", "an order id has 1–80 characters"),
         (person < 0, "member", "没有会员号，也没有手机号", "there is neither a member number nor a phone"),
         (bad_time, "placed_at", "不是时间，应类似 2026-01-31 18:05:00", "it is no time such as 2026-01-31 18:05:00"),
         (_blank(words["sku"]), "sku", "缺少商品", "the product is missing"),
@@ -99,9 +102,9 @@ def check_block(
         (bad_amount, "amount", "不是金额，应类似 1234.50", "it is no amount such as 1234.50"),
         (bad_discount | (discount < 0), "discount", "不是优惠金额，应类似 5.00", "it is no discount such as 5.00"),
         (~bad_quantity & ~bad_amount & (quantity < 0) & (amount >= 0), "quantity",
-         "数量为负而金额不为负：退款行的数量和金额都应为负", "a negative quantity with no negative amount is no refund; both are negative in a refund"),
+         "数量为负而金额不为负，不是退款", "a negative quantity without a negative amount is no refund"),
         (~bad_quantity & ~bad_amount & (quantity >= 0) & (amount < 0), "amount",
-         "金额为负而数量不为负：退款行的数量和金额都应为负", "a negative amount with no negative quantity is no refund; both are negative in a refund"),
+         "金额为负而数量不为负，不是退款", "a negative amount without a negative quantity is no refund"),
     ):  # fmt: skip
         wrong = np.flatnonzero(flags)
         if len(wrong):
@@ -127,7 +130,9 @@ class Spill:
     """Blocks laid down in partitions that hold whole orders. Closed when left."""
 
     def __init__(self, directory: Path, rows: int) -> None:
-        self.paths = [directory / f"spill-{index}.arrow" for index in range(max(1, min(64, -(-rows // LINES_PER_CHUNK))))]
+        self.paths = [
+            directory / f"spill-{index}.arrow" for index in range(max(1, min(64, -(-rows // LINES_PER_CHUNK))))
+        ]
         self._writers = [pa.ipc.new_stream(pa.OSFile(str(path), "wb"), SPILL) for path in self.paths]
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -137,7 +142,9 @@ class Spill:
             return
         # Any function of the order's number will do; its last characters differ, and few are distinct.
         ends = pc.utf8_slice_codeunits(batch["order_id"], -3).dictionary_encode()
-        share = np.array([zlib.crc32(end.encode()) % len(self.paths) for end in ends.dictionary.to_pylist()], dtype=np.int64)
+        share = np.array(
+            [zlib.crc32(end.encode()) % len(self.paths) for end in ends.dictionary.to_pylist()], dtype=np.int64
+        )
         of = share[ends.indices.to_numpy(zero_copy_only=False)]
         for index, writer in enumerate(self._writers):
             part = batch.filter(pa.array(of == index))
@@ -185,7 +192,13 @@ def check_orders(table: pa.Table, refused: RefusedRows) -> set[str]:
         wrong = np.flatnonzero(values != values[first[code]])
         for index in wrong.tolist():
             other = int(rows[first[code[index]]])
-            refused.add(int(rows[index]), column, "", f"与第 {other} 行同一订单，{zh}却不同", f"row {other} is of the same order and names another {en}")
+            refused.add(
+                int(rows[index]),
+                column,
+                "",
+                f"与第 {other} 行同一订单，{zh}却不同",
+                f"row {other} is of the same order and names another {en}",
+            )
         concerned.update(placed["order_id"].take(pa.array(wrong)).to_pylist())
     return concerned
 
@@ -197,9 +210,8 @@ def _codes(column: pa.ChunkedArray) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a file's rows mean beyond what they say: whose birth persons, which stores, whose numbers, which money."""
+    """What a file's rows mean beyond what they say: which stores, whose numbers, which money."""
 
-    births: Ints
     stores: dict[str, NodeId]
     source: str
     currency: str
@@ -208,7 +220,10 @@ class Meaning:
 
 
 def build(table: pa.Table, meaning: Meaning) -> tuple[pa.Table, pa.Table]:
-    """The INCOMING and LINES of a partition: `order.placed` per order, `order.refunded` per order and time of refund."""
+    """The INCOMING and LINES of a partition: `order.placed` per order, `order.refunded` per order and time of refund.
+
+    `person` is still a number into the file's `Persons`.
+    """
     is_placed = pc.greater_equal(table["quantity"], 0)
     orders, lines = _events(table.filter(is_placed), meaning, 0)
     refunds, _ = _events(table.filter(pc.invert(is_placed)), meaning, orders.num_rows, refund=True)
@@ -238,17 +253,16 @@ def _events(table: pa.Table, meaning: Meaning, base: int, *, refund: bool = Fals
     event_id = pc.binary_join_element_wise("refund" if refund else "order", meaning.source, ids, ":")
     if refund:
         event_id = pc.binary_join_element_wise(event_id, head["placed_at"].combine_chunks().cast(pa.string()), ":")
-    same = lambda value, type: pa.repeat(pa.scalar(value, type), count)  # noqa: E731, A006
     events = pa.table(
         [
-            pa.array(np.arange(base, base + count)), event_id, same(kind, pa.string()), at,
-            pa.repeat(meaning.received_at, count), pa.array(meaning.births[head["person"].to_numpy()]),
-            _stores(head["store"].combine_chunks(), meaning.stores), same(None, pa.int64()),
-            same(meaning.source, pa.string()), same(None, pa.int64()), same(None, pa.int64()), same(None, pa.string()),
-            decimals(sign * np.add.reduceat(amount, starts), 2), same(meaning.currency, pa.string()),
+            pa.array(np.arange(base, base + count)), event_id, _same(count, kind, pa.string()), at,
+            pa.repeat(meaning.received_at, count), head["person"].cast(pa.int64()),
+            _stores(head["store"].combine_chunks(), meaning.stores), _same(count, None, pa.int64()),
+            _same(count, meaning.source, pa.string()), _same(count, None, pa.int64()), _same(count, None, pa.int64()), _same(count, None, pa.string()),
+            decimals(sign * np.add.reduceat(amount, starts), 2), _same(count, meaning.currency, pa.string()),
             _props(ids, meaning.synthetic), ids,
-            same(None, INCOMING.field("discount").type) if refund else decimals(np.add.reduceat(discount, starts), 2),
-            same(not refund, pa.bool_()), same(meaning.synthetic, pa.bool_()),
+            _same(count, None, INCOMING.field("discount").type) if refund else decimals(np.add.reduceat(discount, starts), 2),
+            _same(count, not refund, pa.bool_()), _same(count, meaning.synthetic, pa.bool_()),
         ],
         schema=INCOMING,
     )  # fmt: skip
@@ -261,6 +275,10 @@ def _events(table: pa.Table, meaning: Meaning, base: int, *, refund: bool = Fals
         schema=LINES,
     )  # fmt: skip
     return events, lines
+
+
+def _same(count: int, value: object, kind: pa.DataType) -> pa.Array:
+    return pa.repeat(pa.scalar(value, kind), count)
 
 
 def _stores(codes: pa.Array, stores: dict[str, NodeId]) -> pa.Array:

@@ -114,9 +114,11 @@ def times(column: pa.Array, zone_name: str) -> tuple[Ints, Flags]:
 
 
 def _localised(column: pa.Array, zone_name: str) -> pa.Array:
-    """As UTC microseconds without a zone. Of an hour that daylight saving doubles, the first; of one it skips, its end."""
+    """As UTC without a zone. Of an hour that daylight saving doubles, the first; of one it skips, its end."""
     if column.type.tz is None:
-        column = pc.assume_timezone(column.cast(_MICRO, safe=False), zone_name, ambiguous="earliest", nonexistent="latest")
+        column = pc.assume_timezone(
+            column.cast(_MICRO, safe=False), zone_name, ambiguous="earliest", nonexistent="latest"
+        )
     return column.cast(pa.timestamp("us", "UTC"), safe=False).cast(_MICRO)
 
 
@@ -126,9 +128,10 @@ def _from_text(column: pa.Array, zone_name: str) -> tuple[pa.Array, Flags]:
         return _localised(column.cast(_MICRO), zone_name), good
     except pa.ArrowInvalid:
         pass
-    if pc.all(pc.match_substring_regex(column, r"(Z|[+-]\d\d:?\d\d)$")).as_py() and pc.all(
-        pc.match_substring(column, ":")
-    ).as_py():
+    if (
+        pc.all(pc.match_substring_regex(column, r"(Z|[+-]\d\d:?\d\d)$")).as_py()
+        and pc.all(pc.match_substring(column, ":")).as_py()
+    ):
         try:
             return column.cast(pa.timestamp("us", "UTC")).cast(_MICRO), good
         except pa.ArrowInvalid:

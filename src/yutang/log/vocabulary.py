@@ -84,7 +84,12 @@ VOCABULARY: dict[str, EventType] = {
         EventType(
             "tag.removed", "去标签", "a tag was taken off", {"tag": Prop(str, required=True, zh="标签", en="the tag")}
         ),
-        EventType("campaign.targeted", "活动投放", "a person was targeted by a campaign", _CAMPAIGN),
+        EventType(
+            "campaign.targeted",
+            "活动投放",
+            "a person was targeted by a campaign; the event's day is the campaign's first",
+            {**_CAMPAIGN, "last_day": Prop(str, zh="活动最后一天", en="its last local day, such as 2017-12-24")},
+        ),
         EventType(
             "coupon.redeemed",
             "核销优惠券",

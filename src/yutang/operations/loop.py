@@ -79,6 +79,7 @@ class Loop:
 
     def step_to(self, target: datetime, stop: threading.Event | None = None) -> None:
         """Move a stepped clock to `target`, stopping at every instant at which something is due."""
+        self._turn()  # what was asked for since the last turn is due now, not after the first step
         now = self._now()
         while now < target and not (stop is not None and stop.is_set()):
             due = reach.next_instant(now)
@@ -86,8 +87,6 @@ class Loop:
             self._advance(step - MOMENT)
             brand_clock.move_clock(step)
             now = self._now()
-            self._turn()
-        if now >= target:
             self._turn()
 
     def _now(self) -> datetime:

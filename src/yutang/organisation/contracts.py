@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from yutang.kernel.ids import NodeId, SenderId, StaffId
@@ -75,6 +76,17 @@ class SenderFacts:
     daily_quota: int
     active: bool
     synthetic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """A key for scripts, without its secret."""
+
+    name: str
+    scopes: tuple[str, ...]
+    role: RoleName
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,16 @@ from django.db.models import Q
 
 from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId, StaffId
-from yutang.organisation.contracts import BrandFacts, CorpFacts, NodeFacts, NodeKind, RoleName, SenderFacts, Viewer
+from yutang.organisation.contracts import (
+    BrandFacts,
+    CorpFacts,
+    NodeFacts,
+    NodeKind,
+    RoleName,
+    SenderFacts,
+    TokenFacts,
+    Viewer,
+)
 from yutang.organisation.models import ApiToken, Brand, Corp, Node, Role, SenderAccount, User
 
 OWNER = Viewer("owner", RoleName.OWNER, None)
@@ -106,6 +115,14 @@ def viewer_by_token(secret: str) -> tuple[Viewer, frozenset[str]] | None:
     if row is None:
         return None
     return Viewer(f"token:{row.name}", RoleName(row.role), _subtrees([row.node])), frozenset(row.scopes)
+
+
+def tokens() -> list[TokenFacts]:
+    """Every API token, the newest first. (Unscoped: only the owner is shown them.)"""
+    return [
+        TokenFacts(row.name, tuple(row.scopes), RoleName(row.role), row.created_at, row.revoked_at)
+        for row in ApiToken.objects.order_by("-pk")
+    ]
 
 
 def token_digest(secret: str) -> bytes:

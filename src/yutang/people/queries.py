@@ -127,6 +127,27 @@ def find_by_identifier(viewer: Viewer, text: str) -> list[PersonId]:
     return [PersonId(person) for person in sorted(_visible(viewer, found))]
 
 
+def find_values(viewer: Viewer, kind: str, values: Iterable[str]) -> dict[str, PersonId]:
+    """The visible person of each value of one kind of strong identifier, in whatever namespace; others are absent."""
+    country = brand().country
+    spaces = IdentifierSpace.objects.filter(kind=kind).exclude(kind__in=WEAK_KINDS)
+    namespaces = list(spaces.values_list("namespace", flat=True))
+    wanted = {
+        text: [normalised(IdentifierValue(kind, namespace, text), country) for namespace in namespaces]
+        for text in set(values)
+    }
+    known = identity.find(one for ones in wanted.values() for one in ones)
+    births = {one: birth for one, (_, birth) in known.items() if birth is not None}
+    survivors_by_birth = identity.survivors_of(births.values())
+    seen = _visible(viewer, set(survivors_by_birth.values()))
+    found: dict[str, PersonId] = {}
+    for text, ones in wanted.items():
+        survivors_found = {survivors_by_birth[births[one]] for one in ones if one in births} & seen
+        if survivors_found:
+            found[text] = PersonId(min(survivors_found))
+    return found
+
+
 def names_of(viewer: Viewer, persons: Sequence[PersonId]) -> dict[PersonId, str]:
     """The names of those of the persons whom the viewer may see and whose name is known."""
     asked, births = _births_by_survivor(persons)

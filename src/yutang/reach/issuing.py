@@ -6,7 +6,6 @@ among the platform's tasks by content, sender and time, and called again only wh
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from yutang.channels.contracts import (
     TryLater,
     UnexpectedAnswer,
 )
+from yutang.intake.lease import lives, me
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import PersonId, SenderId
@@ -39,7 +39,7 @@ from yutang.reach.models import Batch
 from yutang.reach.planning import document_of
 from yutang.warehouse.contracts import Warehouse, named
 
-CALL_SECONDS = 120  # wall time after which a call that nobody finished counts as lost
+CALL_SECONDS = 120  # wall time after which a call that nobody finished is lost, whoever made it
 SEARCH = timedelta(minutes=15)  # how far around the call its task may have been created
 ASK_AGAIN = timedelta(minutes=5)  # after an answer that is none of the platform's
 GIVE_UP = timedelta(minutes=5)  # a task that is still not listed so long after the call was never made
@@ -140,7 +140,7 @@ def _claim(batch: Batch) -> bool:
                     state=BatchState.CALLING,
                     called_at=business_now(),
                     call_until=wall_now() + timedelta(seconds=CALL_SECONDS),
-                    called_by=str(os.getpid()),
+                    called_by=me(),
                     calls=F("calls") + 1,
                 )
             )
@@ -209,8 +209,9 @@ def resolve_unknown(warehouse: Warehouse, ports: Ports) -> int:
     Found once: bound. Not there although the platform lists everything from that time: called again. Found more than
     once: left to a human, for whom it is listed.
     """
-    lost = Batch.objects.filter(state=BatchState.CALLING, call_until__lt=wall_now())
-    for batch in lost.select_related("run__plan"):
+    for batch in Batch.objects.filter(state=BatchState.CALLING).select_related("run__plan"):
+        if batch.call_until is not None and batch.call_until > wall_now() and lives(batch.called_by):
+            continue
         _mark_unknown(warehouse, batch, members_of(warehouse, [batch])[batch.pk])
     senders = {row.id: row for row in organisation.senders(organisation.OWNER)}
     unknown = Batch.objects.filter(state=BatchState.UNKNOWN).select_related("run__plan")

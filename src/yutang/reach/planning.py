@@ -223,7 +223,7 @@ def _standing(begin: datetime, end: datetime):  # type: ignore[no-untyped-def]  
 def plan_due(warehouse: Warehouse, *, patience: float = 0.0) -> int:
     """Decide everything that is due now, in one tick; returns the number of runs committed.
 
-    Plans due together compete in the gate. One process at a time plans; another that asks for longer than `patience`
+    Plans due together on one channel compete in the gate. One process at a time plans; another that asks for longer than `patience`
     seconds gets Unavailable.
     """
     with lease(LEASE, patience) as held:
@@ -235,14 +235,25 @@ def plan_due(warehouse: Warehouse, *, patience: float = 0.0) -> int:
         profiles.refresh(warehouse, now)
         book = rulebook()
         due = _due(warehouse, now, book)
-        if not due:
-            return 0
-        runs = _open_runs(due, held, now, book)
-        failpoint("plan.runs_opened")
-        decisions = decide(gather(warehouse, due, book, now))
-        warehouse.write([_decisions_statement(item, run, decisions, now) for item, run in zip(due, runs, strict=True)])
-        failpoint("plan.decisions_written")
-        return _commit(due, runs, decisions, held)
+        channels = sorted({item.terms.channel for item in due}, key=lambda name: _urgency(due, name))
+        return sum(
+            _tick(warehouse, [item for item in due if item.terms.channel == channel], held, now, book)
+            for channel in channels
+        )
+
+
+def _urgency(due: Sequence[Due], channel: str) -> tuple[int, str]:
+    """Channels are decided one after the other, the most important plan's first: the next sees what was granted."""
+    return -max(item.terms.priority for item in due if item.terms.channel == channel), channel
+
+
+def _tick(warehouse: Warehouse, due: Sequence[Due], held: Held, now: datetime, book: Rulebook) -> int:
+    runs = _open_runs(due, held, now, book)
+    failpoint("plan.runs_opened")
+    decisions = decide(gather(warehouse, due, book, now))
+    warehouse.write([_decisions_statement(item, run, decisions, now) for item, run in zip(due, runs, strict=True)])
+    failpoint("plan.decisions_written")
+    return _commit(due, runs, decisions, held)
 
 
 def _anything_due(now: datetime) -> bool:

@@ -94,7 +94,8 @@ def effect_points(
         return ()
     params = {"window_start": now - timedelta(days=horizon_days), "until": now}
     rows = warehouse.query(named("reach/history", params, {"audience": audience}))
-    return tuple(smallest_effect(rows["outcome"].to_numpy(), rows["before"].to_numpy(), SHARES))
+    points = smallest_effect(rows["outcome"].to_numpy(), rows["before"].to_numpy(), SHARES)
+    return tuple(point for point in points if point.per_person)  # where nobody ever bought, nothing can be told
 
 
 def _at(points: tuple[SmallestEffect, ...], share: float) -> SmallestEffect | None:

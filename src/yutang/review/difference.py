@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from yutang.kernel.errors import BadInput
 from yutang.reach.lift import SMALLEST_ARM, Interval, Verdict
@@ -97,7 +97,7 @@ def _welch(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], confide
         return None
     value = float(one.mean() - other.mean())
     error = float(np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)))
-    half = float(norm.ppf((1 + confidence) / 2)) * error
+    half = float(ndtri((1 + confidence) / 2)) * error
     return Interval(value, value - half, value + half)
 
 

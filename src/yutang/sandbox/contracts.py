@@ -231,9 +231,9 @@ def _list(where: str, value: object) -> Sequence[object]:
 
 
 def _fields(where: str, row: object, kind: type) -> Mapping[str, object]:
-    if not isinstance(row, Mapping):
+    if not isinstance(row, dict):
         raise bad(where, "应为对象", "must be an object")
-    unknown = set(row) - set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    unknown = row.keys() - kind.__dataclass_fields__.keys()  # type: ignore[attr-defined]
     if unknown:
         raise bad(f"{where}.{min(unknown)}", "没有这个字段", "there is no such field")
     return row
@@ -244,19 +244,18 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "str | None": (str, type(None)),
     "int": (int,),
     "float": (int, float),
-    "str | Mapping[str, float]": (str, Mapping),
-    "Mapping[str, float]": (Mapping,),
+    "str | Mapping[str, float]": (str, dict),
+    "Mapping[str, float]": (dict,),
 }
 
 
 def _build(where: str, kind: type[T], values: Mapping[str, object]) -> T:
-    for name, spot in kind.__dataclass_fields__.items():  # type: ignore[attr-defined]
-        wanted = _KINDS.get(spot.type)
-        if wanted and name in values and (not isinstance(values[name], wanted) or isinstance(values[name], bool)):
-            raise bad(f"{where}.{name}", f"应为 {spot.type}", f"must be {spot.type}")
-        if isinstance(values.get(name), Mapping) and not all(
-            isinstance(weight, int | float) for weight in cast("Mapping[str, object]", values[name]).values()
-        ):
+    spots = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    for name, value in values.items():
+        wanted = _KINDS.get(spots[name].type)
+        if wanted and (not isinstance(value, wanted) or isinstance(value, bool)):
+            raise bad(f"{where}.{name}", f"应为 {spots[name].type}", f"must be {spots[name].type}")
+        if isinstance(value, dict) and not all(isinstance(weight, int | float) for weight in value.values()):
             raise bad(f"{where}.{name}", "权重应为数", "weights must be numbers")
     try:
         return kind(**values)

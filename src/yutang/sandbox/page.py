@@ -24,6 +24,11 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.5rem .75rem;border-top:1px solid var(--line);vertical-align:top}
 thead th{border-top:0;color:var(--quiet);font-weight:500;white-space:nowrap}
 td.n,th.n{text-align:right}td.t{white-space:nowrap}td.w{min-width:9rem;overflow-wrap:anywhere}
+@media(max-width:40rem){
+  thead{display:none}tr{display:block;padding:.5rem .75rem;border-top:1px solid var(--line)}
+  tr:first-child{border-top:0}td{display:flex;gap:1rem;justify-content:space-between;padding:.15rem 0;border:0}
+  td::before{content:attr(data-name);color:var(--quiet);white-space:nowrap}td.w{text-align:right}
+}
 """.strip()
 
 _WORDS = {
@@ -53,7 +58,7 @@ _WORDS = {
         "none": "还没有。",
         "other": "English",
         "at_once": "立刻",
-        "late": "一两天后",
+        "late": "一到三天后",
         "night": "夜里",
         "never": "从不",
         "attachment": "附件",
@@ -184,7 +189,10 @@ def _messages(con: sqlite3.Connection, settings: Settings, words: dict[str, str]
 def _table(words: dict[str, str], columns: list[tuple[str, str]], rows: Iterable[tuple[str, ...]]) -> str:
     body = "".join(
         "<tr>"
-        + "".join(f'<td class="{kind}">{cell}</td>' for cell, (_, kind) in zip(row, columns, strict=True))
+        + "".join(
+            f'<td class="{kind}" data-name="{words[name]}">{cell}</td>'
+            for cell, (name, kind) in zip(row, columns, strict=True)
+        )
         + "</tr>"
         for row in rows
     )

@@ -18,7 +18,6 @@ from yutang.profiles.traits import TRAITS, Trait, TraitType
 
 MAX_DEPTH = 16
 MAX_BRANCHES = 100
-MAX_SIZE = 20_000
 _SPAN = re.compile(r"([1-9]\d{0,3})([hdw])")
 _UNIT = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
@@ -350,11 +349,10 @@ class SegmentDocument(Document):
         level, depth = [data], 0
         while level:
             depth += 1
-            # A level is a mapping in a list. Aliases of YAML can unfold a short text without end, hence the size.
-            if depth > 2 * MAX_DEPTH + 4 or len(level) > MAX_SIZE:
+            if depth > 2 * MAX_DEPTH + 4:  # a level is a mapping in a list
                 raise BadInput(
-                    f"规则嵌套超过 {MAX_DEPTH} 层或条目过多，请拆成几个分群。",
-                    f"Rules nest deeper than {MAX_DEPTH} levels, or are too many; split the segment.",
+                    f"规则嵌套超过 {MAX_DEPTH} 层，请拆成几个分群。",
+                    f"Rules nest deeper than {MAX_DEPTH} levels; split the segment.",
                 )
             level = [child for node in level for child in _children(node)]
         return data

@@ -10,7 +10,7 @@ from sqlglot import exp
 from yutang.documents.queries import current, find
 from yutang.kernel.errors import BadInput
 from yutang.organisation.contracts import Viewer
-from yutang.organisation.queries import nodes
+from yutang.organisation.queries import OWNER, nodes
 from yutang.profiles.queries import in_scope, join_reachable, moment
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
@@ -48,18 +48,18 @@ def counts(warehouse: Warehouse, viewer: Viewer, documents: Sequence[SegmentDocu
     """How many members each of these segments has for the viewer, in one pass."""
     if not documents:
         return {}
-    each = in_scope(compile_memberships(documents, context(warehouse)), viewer)
+    row = warehouse.query(count_statement(documents, context(warehouse), viewer)).to_pylist()[0]
+    return dict(zip((document.name for document in documents), row.values(), strict=True))
+
+
+def count_statement(documents: Sequence[SegmentDocument], at: Context, viewer: Viewer = OWNER) -> Statement:
+    """One row: the number of members of each document, in their order, whom the viewer may see."""
+    each = in_scope(compile_memberships(documents, at), viewer)
     columns = [
-        exp.Sum(
-            this=exp.Case()
-            .when(exp.column(d.name, "each", quoted=True), exp.Literal.number(1))
-            .else_(exp.Literal.number(0))
-        )
-        for d in documents
+        exp.Count(this=exp.Case().when(exp.column(document.name, "each", quoted=True), exp.Literal.number(1))).as_(f"n{i}")
+        for i, document in enumerate(documents)
     ]
-    query = exp.select(*[exp.alias_(column, f"n{i}") for i, column in enumerate(columns)]).from_(each.subquery("each"))
-    row = warehouse.query(Statement(query, name="segments/counts")).to_pylist()[0]
-    return {d.name: int(row[f"n{i}"] or 0) for i, d in enumerate(documents)}
+    return Statement(exp.select(*columns).from_(each.subquery("each")), name="segments/counts")
 
 
 def members(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from django import template
@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from yutang.console import words
 from yutang.console.entrance import FORWARD
 from yutang.console.shown import shown_brand
 from yutang.kernel.calendars import zone
@@ -51,14 +52,20 @@ def percent(value: float | None, digits: int = 1) -> str:
 @register.filter
 def moment(value: datetime | None) -> str:
     """An instant in the brand's zone, to the minute."""
-    return "–" if value is None else f"{value.astimezone(zone(shown_brand().zone)):%Y-%m-%d %H:%M}"
+    return "–" if value is None else f"{_local(value):%Y-%m-%d %H:%M}"
+
+
+def _local(value: datetime) -> datetime:
+    """In the brand's zone; what has no zone comes from the warehouse and is UTC."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return aware.astimezone(zone(shown_brand().zone))
 
 
 @register.filter
 def day(value: datetime | date | None) -> str:
     """A day: of an instant, in the brand's zone."""
     if isinstance(value, datetime):
-        value = value.astimezone(zone(shown_brand().zone))
+        value = _local(value)
     return "–" if value is None else f"{value:%Y-%m-%d}"
 
 
@@ -66,6 +73,12 @@ def day(value: datetime | date | None) -> str:
 def titled(value: Title) -> str:
     """A title in the reader's language."""
     return value.text(get_language() or "zh")
+
+
+@register.filter
+def said(code: object, table: str) -> str:
+    """The word of a code, from one of the tables of `words`."""
+    return words.said(getattr(words, table), code)
 
 
 @register.filter

@@ -59,7 +59,7 @@ SELECT
     coalesce(f.risk, 0) AS risk,
     r.friend_since,
     coalesce(f.zone, $zone) AS zone,
-    coalesce(f.bucket, 0) AS bucket,
+    coalesce(f.bucket, 9999) AS bucket,
     coalesce(c.touches_day, 0) AS touches_day,
     coalesce(c.touches_week, 0) AS touches_week,
     coalesce(c.touches_month, 0) AS touches_month,

@@ -1,0 +1,115 @@
+"""Segments: their documents, sizes and members."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Body, Query, Router
+
+from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
+from yutang.api.schemas import (
+    CountOut,
+    MemberOut,
+    MembersOut,
+    SegmentOut,
+    TitleOut,
+    next_offset,
+    shown_traits,
+    trait_names,
+    visible_codes,
+)
+from yutang.documents import queries as documents
+from yutang.documents.contracts import StoredDocument
+from yutang.kernel.documents import parse
+from yutang.kernel.errors import BadInput
+from yutang.segments import queries as segments
+from yutang.segments import services
+from yutang.segments.documents import SegmentDocument
+
+router = Router(tags=["segments"])
+
+_EXAMPLE = {
+    "kind": "segment",
+    "name": "spent_a_lot",
+    "schema": 1,
+    "title": {"zh": "高消费", "en": "Spent a lot"},
+    "where": {"all": [{"trait": "spend_365d", "at_least": 1000}, {"trait": "orders_90d", "at_least": 2}]},
+}
+DocumentIn = Annotated[dict[str, Any], Body(examples=[_EXAMPLE], description="A document of `kind: segment`.")]
+Limit = Annotated[int, Query(100, ge=1, le=1000)]
+Offset = Annotated[int, Query(0, ge=0, le=LARGEST // 2)]
+
+
+def _shown(kept: StoredDocument) -> SegmentOut:
+    document = kept.document
+    return SegmentOut(
+        name=document.name,
+        title=TitleOut(zh=document.title.zh, en=document.title.en),
+        version=kept.version,
+        author=kept.author,
+        created_at=kept.created_at,
+        shipped=kept.shipped,
+        document=document.as_data(),
+    )
+
+
+@router.get("/segments", response={200: list[SegmentOut], **REFUSALS}, auth=Token("read"))
+def list_segments(request: HttpRequest) -> list[SegmentOut]:
+    """The current version of every segment, by name."""
+    return [_shown(kept) for kept in documents.current(SegmentDocument)]
+
+
+@router.post("/segments/count", response={200: CountOut, **REFUSALS}, auth=Token("read"))
+def count_document(request: HttpRequest, document: DocumentIn) -> CountOut:
+    """How many persons a document would hold now, without keeping it."""
+    read = parse(SegmentDocument, document)
+    services.check(read)
+    return CountOut(name=read.name, count=segments.count(warehouse(), viewer_of(request), read))
+
+
+@router.get("/segments/{name}", response={200: SegmentOut, **REFUSALS}, auth=Token("read"))
+def get_segment(request: HttpRequest, name: str) -> SegmentOut:
+    """The current version of a segment."""
+    return _shown(documents.find(SegmentDocument, name))
+
+
+@router.put("/segments/{name}", response={200: SegmentOut, **REFUSALS}, auth=Token("plans:write"))
+def put_segment(request: HttpRequest, name: str, document: DocumentIn) -> SegmentOut:
+    """Keep a document as the segment's next version; the same content again makes no new version."""
+    read = parse(SegmentDocument, document)
+    if read.name != name:
+        raise BadInput(
+            f"地址里的名称「{name}」与文档里的「{read.name}」不同。",
+            f"The address names “{name}” and the document “{read.name}”; they must be the same.",
+        )
+    return _shown(services.save(read, viewer_of(request)))
+
+
+@router.get("/segments/{name}/count", response={200: CountOut, **REFUSALS}, auth=Token("read"))
+def count_segment(request: HttpRequest, name: str) -> CountOut:
+    """How many members the token sees."""
+    return CountOut(name=name, count=segments.count(warehouse(), viewer_of(request), segments.segment_named(name)))
+
+
+@router.get("/segments/{name}/members", response={200: MembersOut, **REFUSALS}, auth=Token("read"))
+def list_members(
+    request: HttpRequest,
+    name: str,
+    limit: Limit,
+    offset: Offset,
+    order: str = "person",
+    traits: Annotated[str, Query("", description="Names of traits, separated by commas.")] = "",
+) -> MembersOut:
+    """The members whom the token sees. `order` is `person` or a trait; `-` before it puts the largest first."""
+    names = trait_names(traits)
+    document = segments.segment_named(name)
+    found = segments.members(
+        warehouse(), viewer_of(request), document, limit=limit + 1, offset=offset, order=order, traits=names
+    ).to_pylist()
+    codes = visible_codes(viewer_of(request))
+    return MembersOut(
+        name=name,
+        items=[MemberOut(person=row.pop("person"), traits=shown_traits(codes, row)) for row in found[:limit]],
+        next_offset=next_offset(found, limit, offset),
+    )

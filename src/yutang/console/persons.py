@@ -1,0 +1,161 @@
+"""客户: the list with its filters in the URL, and everything known of one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from sqlglot import exp
+
+from yutang.console import person
+from yutang.console.pages import Page, page
+from yutang.console.tables import Pager, csv_file, page_number, sorting
+from yutang.kernel.errors import NotFound
+from yutang.kernel.ids import NodeId, PersonId
+from yutang.organisation.contracts import NodeFacts, NodeKind
+from yutang.organisation.services import audit
+from yutang.people.queries import find_by_identifier, names_of
+from yutang.profiles.queries import as_of, in_scope, join_reachable, select_traits
+from yutang.profiles.traits import LIFECYCLE, POOLS, TRAITS
+from yutang.segments import queries as segments
+from yutang.segments.contracts import Context
+from yutang.warehouse.contracts import Statement
+
+COLUMNS = ("pool", "lifecycle", "home_store", "orders_365d", "spend_365d", "days_since_last_visit", "overdue_ratio")
+SORTS = ("spend_365d", "orders_365d", "days_since_last_visit", "overdue_ratio", "spend_90d", "orders_ever")
+MOST_EXPORTED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A person in the list. `name` is None where it is not known."""
+
+    person: PersonId
+    name: str | None
+    synthetic: bool
+    store: NodeFacts | None
+    traits: Mapping[str, Any]
+
+
+@page
+@require_safe
+def persons(request: Page) -> HttpResponseBase:
+    """The list; `?find=` looks up one identifier exactly, `?export=csv` gives the whole list as a file."""
+    wanted = request.GET.get("find", "").strip()
+    found = find_by_identifier(request.viewer, wanted) if wanted else None
+    if found is not None and len(found) == 1:
+        return redirect("person", found[0])
+    if as_of(request.warehouse) is None:
+        return render(request, "console/persons.html", {"rows": None, "find": wanted})
+    at = segments.context(request.warehouse)
+    sort = sorting(request, SORTS, "-spend_365d")
+    query = _filtered(request, at, found)
+    total = int(_ask(request, exp.select(exp.Count(this=exp.Star())).from_(query.subquery("found"))).column(0)[0].as_py())
+    if request.GET.get("export") == "csv":
+        rows = _rows(request, _ordered(query, at, sort).limit(MOST_EXPORTED), at)
+        audit(request.viewer, "export", "persons", rows=len(rows))
+        return _export(rows)
+    pager = Pager(page_number(request), total)
+    shown = _ordered(query, at, sort).limit(pager.size).offset(pager.offset)
+    context = {
+        "rows": _rows(request, shown, at),
+        "pager": pager,
+        "find": wanted,
+        "sort": sort,
+        "given": request.GET,
+        "segments": segments.segments(),
+        "stores": [n for n in at.nodes.nodes if n.kind is NodeKind.STORE and request.viewer.sees(n.id)],
+        "pools": POOLS,
+        "lifecycles": LIFECYCLE,
+        "filtered": any(request.GET.get(name) for name in ("segment", "store", "pool", "lifecycle", "reachable")),
+    }
+    return render(request, "console/persons.html", context)
+
+
+def _filtered(request: Page, at: Context, found: list[PersonId] | None) -> exp.Select:
+    """The visible persons that the URL's filters leave, with their columns. Raises NotFound for a segment or store
+    that does not exist."""
+    query = in_scope(select_traits((*COLUMNS, "reachable"), at.moment), request.viewer)
+    query = query.join("facts", on="facts.person = profiles.person", join_type="left")
+    query = query.select(exp.column("synthetic", "facts"), exp.column("home_node", "facts"))
+    given = request.GET
+    if found is not None:
+        query = query.where(_one_of(exp.column("person", "profiles"), found))
+    if given.get("segment"):
+        members = segments.statement(segments.segment_named(given["segment"]), request.viewer, at).sql
+        query = query.where(exp.In(this=exp.column("person", "profiles"), query=exp.Subquery(this=members)))
+    if given.get("store"):
+        home = exp.Coalesce(this=exp.column("home_store", "profiles"), expressions=[exp.column("home_node", "facts")])
+        query = query.where(home.eq(int(_store(at, given["store"]))))
+    for name, choices in (("pool", (*POOLS, "none")), ("lifecycle", LIFECYCLE)):
+        value = given.get(name, "")
+        if value in choices:
+            trait = TRAITS[name].expression(at.moment)
+            query = query.where(trait.is_(exp.null()) if value == "none" else trait.eq(value))
+    if given.get("reachable") in ("yes", "no"):
+        reachable = TRAITS["reachable"].expression(at.moment)
+        query = query.where(reachable if given["reachable"] == "yes" else exp.not_(reachable))
+    return join_reachable(query)
+
+
+def _one_of(column: exp.Expr, persons: list[PersonId]) -> exp.Expr:
+    return exp.In(this=column, expressions=[exp.Literal.number(p) for p in persons]) if persons else exp.false()
+
+
+def _store(at: Context, code: str) -> NodeId:
+    for node in at.nodes.nodes:
+        if node.code == code and node.kind is NodeKind.STORE:
+            return node.id
+    raise NotFound(f"没有编号为「{code[:40]}」的门店。", f"There is no store with the code “{code[:40]}”.")
+
+
+def _ordered(query: exp.Select, at: Context, sort: str) -> exp.Select:
+    value = TRAITS[sort.removeprefix("-")].expression(at.moment)
+    by_person = exp.Ordered(this=exp.column("person", "profiles"), nulls_first=False)
+    return query.order_by(exp.Ordered(this=value, desc=sort.startswith("-"), nulls_first=False), by_person)
+
+
+def _ask(request: Page, query: exp.Select) -> Any:
+    return request.warehouse.query(Statement(query, name="console/persons"))
+
+
+def _rows(request: Page, query: exp.Select, at: Context) -> list[Row]:
+    found = _ask(request, query).to_pylist()
+    names = names_of(request.viewer, [PersonId(row["person"]) for row in found])
+    places = {node.id: node for node in at.nodes.nodes}
+    return [
+        Row(
+            PersonId(row["person"]),
+            names.get(PersonId(row["person"])),
+            bool(row["synthetic"]),
+            places.get(row["home_store"] or row["home_node"]),
+            row,
+        )
+        for row in found
+    ]
+
+
+def _export(rows: list[Row]) -> HttpResponse:
+    head = [_("编号"), _("姓名"), _("合成"), _("门店")]
+    head += [TRAITS[name].name for name in COLUMNS if name != "home_store"]
+    kept = [name for name in COLUMNS if name != "home_store"]
+    return csv_file(
+        "persons",
+        head,
+        (
+            (row.person, row.name, row.synthetic, row.store.code if row.store else "", *(row.traits[n] for n in kept))
+            for row in rows
+        ),
+    )
+
+
+
+
+urls = [path("persons/", persons, name="persons"), path("persons/<int:number>/", person.person, name="person")]

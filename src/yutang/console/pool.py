@@ -1,0 +1,235 @@
+"""客户池: the pool as a flow with its rates, who can be reached and who cannot and why, and every store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from operator import attrgetter
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from yutang.console.pages import Page, page
+from yutang.console.scope import seen_by
+from yutang.console.tables import csv_file, sorting
+from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
+from yutang.organisation.queries import nodes
+from yutang.organisation.services import audit
+from yutang.profiles.queries import as_of, moment
+from yutang.warehouse.contracts import Warehouse
+
+REACHABLE = "reachable"
+HOME_CUSTOMERS = 20
+MANY_STORES = 30
+_SUMS = ("customers", "prospects", "reachable", "repeat", "active", "spend")
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Heads by (bought, synthetic, way); a way is `reachable` or why somebody is not."""
+
+    heads: Mapping[tuple[bool, bool, str], int]
+
+    def count(self, *, bought: bool | None = None, synthetic: bool | None = None, way: str | None = None) -> int:
+        """How many are so."""
+        return sum(
+            heads
+            for (was_bought, was_synthetic, its_way), heads in self.heads.items()
+            if (bought is None or bought is was_bought)
+            and (synthetic is None or synthetic is was_synthetic)
+            and (way is None or way == its_way)
+        )
+
+    @property
+    def everybody(self) -> int:
+        """All in scope."""
+        return self.count()
+
+    @property
+    def reachable(self) -> int:
+        """Who is in a pool."""
+        return self.count(way=REACHABLE)
+
+    @property
+    def share(self) -> float | None:
+        """Reachable, of all."""
+        return self.reachable / self.everybody if self.everybody else None
+
+    @property
+    def lost(self) -> int:
+        """Whose only friendships have ended."""
+        return self.count(way="lost")
+
+    def because(self) -> list[tuple[str, int, int]]:
+        """Why people cannot be reached: the way, how many of those who bought, how many of those who did not."""
+        found = sorted({way for _, _, way in self.heads if way != REACHABLE})
+        rows = [(way, self.count(bought=True, way=way), self.count(bought=False, way=way)) for way in found]
+        return sorted(rows, key=lambda row: -(row[1] + row[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of the flow. `rate` is its share of the stage before; `now` and `then` are heads that came to it in the
+    last 30 days and in the 30 days before."""
+
+    name: str
+    heads: int
+    synthetic: int
+    rate: float | None = None
+    now: int | None = None
+    then: int | None = None
+
+
+@dataclass(slots=True)
+class StoreRow:
+    """A home store's pond. `folded` counts the small stores that the last row stands for."""
+
+    node: NodeFacts | None
+    region: NodeFacts | None
+    customers: int = 0
+    prospects: int = 0
+    reachable: int = 0
+    repeat: int = 0
+    active: int = 0
+    spend: float = 0.0
+    folded: int = 0
+
+    @property
+    def reachable_share(self) -> float:
+        """Customers who can be reached."""
+        return self.reachable / self.customers if self.customers else 0.0
+
+    @property
+    def repeat_share(self) -> float:
+        """Customers who came again."""
+        return self.repeat / self.customers if self.customers else 0.0
+
+    @property
+    def active_share(self) -> float:
+        """Customers who bought in the last 90 days."""
+        return self.active / self.customers if self.customers else 0.0
+
+    @property
+    def spend_each(self) -> float:
+        """90 days' spend per customer."""
+        return self.spend / self.customers if self.customers else 0.0
+
+    def add(self, other: StoreRow) -> None:
+        """Count another row's people in."""
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.folded += 1
+
+
+SORTS = ("customers", "prospects", "reachable_share", "repeat_share", "active_share", "spend", "spend_each")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The rows shown, and all of them as one."""
+
+    rows: list[StoreRow] = field(default_factory=list)
+    total: StoreRow = field(default_factory=lambda: StoreRow(None, None))
+
+
+@page
+@require_safe
+def pool(request: Page) -> HttpResponse:
+    """The page, and with `?export=csv` its table of stores."""
+    if as_of(request.warehouse) is None:
+        return render(request, "console/pool.html", {"stores": Stores()})
+    tree = nodes()
+    sort = sorting(request, SORTS, "-customers")
+    stores = by_store(request.warehouse, request.viewer, tree, request.GET.get("region", ""), sort)
+    if request.GET.get("export") == "csv":
+        audit(request.viewer, "export", "pool stores", rows=len(stores.rows))
+        return _export(stores)
+    at = moment(request.warehouse).as_of
+    ways_now = ways(request.warehouse, request.viewer)
+    context = {
+        "steps": steps(request.warehouse, request.viewer, at, ways_now),
+        "ways": ways_now,
+        "because": ways_now.because(),
+        "stores": stores,
+        "regions": [node for node in tree if node.kind is NodeKind.REGION and request.viewer.sees(node.id)],
+        "region": request.GET.get("region", ""),
+        "sort": sort,
+        "as_of": at,
+        "home_customers": HOME_CUSTOMERS,
+    }
+    return render(request, "console/pool.html", context)
+
+
+def ways(warehouse: Warehouse, viewer: Viewer) -> Ways:
+    """How everybody whom the viewer may see can be reached."""
+    rows = warehouse.query(seen_by(viewer, "console/reachability")).to_pylist()
+    return Ways({(row["bought"], row["synthetic"], row["way"]): row["persons"] for row in rows})
+
+
+def steps(warehouse: Warehouse, viewer: Viewer, at: datetime, found: Ways) -> list[Step]:
+    """Nurturing → customers → repeat → other categories. Stages after the first count all who ever came so far."""
+    spans = {f"from_{days}": at - timedelta(days=days) for days in (30, 60, 90)}
+    rows = warehouse.query(seen_by(viewer, "console/pool_steps", {"as_of": at, **spans})).to_pylist()
+
+    def total(name: str, only: Iterable[bool] = (False, True)) -> int:
+        return sum(row[name] for row in rows if row["synthetic"] in only)
+
+    nurturing = found.count(bought=False, way=REACHABLE)
+    prospects = total("prospects_then")
+    result = [Step("nurturing", nurturing, found.count(bought=False, synthetic=True, way=REACHABLE))]
+    before: int | None = None
+    for name in ("customers", "repeat", "widened"):
+        heads = total(name)
+        rate = heads / before if before else None
+        if before is None:
+            rate = total("prospects_bought") / prospects if prospects else None
+        now, then = total(f"{name}_now"), total(f"{name}_then")
+        result.append(Step(name, heads, total(name, (True,)), rate, now, then))
+        before = heads
+    return result
+
+
+def by_store(warehouse: Warehouse, viewer: Viewer, tree: list[NodeFacts], region: str, sort: str) -> Stores:
+    """Every home store, sorted; of more than 30 stores those with fewer than 20 customers become one row, the last."""
+    places = {node.id: node for node in tree}
+    rows, total = [], StoreRow(None, None)
+    for found in warehouse.query(seen_by(viewer, "console/pool_stores")).to_pylist():
+        node = places.get(found.pop("store"))
+        above = places.get(node.parent) if node and node.parent else None
+        row = StoreRow(node, above, **{**found, "spend": float(found["spend"])})
+        if not region or (above and above.code == region):
+            rows.append(row)
+            total.add(row)
+    many = sum(row.customers > 0 for row in rows) > MANY_STORES
+    small = [row for row in rows if row.node is None or (many and row.customers < HOME_CUSTOMERS)]
+    kept = sorted((row for row in rows if row not in small), key=attrgetter(sort.removeprefix("-")))
+    if sort.startswith("-"):
+        kept.reverse()
+    if small:
+        rest = StoreRow(None, None)
+        for row in small:
+            rest.add(row)
+        kept.append(rest)
+    return Stores(kept, total)
+
+
+def _export(stores: Stores) -> HttpResponse:
+    head = [_("门店编号"), _("门店"), _("区域"), _("顾客"), _("潜客"), _("可触达"), _("复购"), _("90 天活跃"), _("90 天消费")]
+    rows = [
+        (
+            row.node.code if row.node else "",
+            row.node.name if row.node else _("其他"),
+            row.region.name if row.region else "",
+            *(getattr(row, name) for name in ("customers", "prospects", "reachable", "repeat", "active")),
+            f"{row.spend:.2f}",
+        )
+        for row in stores.rows
+    ]
+    return csv_file("pool-stores", head, rows)
+
+
+urls = [path("pool/", pool, name="pool")]

@@ -1,0 +1,50 @@
+-- Who was overdue at the start of the local day $cut, how late, and who bought within 14 days without a word from us.
+-- Overdue: at least 12 orders, at least 14 days since the last visit day, more than twice the own median gap.
+-- Who was sent a message by us from 14 days before the cut to the end of those 14 days is counted apart.
+WITH visits AS (
+    SELECT
+        coalesce(merged.survivor, orders.person) AS person,
+        day_in_zone(orders.placed_at, $zone) AS day, count(*) AS orders
+    FROM orders
+    LEFT JOIN person_overrides AS merged ON merged.birth = orders.person
+    WHERE orders.cancelled_at IS NULL AND orders.person IS NOT NULL AND orders.placed_at < $until
+    GROUP BY 1, 2
+),
+before AS (
+    SELECT person, day, orders, date_diff('day', lag(day) OVER (PARTITION BY person ORDER BY day), day) AS gap
+    FROM visits
+    WHERE day < $cut
+),
+rhythm AS (
+    SELECT person, sum(orders) AS orders, max(day) AS last_day, median(gap) AS gap
+    FROM before
+    GROUP BY person
+),
+late AS (
+    SELECT person, date_diff('day', last_day, $cut) AS days
+    FROM rhythm
+    WHERE orders >= 12 AND date_diff('day', last_day, $cut) >= 14 AND date_diff('day', last_day, $cut) > 2 * gap
+),
+returned AS (
+    SELECT DISTINCT person FROM visits WHERE day >= $cut AND day < $until_day
+),
+messaged AS (
+    SELECT DISTINCT coalesce(merged.survivor, decisions.person) AS person
+    FROM decisions
+    JOIN receipts ON receipts.touch = decisions.touch
+    LEFT JOIN person_overrides AS merged ON merged.birth = decisions.person
+    WHERE receipts.state = 'sent' AND receipts."at" >= $quiet_from AND receipts."at" < $until
+)
+SELECT
+    CASE WHEN late.days <= 20 THEN 14 WHEN late.days <= 29 THEN 21 WHEN late.days <= 59 THEN 30 ELSE 60 END AS from_days,
+    count(*) FILTER (WHERE messaged.person IS NULL) AS households,
+    count(*) FILTER (WHERE messaged.person IS NULL AND returned.person IS NOT NULL) AS came,
+    count(*) FILTER (WHERE messaged.person IS NOT NULL) AS messaged
+FROM late
+LEFT JOIN returned ON returned.person = late.person
+LEFT JOIN messaged ON messaged.person = late.person
+WHERE $sees_all OR late.person IN (
+    SELECT fact_scopes.person FROM fact_scopes JOIN seen ON seen.node = fact_scopes.node
+)
+GROUP BY 1
+ORDER BY 1

@@ -1,0 +1,227 @@
+"""今天: what needs a person, first; what is fine, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from math import sqrt
+
+import pyarrow.compute as pc
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+from yutang.console.pages import Page, page
+from yutang.console.pool import Ways, ways
+from yutang.console.scope import seen_by
+from yutang.kernel.calendars import day_start, local_day
+from yutang.kernel.clock import business_now
+from yutang.kernel.errors import NotFound
+from yutang.organisation.contracts import NodeFacts, SenderFacts
+from yutang.organisation.queries import nodes, senders
+from yutang.profiles.queries import as_of
+from yutang.reach import queries as reach
+from yutang.reach.contracts import BatchFacts, BatchState, PlanFacts, PlanState
+from yutang.segments import queries as segments
+
+OVERDUE = "overdue"
+BUCKETS = ((14, 20), (21, 29), (30, 59), (60, None))
+CUT_DAYS = 31
+BACK_DAYS = 14
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A share with its 95 % interval (Wilson 1927)."""
+
+    part: int
+    whole: int
+
+    @property
+    def value(self) -> float | None:
+        """The share; None of nobody."""
+        return self.part / self.whole if self.whole else None
+
+    @property
+    def low(self) -> float | None:
+        """The interval's lower end."""
+        return self._end(-1)
+
+    @property
+    def high(self) -> float | None:
+        """The interval's upper end."""
+        return self._end(1)
+
+    def _end(self, side: int) -> float | None:
+        if not self.whole:
+            return None
+        n, share, z = self.whole, self.part / self.whole, 1.959964
+        middle = share + z * z / (2 * n)
+        spread = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        return (middle + side * spread) / (1 + z * z / n)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Those who are so many days late now, and how many of such came back by themselves at the earlier cut."""
+
+    first: int
+    last: int | None
+    now: int
+    spend: float
+    back: Estimate
+
+    @property
+    def leave_alone(self) -> bool:
+        """Whether more than half of such surely come back by themselves."""
+        return (self.back.low or 0) > 0.5
+
+    @property
+    def speak(self) -> bool:
+        """Whether surely fewer than half do."""
+        return self.back.whole > 0 and (self.back.high or 1) < 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """该来没来: the rows by lateness, and the cut at which coming back was counted."""
+
+    rows: tuple[Late, ...]
+    cut: date
+    messaged: int
+
+    @property
+    def now(self) -> int:
+        """How many are overdue now."""
+        return sum(row.now for row in self.rows)
+
+    @property
+    def spend(self) -> float:
+        """What they spent in the last 365 days."""
+        return sum(row.spend for row in self.rows)
+
+    @property
+    def back(self) -> Estimate:
+        """How many of all came back at the cut."""
+        return Estimate(sum(row.back.part for row in self.rows), sum(row.back.whole for row in self.rows))
+
+    @property
+    def left_alone(self) -> list[Late]:
+        """Whom not to message."""
+        return [row for row in self.rows if row.leave_alone and row.now]
+
+    @property
+    def spoken_to(self) -> list[Late]:
+        """Whom a message can win."""
+        return [row for row in self.rows if row.speak and row.now]
+
+
+@dataclass(frozen=True, slots=True)
+class Untapped:
+    """A batch that waits for its guide, or whose fate is not known."""
+
+    batch: BatchFacts
+    plan: PlanFacts
+    guide: SenderFacts | None
+    store: NodeFacts | None
+    hours_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A running plan: its next wave, if one is still to come, and when it can tell."""
+
+    plan: PlanFacts
+    wave_at: datetime | None
+    tells_at: datetime | None
+
+
+@page
+@require_safe
+def today(request: Page) -> HttpResponse:
+    """The page."""
+    running = reach.plans(request.viewer, PlanState.RUNNING, limit=20)
+    open_batches = _batches(request, running)
+    waiting = [one for one in open_batches if one.batch.state is BatchState.ISSUED]
+    doubtful = [one for one in open_batches if one.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)]
+    context = {
+        "overdue": overdue(request),
+        "waiting": waiting[:SHOWN],
+        "waiting_all": len(waiting),
+        "waiting_people": sum(one.batch.size for one in waiting),
+        "doubtful": doubtful[:SHOWN],
+        "coming": [_coming(plan) for plan in running],
+        "ways": ways(request.warehouse, request.viewer) if as_of(request.warehouse) else Ways({}),
+        "has_profiles": as_of(request.warehouse) is not None,
+    }
+    return render(request, "console/today.html", context)
+
+
+def overdue(request: Page) -> Overdue | None:
+    """The overdue by lateness; None where profiles were never computed or the segment was retired."""
+    if as_of(request.warehouse) is None:
+        return None
+    try:
+        document = segments.segment_named(OVERDUE)
+    except NotFound:
+        return None
+    traits = ("days_since_last_visit", "spend_365d")
+    now = segments.members(request.warehouse, request.viewer, document, limit=10_000_000, traits=traits)
+    zone = request.brand.zone
+    cut = local_day(business_now(), zone) - timedelta(days=CUT_DAYS)
+    until = cut + timedelta(days=BACK_DAYS)
+    params = {
+        "zone": zone,
+        "cut": cut,
+        "until_day": until,
+        "until": day_start(until, zone),
+        "quiet_from": day_start(cut - timedelta(days=BACK_DAYS), zone),
+    }
+    counted = request.warehouse.query(seen_by(request.viewer, "console/come_back", params)).to_pylist()
+    then = {row["from_days"]: row for row in counted}
+    rows = []
+    for first, last in BUCKETS:
+        late = pc.fill_null(now["days_since_last_visit"], 0)
+        inside = pc.and_(pc.greater_equal(late, first), pc.less_equal(late, last or 1_000_000))
+        mine = now.filter(inside)
+        back = then.get(first, {"came": 0, "households": 0})
+        spend = float(pc.sum(mine["spend_365d"]).as_py() or 0)
+        rows.append(Late(first, last, mine.num_rows, spend, Estimate(back["came"], back["households"])))
+    return Overdue(tuple(rows), cut, sum(row["messaged"] for row in counted))
+
+
+def _batches(request: Page, running: Sequence[PlanFacts]) -> list[Untapped]:
+    """Batches of running plans that were handed out and not tapped, the nearest deadline first."""
+    guides = {sender.id: sender for sender in senders(request.viewer)}
+    stores = {node.id: node for node in nodes()}
+    now = business_now()
+    states = (BatchState.ISSUED, BatchState.UNKNOWN, BatchState.AMBIGUOUS)
+    found = [
+        _untapped(batch, plan, guides.get(batch.sender), stores, now)
+        for plan in running
+        for batch in reach.batches(request.viewer, plan.id)
+        if batch.state in states and batch.tapped_at is None
+    ]
+    return sorted(found, key=lambda one: one.batch.deadline)
+
+
+def _untapped(
+    batch: BatchFacts, plan: PlanFacts, guide: SenderFacts | None, stores: dict[int, NodeFacts], now: datetime
+) -> Untapped:
+    store = stores.get(guide.store) if guide else None
+    return Untapped(batch, plan, guide, store, max((batch.deadline - now).total_seconds() / 3600, 0))
+
+
+def _coming(plan: PlanFacts) -> Coming:
+    document = plan.document
+    if plan.start is None:
+        return Coming(plan, None, None)
+    starts = [plan.start + timedelta(hours=document.wave_hours * wave) for wave in range(len(document.waves))]
+    later = [start for start in starts if start > business_now()]
+    return Coming(plan, min(later, default=None), starts[-1] + timedelta(days=document.horizon_days))
+
+
+urls = [path("", today, name="today")]

@@ -1,0 +1,114 @@
+"""What the ledger's and the people's codes mean, in sentences. A code without a sentence is shown as it is."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+WAYS: dict[str, Promise] = {
+    "reachable": _("可触达"),
+    "never_friend": _("从未加过好友"),
+    "lost": _("好友已流失"),
+    "silent": _("要求免打扰"),
+    "blocked": _("已屏蔽"),
+    "refused": _("不同意或已撤回"),
+    "unasked": _("还没有问过是否同意"),
+}
+WHAT_HELPS: dict[str, Promise] = {
+    "never_friend": _("收银时请导购出示活码，加为好友。"),
+    "lost": _("只有客户自己能再加回来：包裹卡、门店海报留一个入口。"),
+    "silent": _("尊重；不做任何事。"),
+    "blocked": _("不触达；投诉或删除正在处理。"),
+    "refused": _("尊重；客户主动再次同意之前不发营销。"),
+    "unasked": _("在服务性消息里问一次，把凭证留下。"),
+}
+REASONS: dict[str, Promise] = {
+    "relation": _("没有在线好友关系：从未加过，或已被删除，发不出去。"),
+    "consent": _("没有同意接收这类消息（没问过、不同意或已撤回）。"),
+    "preference": _("客户要求免打扰。"),
+    "silent": _("发送前一刻复核：客户刚要求免打扰。"),
+    "blocked": _("发送前一刻复核：客户已被屏蔽（投诉或删除中）。"),
+    "content": _("文案碰了红线，整个计划谁都不发。"),
+    "risk": _("风险分超过规则允许的上限。"),
+    "grace_period": _("刚加好友不久，宽限期（默认 3 天）内不推销。"),
+    "quiet_hours": _("截止前没有可以打扰的时段（默认当地 9:00–21:30）。"),
+    "value_ratio": _("近 30 天推销已经够多，要先给一次有用的内容。"),
+    "sender_choice": _("认识她的导购账号都停用了，没有合适的人来说。"),
+    "caps": _("近期收到的消息已到频次上限（默认每天 1、每周 3、每月 8 条）。"),
+    "capacity": _("计划限定的人数已满，名额给了更优先的人。"),
+    "platform_quota": _("平台给导购账号的发送额度当天用完了。"),
+    "tap_budget": _("导购当天的群发任务已满（默认 2 个），不再加派。"),
+    "not_friend": _("平台回复：已不是好友。"),
+    "capped": _("平台回复：客户本期的接收次数已用完。"),
+    "unsent": _("平台回复：未发送。"),
+}
+OUTCOMES: dict[str, Promise] = {
+    "sent": _("已发送"),
+    "pending": _("等待导购确认"),
+    "failed": _("发送失败"),
+    "expired": _("导购未执行，已过期"),
+    "unknown": _("平台没有回音，正在核对"),
+    "suppressed": _("没有触达"),
+    "held_out": _("对照组"),
+    "globally_held_out": _("全局对照组"),
+}
+EXPLAINED: dict[str, Promise] = {
+    "held_out": _("抽到这个计划的对照组：故意不发，用来和收到的人比较。"),
+    "globally_held_out": _("在全局对照组里：任何营销都不发，用来衡量全部营销的效果。"),
+    "expired": _("导购在截止前没有点发送，任务已取消；如还有下一次机会会重新过闸。"),
+    "unknown": _("下发时平台没有回音；核对清楚之前不会再发，以免重复。"),
+    "pending": _("已排给导购，等他点发送。"),
+    "sent": _("消息已送达。"),
+    "failed": _("平台没有发出去。"),
+}
+LIFECYCLES: dict[str, Promise] = {
+    "prospect": _("潜客"),
+    "new": _("新客"),
+    "active": _("活跃"),
+    "silent": _("沉默"),
+    "lapsed": _("流失"),
+}
+POOLS: dict[str, Promise] = {"nurturing": _("潜客池"), "customer": _("成交池"), "none": _("不在池中")}
+IDENTIFIERS: dict[str, Promise] = {
+    "member": _("会员号"),
+    "external_userid": _("企业微信"),
+    "unionid": _("unionid"),
+    "openid": _("openid"),
+    "phone": _("手机号"),
+    "email": _("邮箱"),
+    "device": _("设备"),
+    "address": _("地址"),
+}
+ROLES: dict[str, Promise] = {
+    "owner": _("所有者"),
+    "operator": _("总部运营"),
+    "manager": _("店长"),
+    "guide": _("导购"),
+    "analyst": _("分析师"),
+}
+KINDS: dict[str, Promise] = {
+    "segment": _("客户分群"),
+    "broadcast": _("群发"),
+    "content_rules": _("文案红线"),
+    "policy": _("触达规则"),
+}
+PURPOSES: dict[str, Promise] = {"marketing": _("营销"), "service": _("服务")}
+BATCHES: dict[str, Promise] = {
+    "unknown": _("平台没有回音，正在自动核对"),
+    "ambiguous": _("平台上有几个相同的任务，需要人来认"),
+}
+UNITS: dict[str, Promise] = {
+    "orders": _("单"),
+    "days": _("天"),
+    "categories": _("类"),
+}
+SCOPES: dict[str, Promise] = {
+    "events:write": _("写入事件"),
+    "read": _("读取"),
+    "plans:write": _("下发计划"),
+}
+
+
+def said(words: dict[str, Promise], code: object) -> str:
+    """The sentence of a code, in the reader's language."""
+    return str(words.get(str(code), code))

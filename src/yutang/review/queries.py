@@ -1,0 +1,160 @@
+"""上次活动真有用吗: the campaigns that the data tell of, and any list of persons, against purchases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from yutang.kernel.calendars import day_start, local_day
+from yutang.kernel.clock import business_now
+from yutang.kernel.errors import BadInput, NotFound
+from yutang.kernel.ids import PersonId
+from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import brand
+from yutang.review.contracts import DEFAULT_DAYS, LONGEST, SHORTEST, PastCampaign, Readiness, Window
+from yutang.review.difference import difference_of_differences
+from yutang.warehouse.contracts import Statement, Warehouse, named
+
+Persons = npt.NDArray[np.int64]
+
+
+def past_campaigns(warehouse: Warehouse, viewer: Viewer) -> list[PastCampaign]:
+    """Every campaign whose targeting stands in the log, the latest first, each judged in its own window."""
+    found = _known(warehouse, viewer)
+    windows = {name: window for name, (window, _) in found.items()}
+    lists = _lists(warehouse, list(windows))
+    sizes = {name: targeted for name, (_, targeted) in found.items()}
+    judged = _judged(warehouse, viewer, windows, lists, sizes)
+    return sorted(judged, key=lambda campaign: (campaign.window.first, campaign.name), reverse=True)
+
+
+def past_campaign(warehouse: Warehouse, viewer: Viewer, name: str, days: int | None = None) -> PastCampaign:
+    """One campaign of the log; `days` gives it another window. Raises NotFound, and BadInput for an odd `days`."""
+    found = _known(warehouse, viewer)
+    if name not in found:
+        raise NotFound(f"数据里没有名为「{name[:60]}」的活动。", f"The data know no campaign “{name[:60]}”.")
+    window, targeted = found[name]
+    if days is not None:
+        window = window_of(window.first, days)
+    return _judged(warehouse, viewer, {name: window}, _lists(warehouse, [name]), {name: targeted})[0]
+
+
+def judge_list(
+    warehouse: Warehouse, viewer: Viewer, name: str, persons: Sequence[PersonId], first: date, days: int = DEFAULT_DAYS
+) -> PastCampaign:
+    """A list of who was targeted, from its first day. Nothing is kept. Raises BadInput for an odd `days`."""
+    chosen = np.unique(np.array(persons, dtype=np.int64))
+    window = window_of(first, days)
+    return _judged(warehouse, viewer, {name: window}, {name: chosen}, {name: len(chosen)})[0]
+
+
+def window_of(first: date, days: int) -> Window:
+    """The window of so many days from a first day. Raises BadInput."""
+    if not SHORTEST <= days <= LONGEST:
+        raise BadInput(
+            f"观察天数应在 {SHORTEST} 到 {LONGEST} 之间，而不是 {days}。",
+            f"The window has between {SHORTEST} and {LONGEST} days, not {days}.",
+        )
+    return Window(first, first + timedelta(days=days - 1))
+
+
+def _known(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[Window, int]]:
+    rows = warehouse.query(_seen_by(viewer, "review/campaigns", {"zone": brand().zone})).to_pylist()
+    return {row["campaign"]: (_own_window(row["first_day"], row["last_day"]), row["targeted"]) for row in rows}
+
+
+def _own_window(first: date, last_day: str | None) -> Window:
+    try:
+        last = date.fromisoformat(last_day or "")
+    except ValueError:
+        last = first + timedelta(days=DEFAULT_DAYS - 1)
+    return Window(first, max(first, last))
+
+
+def _lists(warehouse: Warehouse, names: list[str]) -> dict[str, Persons]:
+    wanted = pa.table({"campaign": pa.array(names, pa.string())})
+    rows = warehouse.query(named("review/targeted", tables={"wanted": wanted}))
+    campaign, person = rows["campaign"].to_numpy(), rows["person"].to_numpy()
+    return {name: person[campaign == name] for name in names}
+
+
+def _judged(
+    warehouse: Warehouse,
+    viewer: Viewer,
+    windows: Mapping[str, Window],
+    lists: Mapping[str, Persons],
+    sizes: Mapping[str, int],
+) -> list[PastCampaign]:
+    """Compare, in each window, the listed with all others who ever bought and whom the viewer may see."""
+    zone = brand().zone
+    first_at = warehouse.query(named("review/first_order")).column(0)[0].as_py()
+    data_from = local_day(first_at.replace(tzinfo=UTC), zone) if first_at else None
+    states = {name: _readiness(window, data_from, zone) for name, window in windows.items()}
+    ready = {name: window for name, window in windows.items() if states[name] is Readiness.READY}
+    everyone = warehouse.query(_seen_by(viewer, "review/buyers"))["person"].to_numpy() if ready else np.empty(0)
+    spend = _spend(warehouse, ready, everyone, zone) if ready else {}
+    judged = []
+    for name, window in windows.items():
+        state, difference = states[name], None
+        if state is Readiness.READY:
+            listed = np.isin(everyone, lists[name])
+            if listed.any() and not listed.all():
+                difference = difference_of_differences(*spend[name], listed)
+            else:
+                state = Readiness.NO_COMPARISON
+        judged.append(PastCampaign(name, window, sizes[name], state, data_from, difference))
+    return judged
+
+
+def _readiness(window: Window, data_from: date | None, zone: str) -> Readiness:
+    if day_start(window.last + timedelta(days=1), zone) > business_now():
+        return Readiness.STILL_RUNNING
+    if data_from is None or window.before_first < data_from:
+        return Readiness.NO_BEFORE
+    return Readiness.READY
+
+
+def _spend(
+    warehouse: Warehouse, windows: Mapping[str, Window], everyone: Persons, zone: str
+) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """What everyone spent during each window and before it, in the order of `everyone`."""
+    names = list(windows)
+
+    def instants(days: list[date]) -> pa.Array:
+        return pa.array([_naive(day_start(day, zone)) for day in days], pa.timestamp("us"))
+
+    table = pa.table(
+        {
+            "campaign": pa.array(range(len(names)), pa.int64()),
+            "before": instants([windows[name].before_first for name in names]),
+            "start": instants([windows[name].first for name in names]),
+            "until": instants([windows[name].last + timedelta(days=1) for name in names]),
+        }
+    )
+    rows = warehouse.query(named("review/spend_around", tables={"windows": table}))
+    person = rows["person"].to_numpy()
+    spot = np.minimum(np.searchsorted(everyone, person), len(everyone) - 1)
+    known = everyone[spot] == person if len(everyone) else np.zeros(len(person), bool)
+    campaign, during, before = (rows[name].to_numpy() for name in ("campaign", "during", "before"))
+    found = {}
+    for index, name in enumerate(names):
+        mine = known & (campaign == index)
+        columns = (np.zeros(len(everyone)), np.zeros(len(everyone)))
+        for column, values in zip(columns, (during, before), strict=True):
+            column[spot[mine]] = values[mine]
+        found[name] = columns
+    return found
+
+
+def _naive(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _seen_by(viewer: Viewer, name: str, params: Mapping[str, object] | None = None) -> Statement:
+    """The named query narrowed to what a viewer may see."""
+    nodes = pa.table({"node": pa.array(sorted(viewer.nodes or ()), pa.int64())})
+    return named(name, {**(params or {}), "sees_all": viewer.sees_all}, {"seen": nodes})

@@ -1,0 +1,189 @@
+"""From the inbox into the warehouse, once."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.intake.tables import one, rows
+from tests.people.pond import T0, event, friend, member, node, phone
+from yutang.intake import pump
+from yutang.intake.lease import lease
+from yutang.intake.models import Lease, Slice
+from yutang.kernel.clock import wall_now
+from yutang.kernel.errors import BadInput, Unavailable
+from yutang.kernel.ids import PersonId
+from yutang.log.contracts import Event, Line
+from yutang.log.models import InboxEnvelope
+from yutang.log.services import record
+from yutang.people import queries, services
+from yutang.warehouse.contracts import Statement, Warehouse
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+LINES = (Line("milk", "dairy", Decimal(2), Decimal("9.00"), Decimal("1.00")), Line("bag", "", Decimal(1), Decimal("0.00")))
+
+
+def order(kind: str, number: str, amount: str | None = None, **fields: object) -> Event:
+    money = {} if amount is None else {"amount": Decimal(amount), "currency": "CNY"}
+    return event(f"order.{kind}", member("1"), props={"order_id": number}, **money, **fields)  # type: ignore[arg-type]
+
+
+def test_an_order_enters_with_its_lines_person_and_store(warehouse: Warehouse) -> None:
+    record([order("placed", "o1", "9.00", store="s1", lines=LINES)])
+    report = pump.pump_until_empty(warehouse)
+    assert (report.events, report.duplicates) == (1, 0)
+    person = services.birth_persons([[member("1")]], seen_at=T0)[0]
+    assert rows(warehouse, "SELECT person, store, net_amount, discount, currency FROM orders") == [
+        (person, node("s1"), Decimal("9.00"), Decimal("1.00"), "CNY")
+    ]
+    found = rows(warehouse, "SELECT sku, quantity, amount, person, revised_at = placed_at FROM order_lines ORDER BY ordinal")
+    assert found == [("milk", Decimal(2), Decimal("9.00"), person, True), ("bag", Decimal(1), Decimal(0), person, True)]
+    assert rows(warehouse, "SELECT person FROM facts") == [(person,)]
+
+
+def test_a_second_arrival_changes_nothing_in_its_slice_or_later(warehouse: Warehouse) -> None:
+    refund = order("refunded", "o1", "2.00", id="r")
+    record([order("placed", "o1", "9.00", lines=LINES, id="p"), refund, refund])
+    assert pump.pump_until_empty(warehouse).duplicates == 1
+    record([refund])
+    again = pump.pump_until_empty(warehouse)
+    assert (again.events, again.duplicates) == (0, 1)
+    assert rows(warehouse, "SELECT net_amount, refunded_amount FROM orders") == [(Decimal("7.00"), Decimal("2.00"))]
+    assert one(warehouse, "SELECT count(*) FROM order_lines") == 2
+
+
+STORY = (
+    order("placed", "o1", "9.00", store="s1", lines=LINES),
+    order("paid", "o1", at=T0 + HOUR),
+    order("refunded", "o1", "2.00", at=T0 + 2 * HOUR),
+    order("corrected", "o1", "8.00", at=T0 + 3 * HOUR, lines=LINES[:1]),
+    order("corrected", "o1", "7.50", at=T0 + 4 * HOUR),
+    order("refunded", "o1", "1.00", at=T0 + 5 * HOUR),
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=st.permutations(STORY), cuts=st.sets(st.integers(1, len(STORY) - 1), max_size=3), number=st.uuids())
+def test_an_order_is_a_function_of_the_set_of_its_events(
+    warehouse: Warehouse, story: list[Event], cuts: set[int], number: object
+) -> None:
+    edges = [0, *sorted(cuts), len(story)]
+    for begin, end in itertools.pairwise(edges):
+        record([_renamed(each, str(number)) for each in story[begin:end]])
+        pump.pump_until_empty(warehouse)
+    where = "WHERE order_id = $number"
+    found = rows(warehouse, f"SELECT net_amount, discount, placed_amount, store FROM orders {where}", number=str(number))
+    assert found == [(Decimal("4.50"), Decimal("1.00"), Decimal("9.00"), node("s1"))]
+    current = rows(
+        warehouse,
+        f"SELECT sku, l.placed_at IS NOT NULL, l.person = o.person FROM order_lines l JOIN orders o USING (source, order_id) {where} AND revised_at = lines_at",
+        number=str(number),
+    )
+    assert current == [("milk", True, True)]
+
+
+def _renamed(each: Event, number: str) -> Event:
+    return Event(**{**{name: getattr(each, name) for name in each.__slots__}, "id": f"{each.id}-{number}", "props": {"order_id": number}})
+
+
+def test_a_cancelled_order_counts_for_nothing(warehouse: Warehouse) -> None:
+    record([order("cancelled", "o1", at=T0 + HOUR), order("placed", "o1", "9.00")])
+    pump.pump_until_empty(warehouse)
+    assert one(warehouse, "SELECT net_amount FROM orders") == Decimal(0)
+
+
+def test_facts_follow_events_and_merges(warehouse: Warehouse) -> None:
+    record(
+        [
+            event("relation.added", friend("wm1"), staff="wang"),
+            event("consent.given", friend("wm1"), props={"purpose": "marketing", "channel": "wecom", "proof": "王小明签字"}),
+            event("tag.added", member("1"), props={"tag": "vip"}),
+        ]
+    )
+    pump.pump_until_empty(warehouse)
+    assert one(warehouse, "SELECT count(*) FROM facts") == 2
+    record([event("person.seen", friend("wm1"), member("1"), props={"name": "王小明", "phone": "13800138000"})])
+    pump.pump_until_empty(warehouse)
+    assert one(warehouse, "SELECT count(*) FROM facts") == 1
+    survivor = one(warehouse, "SELECT person FROM facts")
+    for table in ("fact_relations", "fact_consents", "fact_tags"):
+        assert rows(warehouse, f"SELECT DISTINCT person FROM {table}") == [(survivor,)]
+    assert one(warehouse, "SELECT count(*) FROM person_overrides") == 2
+    assert queries.identifiers_of([PersonId(int(str(survivor)))], "phone", "") == {survivor: "+8613800138000"}
+    assert not [text for (text,) in rows(warehouse, "SELECT props FROM events") if text and ("138" in str(text) or "王" in str(text))]
+
+
+def test_a_change_that_is_no_event_reaches_the_warehouse_too(warehouse: Warehouse) -> None:
+    person = services.resolve([[member("1")]], seen_at=T0)[0]
+    services.give_consent(person, "marketing", "*", at=T0, proof="form")
+    assert pump.pump_once(warehouse).mirrored == 1
+    assert rows(warehouse, "SELECT purpose, channel, granted FROM fact_consents") == [("marketing", "*", True)]
+    assert pump.pump_once(warehouse).idle
+
+
+def test_an_unknown_store_or_person_keeps_the_event_and_is_counted(warehouse: Warehouse) -> None:
+    record([order("placed", "o1", "1.00", store="nowhere"), event("message.sent", person=PersonId(404))])
+    assert pump.pump_until_empty(warehouse).unknown_stores == {"nowhere": 1}
+    assert rows(warehouse, "SELECT type, person IS NULL, store FROM events ORDER BY type") == [
+        ("message.sent", True, None),
+        ("order.placed", False, None),
+    ]
+
+
+def test_the_head_is_passed_once_all_before_it_stands_in_the_warehouse(warehouse: Warehouse) -> None:
+    record([order("placed", "o1", "1.00")])
+    head = pump.inbox_head()
+    assert not pump.pumped_to(head)
+    pump.pump_once(warehouse)
+    record([order("placed", "o2", "1.00")])
+    assert pump.pumped_to(head)
+    assert not pump.pumped_to(pump.inbox_head())
+
+
+def test_an_envelope_that_becomes_visible_late_is_not_lost(warehouse: Warehouse) -> None:
+    record([order("placed", "early", "1.00")])
+    late = InboxEnvelope.objects.get()
+    late.delete()
+    record([order("placed", "o2", "1.00")])
+    pump.pump_until_empty(warehouse)
+    late.save(force_insert=True)  # a slow transaction's lower number, committed now
+    assert pump.pump_until_empty(warehouse).events == 1
+
+
+def test_who_holds_the_lease_pumps_alone_and_a_dead_holder_is_replaced(warehouse: Warehouse) -> None:
+    record([order("placed", "o1", "1.00")])
+    with lease("pump"), pytest.raises(Unavailable):
+        pump.pump_once(warehouse)
+    host = Lease.objects.get(name="pump").holder.split(":")[0]
+    Lease.objects.update(holder=f"{host}:999999999:dead", until=wall_now() + HOUR)
+    assert pump.pump_once(warehouse).events == 1
+
+
+def test_a_holder_who_wakes_up_after_another_wrote_writes_nothing(warehouse: Warehouse) -> None:
+    record([order("placed", "o1", "1.00")])
+    warehouse.write([Statement("INSERT INTO profile_state VALUES ('intake.fence', '1000')")])
+    with pytest.raises(Unavailable):
+        pump.pump_once(warehouse)
+    assert one(warehouse, "SELECT count(*) FROM events") == 0
+    assert not Slice.objects.get().done
+
+
+def test_after_a_restore_slices_missing_in_the_warehouse_are_pumped_again(warehouse: Warehouse) -> None:
+    record([order("placed", "o1", "1.00")])
+    pump.pump_until_empty(warehouse)
+    warehouse.write([Statement(f"DELETE FROM {table}") for table in ("events", "orders", "slices")])
+    assert pump.repump_missing(warehouse) == 1
+    assert pump.pump_until_empty(warehouse).events == 1
+
+
+def test_the_vocabulary_refuses_an_identifier_of_no_kind_and_nothing_is_recorded() -> None:
+    bad = event("person.seen", phone(" "))
+    with pytest.raises(BadInput, match="identifiers.0.value"):
+        record([event("person.seen", member("1")), bad])
+    assert not InboxEnvelope.objects.exists()

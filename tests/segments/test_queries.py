@@ -1,0 +1,127 @@
+"""Counts and members, for those who may see them; keeping segments; who came and who went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.profiles.worlds import Order
+from tests.segments.worlds import ZONE, Pond, put_pond, segment
+from tests.warehouse.fixtures import fresh_warehouse
+from yutang.kernel.errors import BadInput, NotFound, Refused
+from yutang.kernel.ids import NodeId, PersonId, RunId
+from yutang.organisation.contracts import NodeKind, RoleName, Viewer
+from yutang.organisation.queries import OWNER
+from yutang.organisation.services import NewNode, add_nodes, set_up_brand
+from yutang.profiles.queries import traits_of
+from yutang.profiles.services import rebuild
+from yutang.segments import queries, services
+from yutang.segments.documents import SegmentDocument
+from yutang.warehouse.contracts import Statement, Warehouse
+
+pytestmark = pytest.mark.django_db
+AS_OF = datetime(2018, 1, 1, 5, tzinfo=UTC)
+BUYERS = {"trait": "orders_ever", "at_least": 1}
+
+
+def bought(name: str, person: int, days_ago: int, amount: str = "5.00") -> Order:
+    return Order(name, person, 7, AS_OF - timedelta(days=days_ago), Decimal(amount), Decimal(0))
+
+
+def pond(*orders: Order) -> Pond:
+    scopes = [{"person": 1, "node": 7}, {"person": 2, "node": 7}, {"person": 3, "node": 8}]
+    return Pond({1, 2, 3, 4}, {}, {o.id: o for o in orders}, scopes=scopes)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    set_up_brand("鱼", "CNY", ZONE)
+    add_nodes([NewNode("s7", "七店", NodeKind.STORE, "brand")])
+    one = fresh_warehouse(tmp_path)
+    one.write(put_pond(pond(bought("a", 1, 1), bought("b", 2, 9, "50.00"), bought("c", 3, 40), bought("d", 1, 2))))
+    rebuild(one, AS_OF)
+    yield one
+    one.close()
+
+
+def manager(*nodes: int) -> Viewer:
+    return Viewer("manager", RoleName.MANAGER, frozenset(NodeId(n) for n in nodes))
+
+
+def test_a_viewer_counts_and_lists_only_whom_they_may_see(warehouse: Warehouse) -> None:
+    buyers = segment(BUYERS)
+    assert [queries.count(warehouse, who, buyers) for who in (OWNER, manager(7), manager(8), manager())] == [3, 2, 1, 0]
+    assert queries.members(warehouse, manager(8), buyers)["person"].to_pylist() == [3]
+    other = segment({"not": BUYERS}, "other")
+    assert queries.counts(warehouse, manager(7, 8), [buyers, other]) == {"one": 3, "other": 0}
+    assert queries.counts(warehouse, OWNER, []) == {}
+    at = queries.context(warehouse)
+    assert warehouse.query(queries.statement(buyers, manager(7), at))["person"].to_pylist() in ([1, 2], [2, 1])
+
+
+def test_members_come_in_order_page_by_page_with_their_traits(warehouse: Warehouse) -> None:
+    everyone = segment({"any": [BUYERS, {"not": BUYERS}]})
+    first = queries.members(warehouse, OWNER, everyone, limit=2, order="-spend_ever", traits=("spend_ever", "pool"))
+    rest = queries.members(warehouse, OWNER, everyone, limit=9, offset=2, order="-spend_ever")
+    assert first["person"].to_pylist() == [2, 1]
+    assert first["spend_ever"].to_pylist() == [Decimal("50.00"), Decimal("10.00")]
+    assert rest["person"].to_pylist() == [3, 4]
+    late_first = queries.members(warehouse, OWNER, everyone, order="-days_since_last_visit")
+    assert late_first["person"].to_pylist() == [3, 2, 1, 4], "who has no value comes last"
+    assert queries.members(warehouse, OWNER, everyone, order="-person")["person"].to_pylist() == [4, 3, 2, 1]
+    with pytest.raises(BadInput, match="spend_ever"):
+        queries.members(warehouse, OWNER, everyone, order="spend_evr")
+
+
+def test_the_traits_of_a_person_are_for_those_who_may_see_her(warehouse: Warehouse) -> None:
+    shown = traits_of(warehouse, manager(8), PersonId(3))
+    assert (shown["orders_ever"], shown["days_since_last_visit"], shown["lifecycle"]) == (1, 40, "active")
+    with pytest.raises(NotFound):
+        traits_of(warehouse, manager(7), PersonId(3))
+
+
+def test_a_segment_is_kept_in_versions_once_it_is_right(warehouse: Warehouse) -> None:
+    assert services.save(segment(BUYERS), OWNER).version == 1
+    assert services.save(segment({"segment": "one"}, "two"), OWNER).version == 1
+    assert [document.name for document in queries.segments()] == ["one", "two"]
+    with pytest.raises(BadInput, match="one → two → one"):
+        services.save(segment({"segment": "two"}), OWNER)
+    with pytest.raises(BadInput, match="s7"):
+        services.save(segment({"store": "s9"}), OWNER)
+    with pytest.raises(BadInput, match="nobody"):
+        services.save(segment({"segment": "nobody"}), OWNER)
+    with pytest.raises(Refused):
+        services.save(segment(BUYERS), manager(7))
+    assert queries.segment_named("one") == segment(BUYERS)
+    assert queries.count(warehouse, OWNER, segment({"segment": "two"}, "three")) == 3
+
+
+def test_who_entered_and_who_left_is_recorded_once(warehouse: Warehouse) -> None:
+    stored = services.save(segment({"trait": "orders_30d", "at_least": 1}), OWNER)
+    first = services.record_changes(warehouse, stored, RunId(1))
+    assert (first.segment, first.entered, first.left, first.at) == ("one", 2, 0, AS_OF)
+    rebuild(warehouse, AS_OF + timedelta(days=25))
+    second = services.record_changes(warehouse, stored, RunId(2))
+    assert (second.entered, second.left) == (0, 1)
+    again = services.record_changes(warehouse, stored, RunId(3))
+    assert (again.entered, again.left) == (0, 0)
+    rebuild(warehouse, AS_OF)
+    assert services.record_changes(warehouse, stored, RunId(4)).entered == 1
+    kept = warehouse.query(Statement("SELECT person, entered, run FROM segment_changes ORDER BY run, person"))
+    assert [tuple(row.values()) for row in kept.to_pylist()] == [
+        (1, True, 1),
+        (2, True, 1),
+        (2, False, 2),
+        (2, True, 4),
+    ]
+
+
+def test_a_document_survives_its_yaml() -> None:
+    document = segment({"all": [{"trait": "last_order_at", "at_least": "2017-08-01"}, {"not": {"tag": ["a"]}}]})
+    assert isinstance(document, SegmentDocument)
+    assert "at_least: '2017-08-01'" in document.as_yaml()
+    assert "within" not in document.as_yaml(), "defaults are left out"

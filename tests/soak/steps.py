@@ -1,0 +1,91 @@
+"""Single steps on a data directory, each in a process of its own: build, launch, forward, books."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.soak import pond
+from yutang.app import house
+
+
+def build(directory: Path, settings: str) -> dict[str, object]:
+    """Make the pond."""
+    from yutang.intake import mirror
+    from yutang.kernel.clock import business_now
+    from yutang.organisation.services import issue_token
+    from yutang.profiles import services as profiles
+
+    opened = house.open_house(directory)
+    pond.build(directory, pond.Pond(**json.loads(settings)))
+    opened.clock.forget()
+    mirror.mirror_nodes(opened.warehouse)
+    mirror.mirror_facts(opened.warehouse)
+    profiles.rebuild(opened.warehouse, business_now())
+    token = issue_token("soak", ["events:write"])
+    opened.close()
+    return {"token": token}
+
+
+def launch(directory: Path, name: str, changes: str) -> dict[str, object]:
+    """Launch a broadcast."""
+    from yutang.organisation.queries import OWNER
+    from yutang.reach import services
+
+    opened = house.open_house(directory)
+    plan = services.launch(pond.broadcast(name, **json.loads(changes)), OWNER)
+    opened.close()
+    return {"plan": plan}
+
+
+def forward(directory: Path, hours: str, rate: str) -> dict[str, object]:
+    """Let the clock run on, once the house is up."""
+    from yutang.organisation.clock import fast_forward
+
+    opened = house.open_house(directory)
+    fast_forward(timedelta(hours=float(hours)), float(rate))
+    opened.close()
+    return {}
+
+
+def books(directory: Path) -> dict[str, object]:
+    """What the house believes happened."""
+    from yutang.intake import pump
+    from yutang.organisation.queries import OWNER
+    from yutang.reach import queries
+    from yutang.reach.models import Batch
+    from yutang.warehouse.contracts import Statement
+
+    opened = house.open_house(directory)
+    pump.pump_until_empty(opened.warehouse)
+
+    def one(sql: str) -> Any:
+        return opened.warehouse.query(Statement(sql)).column(0)[0].as_py()
+
+    plans = [queries.counts(opened.warehouse, OWNER, plan.id) for plan in queries.plans(OWNER)]
+    answer = {
+        "balances": all(plan.balances() for plan in plans),
+        "plans": len(plans),
+        "decided": sum(plan.decided for plan in plans),
+        "sent": int(one("SELECT count(DISTINCT touch) FROM receipts WHERE state = 'sent'")),
+        "pending": sum(plan.pending for plan in plans),
+        "unknown": sum(plan.unknown for plan in plans),
+        "tasks": Batch.objects.exclude(task="").count(),
+        "open_batches": Batch.objects.exclude(state="closed").count(),
+        "doubled_events": int(one("SELECT count(*) - count(DISTINCT event_id) FROM events")),
+        "purchases": int(one("SELECT count(*) FROM orders WHERE source = 'sandbox'")),
+        "cents": int(one("SELECT coalesce(sum(net_amount), 0) * 100 FROM orders WHERE source = 'sandbox'")),
+    }
+    opened.close()
+    return answer
+
+
+STEPS = {"build": build, "launch": launch, "forward": forward, "books": books}
+
+if __name__ == "__main__":
+    where = Path(os.environ["YUTANG_DATA"])
+    print(json.dumps(STEPS[sys.argv[1]](where, *sys.argv[2:])))
