@@ -102,7 +102,10 @@ def _people(random: np.random.Generator, persons: int) -> list[Statement]:
         "granted": random.random(len(some)) < 0.9,
     }  # fmt: skip
     relations = {"person": some, "channel": channel, "live": random.random(len(some)) < 0.85}
-    tags = {"person": some, "tag": pa.array([f"tag {n}" for n in range(20)]).take(pa.array(random.integers(0, 20, len(some))))}
+    tags = {
+        "person": some,
+        "tag": pa.array([f"tag {n}" for n in range(20)]).take(pa.array(random.integers(0, 20, len(some)))),
+    }
     flags = random.random(len(living)) < 0.01
     return [
         insert("facts", pa.table({"person": living, "home_node": stores, "blocked": flags, "silent": flags})),

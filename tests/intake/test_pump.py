@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.intake.tables import one, rows
 from tests.people.pond import T0, event, friend, member, node, phone
-from yutang.intake import pump
+from yutang.intake import mirror, pump
 from yutang.intake.lease import lease
 from yutang.intake.models import Lease, Slice
 from yutang.kernel.clock import wall_now
@@ -26,7 +26,10 @@ from yutang.warehouse.contracts import Statement, Warehouse
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
-LINES = (Line("milk", "dairy", Decimal(2), Decimal("9.00"), Decimal("1.00")), Line("bag", "", Decimal(1), Decimal("0.00")))
+LINES = (
+    Line("milk", "dairy", Decimal(2), Decimal("9.00"), Decimal("1.00")),
+    Line("bag", "", Decimal(1), Decimal("0.00")),
+)
 
 
 def order(kind: str, number: str, amount: str | None = None, **fields: object) -> Event:
@@ -42,7 +45,9 @@ def test_an_order_enters_with_its_lines_person_and_store(warehouse: Warehouse) -
     assert rows(warehouse, "SELECT person, store, net_amount, discount, currency FROM orders") == [
         (person, node("s1"), Decimal("9.00"), Decimal("1.00"), "CNY")
     ]
-    found = rows(warehouse, "SELECT sku, quantity, amount, person, revised_at = placed_at FROM order_lines ORDER BY ordinal")
+    found = rows(
+        warehouse, "SELECT sku, quantity, amount, person, revised_at = placed_at FROM order_lines ORDER BY ordinal"
+    )
     assert found == [("milk", Decimal(2), Decimal("9.00"), person, True), ("bag", Decimal(1), Decimal(0), person, True)]
     assert rows(warehouse, "SELECT person FROM facts") == [(person,)]
 
@@ -78,18 +83,27 @@ def test_an_order_is_a_function_of_the_set_of_its_events(
         record([_renamed(each, str(number)) for each in story[begin:end]])
         pump.pump_until_empty(warehouse)
     where = "WHERE order_id = $number"
-    found = rows(warehouse, f"SELECT net_amount, discount, placed_amount, store FROM orders {where}", number=str(number))
+    found = rows(
+        warehouse, f"SELECT net_amount, discount, placed_amount, store FROM orders {where}", number=str(number)
+    )
     assert found == [(Decimal("4.50"), Decimal("1.00"), Decimal("9.00"), node("s1"))]
     current = rows(
         warehouse,
-        f"SELECT sku, l.placed_at IS NOT NULL, l.person = o.person FROM order_lines l JOIN orders o USING (source, order_id) {where} AND revised_at = lines_at",
+        "SELECT sku, l.placed_at IS NOT NULL, l.person = o.person "
+        f"FROM order_lines l JOIN orders o USING (source, order_id) {where} AND revised_at = lines_at",
         number=str(number),
     )
     assert current == [("milk", True, True)]
 
 
 def _renamed(each: Event, number: str) -> Event:
-    return Event(**{**{name: getattr(each, name) for name in each.__slots__}, "id": f"{each.id}-{number}", "props": {"order_id": number}})
+    return Event(
+        **{
+            **{name: getattr(each, name) for name in each.__slots__},
+            "id": f"{each.id}-{number}",
+            "props": {"order_id": number},
+        }
+    )
 
 
 def test_a_cancelled_order_counts_for_nothing(warehouse: Warehouse) -> None:
@@ -102,7 +116,11 @@ def test_facts_follow_events_and_merges(warehouse: Warehouse) -> None:
     record(
         [
             event("relation.added", friend("wm1"), staff="wang"),
-            event("consent.given", friend("wm1"), props={"purpose": "marketing", "channel": "wecom", "proof": "王小明签字"}),
+            event(
+                "consent.given",
+                friend("wm1"),
+                props={"purpose": "marketing", "channel": "wecom", "proof": "王小明签字"},
+            ),
             event("tag.added", member("1"), props={"tag": "vip"}),
         ]
     )
@@ -116,7 +134,11 @@ def test_facts_follow_events_and_merges(warehouse: Warehouse) -> None:
         assert rows(warehouse, f"SELECT DISTINCT person FROM {table}") == [(survivor,)]
     assert one(warehouse, "SELECT count(*) FROM person_overrides") == 2
     assert queries.identifiers_of([PersonId(int(str(survivor)))], "phone", "") == {survivor: "+8613800138000"}
-    assert not [text for (text,) in rows(warehouse, "SELECT props FROM events") if text and ("138" in str(text) or "王" in str(text))]
+    assert not [
+        text
+        for (text,) in rows(warehouse, "SELECT props FROM events")
+        if text and ("138" in str(text) or "王" in str(text))
+    ]
 
 
 def test_a_change_that_is_no_event_reaches_the_warehouse_too(warehouse: Warehouse) -> None:
@@ -184,6 +206,16 @@ def test_after_a_restore_slices_missing_in_the_warehouse_are_pumped_again(wareho
 
 def test_the_vocabulary_refuses_an_identifier_of_no_kind_and_nothing_is_recorded() -> None:
     bad = event("person.seen", phone(" "))
-    with pytest.raises(BadInput, match="identifiers.0.value"):
+    with pytest.raises(BadInput, match=r"identifiers\.0\.value"):
         record([event("person.seen", member("1")), bad])
     assert not InboxEnvelope.objects.exists()
+
+
+def test_a_repair_mirrors_everybody_and_nothing_else_is_left(warehouse: Warehouse) -> None:
+    persons = services.resolve([[member("1")], [member("2")]], seen_at=T0)
+    warehouse.write([Statement("INSERT INTO facts (person) VALUES (404)"), Statement("DELETE FROM nodes")])
+    assert mirror.mirror_facts(warehouse) == 2
+    mirror.mirror_nodes(warehouse)
+    assert {person for (person,) in rows(warehouse, "SELECT person FROM facts")} == set(persons)
+    assert one(warehouse, "SELECT count(*) FROM nodes") == 4
+    assert pump.pump_once(warehouse).idle

@@ -62,7 +62,7 @@ def test_may_be_touched_names_the_first_reason(guides: dict[str, SenderId]) -> N
     ok, lost, silent, blocked, mute, other = (person(friend(f"wm{n}")) for n in range(6))
     for one in (ok, lost, silent, blocked, other):
         services.give_consent(one, "marketing", "*", at=T0, proof="")
-    friends = [one for one in (ok, lost, silent, blocked, mute)]
+    friends = [ok, lost, silent, blocked, mute]
     services.apply_relations(RelationWord(one, guides["wang"], "added", T0) for one in friends)
     services.apply_relations([RelationWord(lost, guides["wang"], "lost", T0 + DAY)])
     services.set_silent(silent, True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.profiles.worlds import Order, naive
 from tests.segments.oracle import Oracle
-from tests.segments.worlds import INSTANTS, NODES, ZONE, leaves, own_leaves, ponds, put_pond, segment, trees
+from tests.segments.worlds import INSTANTS, NODES, ZONE, Pond, leaves, own_leaves, ponds, put_pond, segment, trees
 from tests.warehouse.fixtures import fresh_warehouse
 from yutang.kernel.documents import read
 from yutang.profiles.contracts import Moment
@@ -33,7 +35,7 @@ def context(at: datetime, others: dict[str, dict[str, Any]]) -> Context:
     return Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=18, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.sampled_from(INSTANTS))
 def test_random_documents_on_random_ponds_equal_the_oracle(
     warehouse: Warehouse, data: st.DataObject, at: datetime
@@ -53,3 +55,43 @@ def test_random_documents_on_random_ponds_equal_the_oracle(
         assert read(document.as_yaml()) == document
     alone = warehouse.query(Statement(compile_segment(documents[0], context(at, others))))
     assert Counter(alone["person"].to_pylist()) == Counter(naive.members(rules[0]))
+
+
+INSTANT = INSTANTS[2]
+MIDNIGHT = datetime(2017, 5, 31, 4, tzinfo=UTC)  # in New York
+TICK = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("window", "inside", "outside"),
+    [
+        ({}, [INSTANT, INSTANT - timedelta(days=900)], [INSTANT + TICK]),
+        (
+            {"within": "36h"},
+            [INSTANT, INSTANT - timedelta(hours=36) + TICK],
+            [INSTANT - timedelta(hours=36), INSTANT + TICK],
+        ),
+        ({"since": "2017-05-31"}, [MIDNIGHT, INSTANT], [MIDNIGHT - TICK, INSTANT + TICK]),
+        ({"until": "2017-05-30"}, [MIDNIGHT - TICK], [MIDNIGHT]),
+        (
+            {"since": "2017-05-30", "until": "2017-05-30"},
+            [MIDNIGHT - timedelta(days=1)],
+            [MIDNIGHT - timedelta(days=1) - TICK],
+        ),
+    ],
+)
+def test_a_window_is_open_at_its_far_end_and_ends_with_the_instant(
+    warehouse: Warehouse, window: dict[str, str], inside: list[datetime], outside: list[datetime]
+) -> None:
+    at_person = dict(enumerate([*inside, *outside], 1))
+    told = [
+        {"event_id": str(p), "type": "message.sent", "person": p, "occurred_at": naive(at)}
+        for p, at in at_person.items()
+    ]
+    lines = (("milk", Decimal(1)),)
+    orders = {str(p): Order(str(p), p, 7, at, Decimal(1), Decimal(0), lines) for p, at in at_person.items()}
+    warehouse.write(put_pond(Pond(set(at_person), {}, orders, told)))
+    rebuild(warehouse, INSTANT, zone=ZONE)
+    for rule in ({"event": "message.sent", **window}, {"bought": {"categories": "milk"}, **window}):
+        found = warehouse.query(Statement(compile_segment(segment(rule), context(INSTANT, {}))))
+        assert sorted(found["person"].to_pylist()) == list(range(1, len(inside) + 1))

@@ -81,12 +81,14 @@ cents = st.integers(0, 3000).map(lambda n: Decimal(n) / 100)
 
 def moments(at: datetime) -> st.SearchStrategy[datetime]:
     """Instants about `at`: on the edges of windows, at local midnights, in the future."""
-    edges = [at - timedelta(days=n) for n in (0, 1, 30, 90, 365)] + [
+    spans = [timedelta(days=n) for n in (0, 1, 30, 35, 90, 365)]
+    edges = [at - span for span in (*spans, timedelta(hours=36))] + [
         at + timedelta(days=2),
         at + timedelta(microseconds=1),
     ]
     midnight = at.replace(hour=4, minute=0, second=0, microsecond=0)
     return st.one_of(
+        st.sampled_from(edges),
         st.sampled_from(edges),
         st.integers(0, 400 * 86400).map(lambda s: at - timedelta(seconds=s, microseconds=s % 3)),
         st.tuples(st.integers(-60, 1), st.integers(0, 1), st.integers(-1, 1)).map(
@@ -105,8 +107,8 @@ def ponds(draw: st.DrawFn, at: datetime) -> Pond:
     merged = draw(st.dictionaries(st.sampled_from([6, 7, 8]), st.sampled_from([1, 2]), max_size=2))
     survivors = sorted(set(PEOPLE) - set(merged))
     living = st.sampled_from(survivors)
-    orders = draw(st.lists(_orders(at), max_size=25, unique_by=lambda o: o.id))
-    events = draw(st.lists(_events(at), max_size=25))
+    orders = draw(st.lists(_orders(at), min_size=10, max_size=25, unique_by=lambda o: o.id))
+    events = draw(st.lists(_events(at), min_size=10, max_size=25))
     return Pond(
         persons=set(survivors),
         overrides=merged,

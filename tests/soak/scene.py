@@ -87,10 +87,14 @@ class Scene:
 
     def up(self, failpoint: str | None = None, log: Path | None = None) -> subprocess.Popen[str]:
         """Start the house; with a failpoint it dies there."""
-        env = {"YUTANG_DATA": str(self.directory), "YUTANG_SANDBOX_URL": self.sandbox_url, "PYTHONPATH": "src"}
+        env = {"YUTANG_DATA": str(self.directory), "YUTANG_SANDBOX_URL": self.sandbox_url}
         env |= {"YUTANG_FAILPOINT": failpoint} if failpoint else {}
         env |= {"YUTANG_FAILPOINT_LOG": str(log)} if log else {}
         return python("-m", "yutang.app.main", "up", "--port", str(self.port), "--json", env=env)
+
+    def more(self, names: str, hours: float, rate: float) -> None:
+        """More plans and more time, the house being down."""
+        step(self.directory, "more", names, str(hours), str(rate))
 
     def drop_answers(self, api: str, times: int) -> None:
         """Let the sandbox do what is asked and lose the answer."""

@@ -1,4 +1,4 @@
-"""Single steps on a data directory, each in a process of its own: build, launch, forward, books."""
+"""Single steps on a data directory, each in a process of its own: build, launch more, books."""
 
 from __future__ import annotations
 
@@ -31,22 +31,18 @@ def build(directory: Path, settings: str) -> dict[str, object]:
     return {"token": token}
 
 
-def launch(directory: Path, name: str, changes: str) -> dict[str, object]:
-    """Launch a broadcast."""
+def more(directory: Path, names: str, hours: str, rate: str) -> dict[str, object]:
+    """Launch a broadcast of each name, a day apart, and let the clock run on once the house is up."""
+    from yutang.kernel.clock import business_now
+    from yutang.organisation.clock import fast_forward
     from yutang.organisation.queries import OWNER
     from yutang.reach import services
 
     opened = house.open_house(directory)
-    plan = services.launch(pond.broadcast(name, **json.loads(changes)), OWNER)
-    opened.close()
-    return {"plan": plan}
-
-
-def forward(directory: Path, hours: str, rate: str) -> dict[str, object]:
-    """Let the clock run on, once the house is up."""
-    from yutang.organisation.clock import fast_forward
-
-    opened = house.open_house(directory)
+    for index, name in enumerate(names.split(",")):
+        start = (business_now() + timedelta(days=index)).isoformat()
+        changes = {"text": f"今天到店有礼 {name}", "waves": [0.4, 1.0], "start": start, "priority": 50 + index % 3}
+        services.launch(pond.broadcast(name, **changes), OWNER)
     fast_forward(timedelta(hours=float(hours)), float(rate))
     opened.close()
     return {}
@@ -84,8 +80,9 @@ def books(directory: Path) -> dict[str, object]:
     return answer
 
 
-STEPS = {"build": build, "launch": launch, "forward": forward, "books": books}
+STEPS = {"build": build, "more": more, "books": books}
 
 if __name__ == "__main__":
     where = Path(os.environ["YUTANG_DATA"])
+    house.configure(where)
     print(json.dumps(STEPS[sys.argv[1]](where, *sys.argv[2:])))

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest
+from ninja import Router
 
 from yutang.api import events, persons, plans, segments, stores
 from yutang.api.door import api
 
-for _router in (events.router, segments.router, persons.router, plans.router, stores.router):
-    api.add_router("", _router)
+__all__ = ["api"]
+
+_elsewhere = Router()
 
 
-@api.api_operation(["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", include_in_schema=False)
+@_elsewhere.api_operation(["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", include_in_schema=False)
 def nothing_here(request: HttpRequest, rest: str) -> None:
     """An address that no operation has."""
     raise Http404
+
+
+for _router in (events.router, segments.router, persons.router, plans.router, stores.router, _elsewhere):
+    api.add_router("", _router)

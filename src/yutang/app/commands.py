@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import click
 
@@ -57,20 +58,21 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
             if is_set_up():
                 keep_shipped()
                 organisation.add_owner()
-            serve.serve(opened, port, lambda address: _greet(address, as_json))
+            ready = is_set_up()
+            password = organisation.print_password("owner") if ready else None
+            serve.serve(opened, port, lambda address: _greet(address, ready, password, as_json))
         except KeyboardInterrupt:
             click.echo("再见 / stopped", err=True)
         finally:
             opened.close()
 
 
-def _greet(address: str, as_json: bool) -> None:
-    password = organisation.print_password("owner") if is_set_up() else None
+def _greet(address: str, ready: bool, password: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"address": address, "user": "owner", "password": password}))
         return
     click.echo(f"\n  鱼塘 Yutang  {address}")
-    if not is_set_up():
+    if not ready:
         click.echo("  打开网页完成设置 / open it to set up the brand\n")
     elif password:
         click.echo(f"  用户 user      owner\n  一次性密码 one-time password  {password}\n")
@@ -86,8 +88,6 @@ def reference(context: click.Context, folder: Path, as_json: bool) -> None:
     """由代码写出参考文档 / write the reference from the code"""
     from yutang.app.reference import write_reference
 
-    whole = context.find_root().command
-    assert isinstance(whole, click.Group)
     with answering(as_json, context.obj.language):
-        written = write_reference(folder, whole)
+        written = write_reference(folder, cast("click.Group", context.find_root().command))
     show({"files": written}, written, as_json)

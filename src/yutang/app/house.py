@@ -1,4 +1,4 @@
-"""Opening the house: keys, settings, databases, clocks, channels. The only place where rooms are wired to one another."""
+"""Opening the house: keys, settings, databases, clocks, channels. Only here are rooms wired to one another."""
 
 from __future__ import annotations
 

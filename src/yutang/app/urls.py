@@ -1,6 +1,9 @@
 """Every address of the house. What a page needs from rooms above it is handed in here."""
 
+from allauth.account.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.http import require_POST
+from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from yutang.api.routes import api
@@ -15,9 +18,15 @@ def _doctor(warehouse: Warehouse) -> list[Finding]:
     return examine(warehouse, data_directory())
 
 
+# What allauth's views link to and this house does not offer: accounts are made, and helped, by the owner.
+CLOSED_DOORS = ("signup", "reset_password", "inactive")
+TO_LOGIN = RedirectView.as_view(pattern_name="account_login")
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(pages(_doctor))),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/login/", LoginView.as_view(template_name="console/login.html"), name="account_login"),
+    path("accounts/logout/", require_POST(LogoutView.as_view()), name="account_logout"),
+    *(path(f"accounts/{name}/", TO_LOGIN, name=f"account_{name}") for name in CLOSED_DOORS),
     path("language/", set_language, name="set_language"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from yutang.cli.context import Shell, command, table
+from yutang.cli.context import Shell, command, headquarters_only, table
 from yutang.documents import queries as documents
+from yutang.documents.contracts import StoredDocument
+from yutang.documents.services import save_document
 from yutang.intake import imports
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Document
@@ -21,12 +24,14 @@ from yutang.reach import queries as plans
 from yutang.reach import services as reach
 from yutang.reach.contracts import PlanCounts
 from yutang.reach.documents import BroadcastDocument
-from yutang.reach.lift import Lift
+from yutang.reach.lift import Lift, Verdict
 from yutang.segments import queries as segments
+from yutang.segments import services
 from yutang.segments.documents import SegmentDocument
 
 Answer = tuple[object, list[object]]
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+F = TypeVar("F", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)  # whether it is there is said by whoever reads it, in both languages
 
 
 @click.group("import")
@@ -49,80 +54,97 @@ def rebuild_group() -> None:
     """重算 / compute again"""
 
 
+GROUPS = (import_group, segments_group, plans_group, rebuild_group)
+
+
 @command(segments_group, "list")
 def list_segments(shell: Shell, viewer: Viewer) -> Answer:
     """分群及人数 / segments and their sizes"""
     found = documents.current(SegmentDocument)
+    sizes = segments.counts(shell.warehouse, viewer, segments.segments())
     data = [
         {
             "name": item.document.name,
             "title": item.document.title.model_dump(),
             "version": item.version,
-            "count": segments.count(shell.warehouse, viewer, _segment(item.document)),
+            "count": sizes[item.document.name],
         }
         for item in found
     ]
-    rows = [(row["name"], row["title"]["zh"], row["count"], row["version"]) for row in data]  # type: ignore[index]
+    rows = [
+        (item.document.name, item.document.title.text(shell.language), sizes[item.document.name], item.version)
+        for item in found
+    ]
     return data, [table(("name", "title", "count", "version"), rows)]
-
-
-def _segment(document: Document) -> SegmentDocument:
-    if not isinstance(document, SegmentDocument):
-        raise BadInput(f"「{document.name}」不是分群。", f"“{document.name}” is not a segment.")
-    return document
 
 
 @command(segments_group, "count")
 @click.argument("name")
 def count_segment(shell: Shell, viewer: Viewer, name: str) -> Answer:
     """某个分群的人数 / the size of one segment"""
-    document = _segment(documents.find(SegmentDocument, name).document)
+    document = segments.segment_named(name)
     size = segments.count(shell.warehouse, viewer, document)
-    return {"name": name, "count": size}, [f"{document.title.zh} {size:,}"]
+    return {"name": name, "count": size}, [f"{document.title.text(shell.language)} {size:,}"]
 
 
 @command(segments_group, "members")
 @click.argument("name")
-@click.option("--limit", default=100, show_default=True)
-@click.option("--offset", default=0, show_default=True)
+@click.option("--limit", default=100, show_default=True, help="至多几位 / at most so many")
+@click.option("--offset", default=0, show_default=True, help="从第几位起 / how many to pass over")
 def segment_members(shell: Shell, viewer: Viewer, name: str, limit: int, offset: int) -> Answer:
     """分群成员 / the members of one segment"""
-    document = _segment(documents.find(SegmentDocument, name).document)
+    document = segments.segment_named(name)
     found = segments.members(shell.warehouse, viewer, document, limit=limit, offset=offset).to_pylist()
     return {"name": name, "members": found}, [f"{row['person']}" for row in found]
 
 
+def _how_to_read(function: F) -> F:
+    """The options that say how a file is to be read."""
+    options = (
+        click.argument("file", type=FILE),
+        click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column"),
+        click.option("--source", default="import", show_default=True, help="来源 / whose numbers these are"),
+        click.option("--zone", default=None, help="没写时区的时间属于哪个 / zone of times that carry none"),
+        click.option("--encoding", default=None, help="编码，默认自动 / default: found out"),
+        click.option("--skip-bad", is_flag=True, help="跳过有问题的行 / go on without the bad rows"),
+        click.option("--dry-run", is_flag=True, help="只检查 / check only"),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @command(import_group, "orders")
-@click.argument("file", type=FILE)
-@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column")
-@click.option("--source", default="import", show_default=True, help="来源 / where the orders come from")
-@click.option("--zone", default=None, help="时间没有时区时的时区 / zone of times that carry none")
-@click.option("--skip-bad", is_flag=True, help="跳过有问题的行 / go on without the bad rows")
-@click.option("--dry-run", is_flag=True, help="只检查 / check only")
+@_how_to_read
 def import_orders(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
     """导入订单（CSV、Parquet）/ import orders from CSV or Parquet"""
+    headquarters_only(viewer)
     report = imports.import_orders(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
-    if not options["dry_run"]:
-        profiles.refresh(shell.warehouse, business_now())
-    return report, [
-        f"{report.rows:,} rows, {report.accepted:,} accepted, {report.refused:,} refused, {report.already_there:,} already there"
-    ]
+    return _imported(shell, report)
 
 
 @command(import_group, "events")
-@click.argument("file", type=FILE)
-@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column")
-@click.option("--source", default="import", show_default=True, help="来源 / where the events come from")
-@click.option("--skip-bad", is_flag=True, help="跳过有问题的行 / go on without the bad rows")
-@click.option("--dry-run", is_flag=True, help="只检查 / check only")
+@_how_to_read
+@click.option("--corp", default="", help="external_userid 所属企业 / whose external_userids these are")
 def import_events(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
     """导入事件（CSV、Parquet）/ import events from CSV or Parquet"""
+    headquarters_only(viewer)
     report = imports.import_events(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
-    if not options["dry_run"]:
+    return _imported(shell, report)
+
+
+def _imported(shell: Shell, report: imports.ImportReport) -> Answer:
+    if report.accepted and not report.dry_run:
         profiles.refresh(shell.warehouse, business_now())
-    return report, [
-        f"{report.rows:,} rows, {report.accepted:,} accepted, {report.refused:,} refused, {report.already_there:,} already there"
+    lines = [
+        f"{report.rows:,} rows: {report.accepted:,} accepted, {report.refused:,} refused; "
+        f"{report.events:,} events, {report.already_there:,} of them already there"
     ]
+    if report.unknown_stores:
+        lines.append(f"没有这些门店 / unknown stores: {', '.join(report.unknown_stores)}")
+    if report.error_file:
+        lines.append(f"逐行原因 / every reason: {report.error_file}")
+    return report, [*lines]
 
 
 def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -138,6 +160,7 @@ def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
 @command(rebuild_group, "profiles")
 def rebuild_profiles(shell: Shell, viewer: Viewer) -> Answer:
     """重算客户画像 / compute all profiles again"""
+    headquarters_only(viewer)
     report = profiles.rebuild(shell.warehouse, business_now())
     return report, [f"{report.persons:,} persons, {report.seconds:.1f} s"]
 
@@ -175,9 +198,7 @@ def plan(group: click.Group) -> None:
         """下发计划 / launch a plan (or keep a document)"""
         document = read_file(file)
         if not isinstance(document, BroadcastDocument):
-            from yutang.documents.services import save_document
-
-            kept = save_document(document, viewer.name)
+            kept = _keep(document, viewer)
             return {"name": document.name, "version": kept.version}, [f"{document.name} v{kept.version}"]
         plan_id = reach.launch(document, viewer)
         planning.plan_due(shell.warehouse, patience=60)
@@ -185,7 +206,15 @@ def plan(group: click.Group) -> None:
         return {"id": plan_id, **_counts(counts)}, [f"plan {plan_id}", *_lines(counts)]
 
 
-def _counts(counts: PlanCounts) -> dict[str, object]:
+def _keep(document: Document, viewer: Viewer) -> StoredDocument:
+    """Keep a document that is no plan: a segment, or what the whole brand goes by."""
+    if isinstance(document, SegmentDocument):
+        return services.save(document, viewer)
+    headquarters_only(viewer)
+    return save_document(document, viewer.name)
+
+
+def _counts(counts: PlanCounts) -> dict[str, Any]:
     names = (
         "decided",
         "sent",
@@ -201,11 +230,13 @@ def _counts(counts: PlanCounts) -> dict[str, object]:
 
 
 def _lines(counts: PlanCounts) -> list[object]:
-    return [f"{name} {value}" for name, value in _counts(counts).items()]
+    parts = {name: value for name, value in _counts(counts).items() if name != "suppressed"}
+    reasons = {f"suppressed ({reason})": value for reason, value in counts.suppressed.items()}
+    return [f"{name} {value:,}" for name, value in (parts | reasons).items()]
 
 
 @command(plans_group, "list")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", default=50, show_default=True, help="至多几个 / at most so many")
 def list_plans(shell: Shell, viewer: Viewer, limit: int) -> Answer:
     """计划列表 / plans, newest first"""
     found = plans.plans(viewer, limit=limit)
@@ -227,19 +258,22 @@ def show_plan(shell: Shell, viewer: Viewer, plan_id: int) -> Answer:
         **_counts(counts),
         "lift": lift_data(lift),
     }
-    return data, [f"{facts.document.title.zh} ({facts.state})", *_lines(counts), f"lift {data['lift']}"]
+    return data, [
+        f"{facts.document.title.text(shell.language)} ({facts.state})",
+        *_lines(counts),
+        *(f"lift {name} {value}" for name, value in lift_data(lift).items()),
+    ]
 
 
-def lift_data(lift: Lift | None) -> dict[str, object] | None:
-    """Lift as scripts read it: money per decided person, its 95 % interval, and the verdict."""
-    if lift is None:
-        return None
-    interval = lift.per_person
+def lift_data(lift: Lift | None) -> dict[str, object]:
+    """Lift as scripts read it: money per decided person, its 95 % interval, and the verdict (`too_small` before anybody
+    was decided)."""
+    interval = lift.per_person if lift else None
     return {
         "estimate": interval.value if interval else None,
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
-        "verdict": lift.verdict,
+        "verdict": lift.verdict if lift else Verdict.TOO_SMALL,
     }
 
 

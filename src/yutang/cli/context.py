@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from yutang.intake.imports import BadRows
-from yutang.kernel.errors import BadDocument, OutOfSpace, Refused, Unavailable, YutangError
+from yutang.kernel.errors import OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER, viewer_named
 from yutang.warehouse.contracts import Warehouse
@@ -36,6 +36,8 @@ class OpenHouse(Protocol):
     def close(self) -> None: ...
 
 
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
+AS_USER = click.option("--as", "as_user", metavar="USER", help="以某个用户的身份 / act as a user")
 Opener = Callable[[bool], OpenHouse]
 """Opens the house; true: an empty data directory is set up with defaults."""
 
@@ -66,9 +68,6 @@ def command(
     """
 
     def wrap(function: F) -> click.Command:
-        @click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
-        @click.option("--as", "as_user", metavar="USER", help="以某个用户的身份 / act as a user")
-        @click.pass_obj
         def run(shell: Shell, /, as_json: bool, as_user: str | None, **parameters: Any) -> None:
             with answering(as_json, shell.language):
                 shell.house = shell.opener(found)
@@ -80,7 +79,10 @@ def command(
                     shell.house = None
             show(data, lines, as_json)
 
-        return group.command(name, **settings)(update_wrapper(run, function))
+        wrapped = click.pass_obj(update_wrapper(run, function))  # first, since it brings the function's own parameters
+        for option in (AS_USER, AS_JSON):
+            wrapped = option(wrapped)
+        return group.command(name, **settings)(wrapped)
 
     return wrap
 
@@ -127,10 +129,8 @@ def _said() -> Iterator[None]:
 
 
 def _error_data(error: YutangError) -> dict[str, object]:
-    """An error as scripts read it; of a document every problem, of a file how many rows."""
+    """An error as scripts read it; of a file with bad rows, also how many and where they are told."""
     data: dict[str, object] = {"error": {"zh": error.zh, "en": error.en}}
-    if isinstance(error, BadDocument):
-        data["problems"] = plain(error.problems)
     if isinstance(error, BadRows):
         data["report"] = plain(error.report)
     return data

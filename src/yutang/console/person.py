@@ -108,7 +108,8 @@ def person(request: Page, number: int) -> HttpResponse:
     places = {node.id: node for node in nodes()}
     home = traits.get("home_store") or card.home_node
     before = _before(request)
-    happened, older = timeline(request, card.person, places, before)
+    births = pa.table({"person": pa.array(card.births, pa.int64())})
+    happened, older = timeline(request, births, places, before)
     context = {
         "card": card,
         "traits": traits,
@@ -124,7 +125,7 @@ def person(request: Page, number: int) -> HttpResponse:
         "timeline": happened,
         "older": older,
         "paged": request.GET.get("before"),
-        "elsewhere": _elsewhere(request, card.person),
+        "elsewhere": _elsewhere(request, births),
         "touches": _touches(request, card.person),
     }
     return render(request, "console/person.html", context)
@@ -169,12 +170,13 @@ def _friends(request: Page, card: PersonCard, places: Mapping[NodeId, NodeFacts]
 
 
 def timeline(
-    request: Page, who: PersonId, places: Mapping[NodeId, NodeFacts], before: datetime
+    request: Page, births: pa.Table, places: Mapping[NodeId, NodeFacts], before: datetime
 ) -> tuple[list[Happening], datetime | None]:
-    """The latest entries before an instant, newest first, and the instant from which to go on (None: no more)."""
-    params = {"person": who, "as_of": business_now(), "before": before, "limit": STEP + 1}
-    orders = request.warehouse.query(seen_by(request.viewer, "console/timeline_orders", params)).to_pylist()
-    events = request.warehouse.query(seen_by(request.viewer, "console/timeline_events", params)).to_pylist()
+    """The latest entries of a person (`births`: all their numbers) before an instant, newest first, and the instant from which to go on (None: no more)."""
+    params = {"as_of": business_now(), "before": before, "limit": STEP + 1}
+    of = {"births": births}
+    orders = request.warehouse.query(seen_by(request.viewer, "console/timeline_orders", params, of)).to_pylist()
+    events = request.warehouse.query(seen_by(request.viewer, "console/timeline_events", params, of)).to_pylist()
     found = [
         Happening(aware(row["at"]), "order", "", places.get(row["store"]), row, synthetic=row["synthetic"])
         for row in orders
@@ -182,7 +184,7 @@ def timeline(
     found += [_event(row, places) for row in events]
     found.sort(key=lambda one: one.at, reverse=True)
     shown, more = found[:STEP], len(found) > STEP
-    _put_lines(request, [one for one in shown if one.order])
+    _put_lines(request, births, [one for one in shown if one.order])
     return shown, shown[-1].at if more else None
 
 
@@ -206,25 +208,24 @@ def _event(row: Mapping[str, Any], places: Mapping[NodeId, NodeFacts]) -> Happen
     )
 
 
-def _put_lines(request: Page, orders: list[Happening]) -> None:
+def _put_lines(request: Page, births: pa.Table, orders: list[Happening]) -> None:
     keys = [(one.order["source"], one.order["order_id"]) for one in orders if one.order]
     if not keys:
         return
     wanted = pa.table({"source": [source for source, _ in keys], "order_id": [order for _, order in keys]})
     lines: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for line in request.warehouse.query(named("console/timeline_lines", tables={"wanted": wanted})).to_pylist():
+    tables = {"wanted": wanted, "births": births}
+    for line in request.warehouse.query(named("console/timeline_lines", tables=tables)).to_pylist():
         lines[line["source"], line["order_id"]].append(line)
     for one, key in zip(orders, keys, strict=True):
         one.lines = lines[key]
 
 
-def _elsewhere(request: Page, who: PersonId) -> Mapping[str, Decimal | int] | None:
+def _elsewhere(request: Page, births: pa.Table) -> Mapping[str, Decimal | int] | None:
     if request.viewer.sees_all:
         return None
-    params = {"person": who, "as_of": business_now()}
-    row: Mapping[str, Decimal | int] = request.warehouse.query(
-        seen_by(request.viewer, "console/elsewhere", params)
-    ).to_pylist()[0]
+    asked = seen_by(request.viewer, "console/elsewhere", {"as_of": business_now()}, {"births": births})
+    row: Mapping[str, Decimal | int] = request.warehouse.query(asked).to_pylist()[0]
     return row if row["orders"] else None
 
 

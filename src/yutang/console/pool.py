@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from yutang.console.pages import Page, page
 from yutang.console.scope import seen_by
-from yutang.console.tables import csv_file, sorting
+from yutang.console.tables import Pager, csv_file, page_number, sorting
 from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
 from yutang.organisation.queries import nodes
 from yutang.organisation.services import audit
@@ -74,7 +74,7 @@ class Ways:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One stage of the flow. `rate` is its share of the stage before; `now` and `then` are heads that came to it in the
-    last 30 days and in the 30 days before."""
+    last 30 days and in the 30 days before (None: not counted)."""
 
     name: str
     heads: int
@@ -148,6 +148,7 @@ def pool(request: Page) -> HttpResponse:
     if request.GET.get("export") == "csv":
         audit(request.viewer, "export", "pool stores", rows=len(stores.rows))
         return _export(stores)
+    pager = Pager(page_number(request), len(stores.rows), 100)
     at = moment(request.warehouse).as_of
     ways_now = ways(request.warehouse, request.viewer)
     context = {
@@ -155,6 +156,8 @@ def pool(request: Page) -> HttpResponse:
         "ways": ways_now,
         "because": ways_now.because(),
         "stores": stores,
+        "pager": pager,
+        "shown": stores.rows[pager.offset : pager.offset + pager.size],
         "regions": [node for node in tree if node.kind is NodeKind.REGION and request.viewer.sees(node.id)],
         "region": request.GET.get("region", ""),
         "sort": sort,
@@ -187,8 +190,8 @@ def steps(warehouse: Warehouse, viewer: Viewer, at: datetime, found: Ways) -> li
         rate = heads / before if before else None
         if before is None:
             rate = total("prospects_bought") / prospects if prospects else None
-        now, then = total(f"{name}_now"), total(f"{name}_then")
-        result.append(Step(name, heads, total(name, (True,)), rate, now, then))
+        moved = (None, None) if name == "widened" else (total(f"{name}_now"), total(f"{name}_then"))
+        result.append(Step(name, heads, total(name, (True,)), rate, *moved))
         before = heads
     return result
 

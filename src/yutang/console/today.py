@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import sqrt
@@ -19,6 +19,7 @@ from yutang.console.scope import seen_by
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
+from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, SenderFacts
 from yutang.organisation.queries import nodes, senders
 from yutang.profiles.queries import as_of
@@ -176,6 +177,8 @@ def overdue(request: Page) -> Overdue | None:
     params = {
         "zone": zone,
         "cut": cut,
+        "cut_at": day_start(cut, zone),
+        "latest": day_start(cut - timedelta(days=13), zone),
         "until_day": until,
         "until": day_start(until, zone),
         "quiet_from": day_start(cut - timedelta(days=BACK_DAYS), zone),
@@ -209,7 +212,7 @@ def _batches(request: Page, running: Sequence[PlanFacts]) -> list[Untapped]:
 
 
 def _untapped(
-    batch: BatchFacts, plan: PlanFacts, guide: SenderFacts | None, stores: dict[int, NodeFacts], now: datetime
+    batch: BatchFacts, plan: PlanFacts, guide: SenderFacts | None, stores: Mapping[NodeId, NodeFacts], now: datetime
 ) -> Untapped:
     store = stores.get(guide.store) if guide else None
     return Untapped(batch, plan, guide, store, max((batch.deadline - now).total_seconds() / 3600, 0))

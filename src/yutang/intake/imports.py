@@ -160,6 +160,10 @@ def _resume(warehouse: Warehouse) -> int:
         shutil.rmtree(directory(left.pk), ignore_errors=True)
         Import.objects.filter(pk=left.pk).update(state=ABANDONED, finished_at=wall_now())
     begun = list(Import.objects.filter(state=APPENDING).order_by("pk"))
+    wanted = {str(row.pk) for row in begun}
+    for path in directory().iterdir() if directory().is_dir() else ():
+        if path.is_dir() and path.name not in wanted:  # killed between its last word and its clearing away
+            shutil.rmtree(path, ignore_errors=True)
     for row in begun:
         _append_chunks(warehouse, row, _silent)
     return len(begun)
@@ -219,7 +223,8 @@ def chosen_columns(
     if missing:
         raise BadInput(
             f"缺少「{'、'.join(missing)}」这几列，文件里有：{there[0]}。请改列名，或用 --map 名称=列名。",
-            f"The columns {', '.join(missing)} are missing; the file has {there[1]}. Rename them, or use --map name=column.",
+            f"The columns {', '.join(missing)} are missing; the file has {there[1]}. "
+            "Rename them, or use --map name=column.",
         )
     if not any(name in columns for name in identity):
         raise BadInput(

@@ -241,52 +241,63 @@ def _events(table: pa.Table, meaning: Meaning, base: int, *, refund: bool = Fals
         order = np.argsort(code, kind="stable")
         table, code = table.take(pa.array(order)), code[order]
     starts = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]]))
-    head = table.take(pa.array(starts))
-    sign = -1 if refund else 1
-    amount = table["amount"].to_numpy()
-    discount = table["discount"].to_numpy()
-    sizes = np.diff(np.append(starts, len(code)))
-    count = len(starts)
-    ids = head["order_id"].combine_chunks()
-    at = head["placed_at"].combine_chunks().cast(TIMESTAMP)
-    kind = "order.refunded" if refund else "order.placed"
-    event_id = pc.binary_join_element_wise("refund" if refund else "order", meaning.source, ids, ":")
+    head = table.take(pa.array(starts)).combine_chunks()
+    kind = "refund" if refund else "order"
+    event_id = pc.binary_join_element_wise(kind, meaning.source, head["order_id"], ":")
     if refund:
-        event_id = pc.binary_join_element_wise(event_id, head["placed_at"].combine_chunks().cast(pa.string()), ":")
-    events = pa.table(
-        [
-            pa.array(np.arange(base, base + count)), event_id, _same(count, kind, pa.string()), at,
-            pa.repeat(meaning.received_at, count), head["person"].cast(pa.int64()),
-            _stores(head["store"].combine_chunks(), meaning.stores), _same(count, None, pa.int64()),
-            _same(count, meaning.source, pa.string()), _same(count, None, pa.int64()), _same(count, None, pa.int64()), _same(count, None, pa.string()),
-            decimals(sign * np.add.reduceat(amount, starts), 2), _same(count, meaning.currency, pa.string()),
-            _props(ids, meaning.synthetic), ids,
-            _same(count, None, INCOMING.field("discount").type) if refund else decimals(np.add.reduceat(discount, starts), 2),
-            _same(count, not refund, pa.bool_()), _same(count, meaning.synthetic, pa.bool_()),
-        ],
-        schema=INCOMING,
-    )  # fmt: skip
-    lines = pa.table(
-        [
-            pa.array(np.repeat(np.arange(base, base + count), sizes)),
-            pa.array((np.arange(len(code)) - np.repeat(starts, sizes)).astype(np.int32)),
-            table["sku"], table["category"], decimals(table["quantity"].to_numpy(), 3), decimals(amount, 2), decimals(discount, 2),
-        ],
-        schema=LINES,
-    )  # fmt: skip
-    return events, lines
+        event_id = pc.binary_join_element_wise(event_id, head["placed_at"].cast(pa.string()), ":")
+    given = {
+        "row": pa.array(np.arange(base, base + len(starts))),
+        "event_id": event_id,
+        "type": _same(head, "order.refunded" if refund else "order.placed"),
+        "occurred_at": head["placed_at"].cast(TIMESTAMP),
+        "received_at": _same(head, meaning.received_at),
+        "person": head["person"].cast(pa.int64()),
+        "store": _stores(head["store"], meaning.stores),
+        "source": _same(head, meaning.source),
+        "amount": decimals((-1 if refund else 1) * _summed(table["amount"], starts), 2),
+        "currency": _same(head, meaning.currency),
+        "props": _props(head["order_id"], meaning.synthetic),
+        "order_id": head["order_id"],
+        "has_lines": _same(head, not refund),
+        "synthetic": _same(head, meaning.synthetic),
+    }
+    if not refund:
+        given["discount"] = decimals(_summed(table["discount"], starts), 2)
+    columns = [given.get(field.name, pa.nulls(len(starts), field.type)) for field in INCOMING]
+    return pa.table(columns, schema=INCOMING), _lines(table, starts, base)
 
 
-def _same(count: int, value: object, kind: pa.DataType) -> pa.Array:
-    return pa.repeat(pa.scalar(value, kind), count)
+def _lines(table: pa.Table, starts: Ints, base: int) -> pa.Table:
+    """The lines as LINES, numbered within their order; they stand by order, each beginning at one of `starts`."""
+    sizes = np.diff(np.append(starts, table.num_rows))
+    columns = {
+        "row": np.repeat(np.arange(base, base + len(starts)), sizes),
+        "ordinal": (np.arange(table.num_rows) - np.repeat(starts, sizes)).astype(np.int32),
+        "sku": table["sku"],
+        "category": table["category"],
+        "quantity": decimals(table["quantity"].to_numpy(), 3),
+        "amount": decimals(table["amount"].to_numpy(), 2),
+        "discount": decimals(table["discount"].to_numpy(), 2),
+    }
+    return pa.table(columns, schema=LINES)
 
 
-def _stores(codes: pa.Array, stores: dict[str, NodeId]) -> pa.Array:
+def _summed(column: pa.ChunkedArray, starts: Ints) -> Ints:
+    sums: Ints = np.add.reduceat(column.to_numpy(), starts)
+    return sums
+
+
+def _same(head: pa.Table, value: object) -> pa.Array:
+    return pa.repeat(value if isinstance(value, pa.Scalar) else pa.scalar(value), head.num_rows)
+
+
+def _stores(codes: pa.ChunkedArray, stores: dict[str, NodeId]) -> pa.Array:
     known = pa.array(list(stores), pa.string())
     return pa.array(list(stores.values()), pa.int64()).take(pc.index_in(codes, known))
 
 
-def _props(order_ids: pa.Array, synthetic: bool) -> pa.Array:
+def _props(order_ids: pa.ChunkedArray, synthetic: bool) -> pa.Array:
     """The events' props as JSON, as the pump writes them."""
     end = ',"synthetic":true}' if synthetic else "}"
     if pc.any(pc.match_substring_regex(order_ids, r"[\x00-\x1f\"\\]")).as_py():

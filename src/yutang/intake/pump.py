@@ -25,7 +25,7 @@ from yutang.people import queries as people
 from yutang.people import services
 from yutang.warehouse.contracts import Statement, Warehouse
 
-SLICE_EVENTS = 50_000
+SLICE_EVENTS = 20_000  # identity holds the operational write lock for a slice, so slices are short
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,12 @@ def read(text: str | bytes) -> Document:
             f"The document is larger than {MAX_BYTES // 1000} kB; split it.",
         )
     try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise BadInput(  # a few aliases of aliases unfold to billions of values
+                "文档里不能用 YAML 的别名（*name），请把内容写出来。", "A document may not use YAML aliases (*name); write it out."
+            )
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f"（第 {mark.line + 1} 行）" if mark else ""
         english = f" (line {mark.line + 1})" if mark else ""

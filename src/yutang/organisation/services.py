@@ -149,9 +149,9 @@ def connect_corp(channel: str, corp: str, secret: str, address: str = "") -> Non
 
 
 def print_password(username: str) -> str | None:
-    """A fresh one-time password for a user who has not chosen their own; None for one who has."""
-    user = User.objects.get(username=username)
-    if not user.one_time:
+    """A fresh one-time password for a user who has not chosen their own; None for one who has, or who is not there."""
+    user = User.objects.filter(username=username, one_time=True).first()
+    if user is None:
         return None
     password = secrets.token_urlsafe(9)
     user.set_password(password)

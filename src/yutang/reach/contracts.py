@@ -98,6 +98,7 @@ class Preview:
     content_problem: str | None
     batches: int
     rivals: tuple[str, ...] = ()
+    guides: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,39 @@ class BatchFacts:
     deadline: datetime
     tapped_at: datetime | None
     trouble: str
+    occasion: str = ""
+    attempt: int = 1
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """One pass of the gate over one wave and attempt: how many it was about, and how many were not suppressed."""
+
+    occasion: str
+    attempt: int
+    decided_at: datetime
+    candidates: int
+    granted: int
+    versions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A running plan that wants some of the same persons."""
+
+    plan: PlanFacts
+    shared: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contamination:
+    """Of the held out of a plan, how many were spoken to all the same while it was measured: by staff on their own
+    (`off_gate`), or by another plan (`other_plans`)."""
+
+    held_out: int
+    off_gate: int
+    other_plans: int
 
 
 @dataclass(frozen=True, slots=True)

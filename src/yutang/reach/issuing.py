@@ -34,7 +34,7 @@ from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
 from yutang.people import queries as people
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
-from yutang.reach.ledger import receipts_of, write_receipts
+from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch
 from yutang.reach.planning import document_of
 from yutang.warehouse.contracts import Warehouse, named
@@ -42,6 +42,7 @@ from yutang.warehouse.contracts import Warehouse, named
 CALL_SECONDS = 120  # wall time after which a call that nobody finished is lost, whoever made it
 SEARCH = timedelta(minutes=15)  # how far around the call its task may have been created
 ASK_AGAIN = timedelta(minutes=5)  # after an answer that is none of the platform's
+MERGED = "merged"  # the reason of a touch whose person turned out to be another recipient of the same batch
 GIVE_UP = timedelta(minutes=5)  # a task that is still not listed so long after the call was never made
 _log = structlog.get_logger(__name__)
 
@@ -132,13 +133,19 @@ def _issue(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts
 
 
 def _claim(batch: Batch) -> bool:
-    """Take a batch for calling, unless another call of the same content for the same sender is unanswered."""
+    """Take a batch for calling, unless another call of the same content for the same sender is unanswered.
+
+    Time and plan are looked at once more, in the same statement: whoever closes what is late or stopped looks for
+    planned batches only, and one taken after that would be sent although its touches had been told to be expired.
+    """
+    now = business_now()
+    running = Batch.objects.filter(deadline__gt=now, run__plan__state=PlanState.RUNNING)
     try:
         with transaction.atomic():
             return bool(
-                Batch.objects.filter(pk=batch.pk, state=BatchState.PLANNED).update(
+                running.filter(pk=batch.pk, state=BatchState.PLANNED).update(
                     state=BatchState.CALLING,
-                    called_at=business_now(),
+                    called_at=now,
                     call_until=wall_now() + timedelta(seconds=CALL_SECONDS),
                     called_by=me(),
                     calls=F("calls") + 1,
@@ -155,14 +162,24 @@ def _settle(batch: Batch, **changes: object) -> bool:
 def _recipients(
     warehouse: Warehouse, batch: Batch, sender: SenderFacts, members: list[Member], purpose: str
 ) -> dict[int, str]:
-    """The platform's ids by touch, of those who may still be touched; the others get their receipt at once."""
+    """The platform's ids by touch, of those who may still be touched; the others get their receipt at once.
+
+    Whose touch has its final receipt is passed over: an earlier call of this batch may have told it. Two who became
+    one person since they were planned get one message.
+    """
+    unsettled = still_open(warehouse, [member.touch for member in members])
+    members = [member for member in members if member.touch in unsettled]
     persons = [member.person for member in members]
     refusals = people.may_be_touched(dict.fromkeys(persons, sender.id), purpose, sender.channel)
     ids = people.identifiers_of(persons, "external_userid", sender.corp)
     allowed: dict[int, str] = {}
     refused: dict[int, str] = {}
+    taken: set[PersonId] = set()
     for member in members:
         reason = refusals[member.person] or (None if member.person in ids else "relation")
+        if reason is None and member.person in taken:
+            reason = MERGED
+        taken.add(member.person)
         if reason is None:
             allowed[member.touch] = ids[member.person]
         else:
@@ -186,7 +203,7 @@ def _mark_unknown(warehouse: Warehouse, batch: Batch, members: list[Member]) -> 
 
 
 def _tell(warehouse: Warehouse, batch: Batch, members: list[Member], state: ReceiptState) -> None:
-    touches = [member.touch for member in members]
+    touches = sorted(still_open(warehouse, [member.touch for member in members]))
     key = f"{batch.pk}:{batch.calls}"
     write_receipts(
         warehouse, receipts_of(touches, state, at=business_now(), key=key, batch=batch.pk, sender=batch.sender)
@@ -206,6 +223,8 @@ def _refused(warehouse: Warehouse, batch: Batch, touches: list[int], refusal: Re
 def resolve_unknown(warehouse: Warehouse, ports: Ports) -> int:
     """Find out what became of calls without an answer; returns how many were settled.
 
+    They are looked for by text, recipients and time among the platform's tasks that no batch is bound to.
+
     Found once: bound. Not there although the platform lists everything from that time: called again. Found more than
     once: left to a human, for whom it is listed.
     """
@@ -222,12 +241,13 @@ def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFac
     port = ports.get((sender.channel, sender.corp))
     if port is None or batch.called_at is None:
         return False
+    members = members_of(warehouse, [batch])[batch.pk]
+    ids = people.identifiers_of([member.person for member in members], "external_userid", sender.corp)
     try:
         found = port.find_tasks(batch.called_at - SEARCH, batch.called_at + SEARCH)
-        matches = _matches(port, batch, sender, found)
-    except (TryLater, TaskNotReady, RefusedByPlatform, UnexpectedAnswer):
+        matches = _matches(port, batch, set(ids.values()), found)
+    except (AnswerLost, TryLater, TaskNotReady, RefusedByPlatform, UnexpectedAnswer):
         return False
-    members = members_of(warehouse, [batch])[batch.pk]
     unknown = Batch.objects.filter(pk=batch.pk, state=BatchState.UNKNOWN)
     if len(matches) > 1:
         return bool(unknown.update(state=BatchState.AMBIGUOUS, trouble="several_tasks_match"))
@@ -244,12 +264,23 @@ def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFac
     return bool(unknown.update(state=BatchState.PLANNED, trouble="", not_before=None))
 
 
-def _matches(
-    port: MassSendPort, batch: Batch, sender: SenderFacts, found: Sequence[PlatformTask]
-) -> list[PlatformTask]:
-    """The tasks that may be this batch: same text, same sender, not bound to another batch.
+def reopen_or_close(warehouse: Warehouse, batch: Batch, *, again: bool) -> None:
+    """Settle an ambiguous batch as a human said: called again, or closed with its touches left unknown."""
+    ambiguous = Batch.objects.filter(pk=batch.pk, state=BatchState.AMBIGUOUS)
+    if not again:
+        ambiguous.update(state=BatchState.CLOSED, closed_at=business_now())
+        return
+    _tell(warehouse, batch, members_of(warehouse, [batch])[batch.pk], ReceiptState.ISSUED)
+    ambiguous.update(state=BatchState.PLANNED, trouble="", not_before=None)
 
-    Raises TaskNotReady while a task with that text is still being handed out: who its sender is cannot be told yet.
+
+def _matches(
+    port: MassSendPort, batch: Batch, recipients: set[str], found: Sequence[PlatformTask]
+) -> list[PlatformTask]:
+    """The tasks that may be this batch: same text, a recipient in common, not bound to another batch.
+
+    The sender tells nothing: the platform may have given every recipient to somebody else. Raises TaskNotReady while a
+    task with that text is still being handed out: whom it is for cannot be told yet.
     """
     text = document_of(batch.run.plan).message.text
     bound = set(Batch.objects.exclude(task="").values_list("task", flat=True))
@@ -257,4 +288,8 @@ def _matches(
     for task in same:
         if not task.senders:
             raise TaskNotReady(task.task_id)
-    return [task for task in same if sender.userid.casefold() in {name.casefold() for name in task.senders}]
+    return [task for task in same if any(_has_one_of(port, task, name, recipients) for name in task.senders)]
+
+
+def _has_one_of(port: MassSendPort, task: PlatformTask, sender: str, recipients: set[str]) -> bool:
+    return any(row.recipient in recipients for row in port.read_results(task.task_id, sender))

@@ -31,9 +31,9 @@ RECEIPTS = pa.schema(
 )
 
 
-def uncommitted() -> pa.Table:
-    """The runs that readers must not see: not committed yet, or abandoned."""
-    runs = Run.objects.exclude(state=RunState.COMMITTED).values_list("pk", flat=True)
+def committed() -> pa.Table:
+    """The runs that readers may see. Naming those, and not the others, also hides a run that is opened meanwhile."""
+    runs = Run.objects.filter(state=RunState.COMMITTED).values_list("pk", flat=True)
     return pa.table({"run": pa.array(list(runs), pa.int64())})
 
 
@@ -77,11 +77,17 @@ def write_receipts_statement(receipts: pa.Table) -> Statement:
     return named("reach/write_receipts", tables={"new_receipts": receipts})
 
 
+def still_open(warehouse: Warehouse, touches: Sequence[int]) -> set[int]:
+    """Those of the touches of which nothing final is known."""
+    wanted = pa.table({"touch": pa.array(touches, pa.int64())})
+    return set(warehouse.query(named("reach/open_touches", tables={"wanted": wanted}))["touch"].to_pylist())
+
+
 def plan_counts(warehouse: Warehouse, plans: Sequence[PlanId]) -> dict[PlanId, PlanCounts]:
     """What became of the touches of plans. (Unscoped because the equation holds for a plan as a whole; who may see a
     plan at all is decided by whoever lists plans.)"""
     wanted = pa.table({"plan": pa.array(plans, pa.int64())})
-    rows = warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "uncommitted": uncommitted()}))
+    rows = warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "committed": committed()}))
     states: dict[PlanId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     reasons: dict[PlanId, dict[str, int]] = defaultdict(dict)
     for row in rows.to_pylist():
@@ -103,7 +109,5 @@ def _counts(states: Mapping[str, int], reasons: Mapping[str, int]) -> PlanCounts
 def touches_of(warehouse: Warehouse, person: PersonId, limit: int = 50) -> list[TouchFact]:
     """What the gate said of one person, newest first. (Unscoped because the caller has already looked the person up
     as the viewer.)"""
-    rows = warehouse.query(
-        named("reach/touches_of", {"person": person, "limit": limit}, {"uncommitted": uncommitted()})
-    )
+    rows = warehouse.query(named("reach/touches_of", {"person": person, "limit": limit}, {"committed": committed()}))
     return [TouchFact(**row | {"plan": PlanId(row["plan"])}) for row in rows.to_pylist()]

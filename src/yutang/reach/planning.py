@@ -34,7 +34,7 @@ from yutang.reach.contracts import BatchState, PlanState, RunState
 from yutang.reach.documents import BroadcastDocument, ContentRules, broken_rule
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, TASKS, Decisions, PlanTerms, Tick
-from yutang.reach.ledger import uncommitted
+from yutang.reach.ledger import committed
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.policy import PolicyDocument
 from yutang.segments import queries as segments
@@ -130,10 +130,10 @@ def audience_of(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewe
 def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: datetime) -> Tick:
     """One tick: the columns of everyone concerned, their friendships, and what their senders have left."""
     brand = organisation.brand()
-    hidden = uncommitted()
+    visible = committed()
     candidates, relations = [], []
     for index, item in enumerate(due):
-        tables = {"audience": item.audience, "uncommitted": hidden}
+        tables = {"audience": item.audience, "committed": visible}
         terms = item.terms
         params = {
             "start": terms.start,
@@ -223,8 +223,8 @@ def _standing(begin: datetime, end: datetime):  # type: ignore[no-untyped-def]  
 def plan_due(warehouse: Warehouse, *, patience: float = 0.0) -> int:
     """Decide everything that is due now, in one tick; returns the number of runs committed.
 
-    Plans due together on one channel compete in the gate. One process at a time plans; another that asks for longer than `patience`
-    seconds gets Unavailable.
+    Plans due together on one channel compete in the gate. One process at a time plans; another that asks for longer
+    than `patience` seconds gets Unavailable.
     """
     with lease(LEASE, patience) as held:
         Run.objects.filter(state=RunState.DECIDING).exclude(token=held.token).update(state=RunState.ABANDONED)
@@ -319,7 +319,9 @@ def _freeze(warehouse: Warehouse, plan: Plan) -> None:
 
 def _wave(warehouse: Warehouse, plan: Plan, occasion: str) -> pa.Table:
     """The part of the frozen audience that this wave is about: drawn by hash, so that waves never overlap."""
-    audience = warehouse.query(named("reach/audience", {"plan": plan.pk}))
+    audience = warehouse.query(
+        named("reach/audience", {"plan": plan.pk, "occasion": occasion}, {"committed": committed()})
+    )
     shares = (0.0, *document_of(plan).waves)
     index = int(occasion.removeprefix("w"))
     draws = draw_array(audience["person"].to_numpy(), salt("wave", plan.pk))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +13,22 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import BatchId, PlanId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import Viewer
-from yutang.reach.contracts import BatchFacts, BatchState, PlanCounts, PlanFacts, PlanState, RunState
-from yutang.reach.ledger import plan_counts, uncommitted
+from yutang.reach.contracts import (
+    BatchFacts,
+    BatchState,
+    Contamination,
+    PlanCounts,
+    PlanFacts,
+    PlanState,
+    Rival,
+    RunFacts,
+    RunState,
+)
+from yutang.reach.documents import BroadcastDocument
+from yutang.reach.ledger import committed, plan_counts
 from yutang.reach.lift import Lift, estimate_lift
-from yutang.reach.models import Batch, Plan
-from yutang.reach.planning import document_of
+from yutang.reach.models import Batch, Plan, Run
+from yutang.reach.planning import audience_of, document_of
 from yutang.warehouse.contracts import Warehouse, named
 
 
@@ -42,6 +53,12 @@ def plans(viewer: Viewer, state: PlanState | None = None, limit: int = 100, offs
     if state is not None:
         rows = rows.filter(state=state)
     return [_facts(row) for row in rows[offset : offset + limit]]
+
+
+def how_many(viewer: Viewer, state: PlanState | None = None) -> int:
+    """How many plans a viewer may see."""
+    rows = _visible(viewer)
+    return int((rows if state is None else rows.filter(state=state)).count())
 
 
 def plan(viewer: Viewer, plan_id: int) -> PlanFacts:
@@ -74,9 +91,49 @@ def batches(viewer: Viewer, plan_id: int) -> list[BatchFacts]:
             row.deadline,
             row.tapped_at,
             row.trouble,
+            row.run.occasion,
+            row.run.attempt,
+            row.left,
         )
         for row in rows
     ]
+
+
+def runs(viewer: Viewer, plan_id: int) -> list[RunFacts]:
+    """A plan's passes through the gate, in order. Raises NotFound."""
+    facts = plan(viewer, plan_id)
+    rows = Run.objects.filter(plan_id=facts.id, state=RunState.COMMITTED).order_by("decided_at", "pk")
+    return [RunFacts(r.occasion, r.attempt, r.decided_at, r.candidates, r.granted, r.versions) for r in rows]
+
+
+def measured_until(viewer: Viewer, plan_id: int) -> datetime | None:
+    """When the last wave's window of measurement ends, if waves go as planned; None before a plan has a start."""
+    facts = plan(viewer, plan_id)
+    document = facts.document
+    if facts.start is None:
+        return None
+    started = {row.occasion: row.decided_at for row in runs(viewer, plan_id) if row.attempt == 1}
+    last = facts.start + timedelta(hours=document.wave_hours * (len(document.waves) - 1))
+    return started.get(f"w{len(document.waves)}", last) + timedelta(days=document.horizon_days)
+
+
+def rivals(warehouse: Warehouse, viewer: Viewer, document: BroadcastDocument) -> list[Rival]:
+    """The running plans that speak to some of the persons whom a document is about, the largest overlap first."""
+    running = {facts.id: facts for facts in plans(viewer, PlanState.RUNNING)}
+    if not running:
+        return []
+    audience = audience_of(warehouse, document, viewer)
+    wanted = pa.table({"plan": pa.array(list(running), pa.int64())})
+    rows = warehouse.query(named("reach/rivals", tables={"audience": audience, "wanted": wanted})).to_pylist()
+    return [Rival(running[row["plan"]], row["shared"]) for row in rows]
+
+
+def contamination(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Contamination:
+    """Who of the hold-out was spoken to all the same while the plan was measured. Raises NotFound."""
+    end = measured_until(viewer, plan_id) or business_now()
+    params = {"plan": plan_id, "until": min(end, business_now())}
+    row = warehouse.query(named("reach/contamination", params, {"committed": committed()})).to_pylist()[0]
+    return Contamination(row["held_out"], row["off_gate"], row["other_plans"])
 
 
 def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:
@@ -98,7 +155,7 @@ def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:
         }
     )
     params = {"plan": plan_id, "since": runs[0].decided_at - timedelta(days=182)}
-    rows = warehouse.query(named("reach/outcomes", params, {"waves": waves, "uncommitted": uncommitted()}))
+    rows = warehouse.query(named("reach/outcomes", params, {"waves": waves, "committed": committed()}))
     if rows.num_rows == 0:
         return None
     column: Mapping[str, np.ndarray] = {name: rows[name].to_numpy(zero_copy_only=False) for name in rows.column_names}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import pyarrow as pa
 import structlog
 from django.db.models import Q
 
@@ -28,9 +28,9 @@ from yutang.organisation.contracts import SenderFacts
 from yutang.people import queries as people
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
 from yutang.reach.issuing import Member, Ports, members_of
-from yutang.reach.ledger import receipts_of, write_receipts
+from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch
-from yutang.warehouse.contracts import Warehouse, named
+from yutang.warehouse.contracts import Warehouse
 
 READ_EVERY = timedelta(minutes=10)
 FINAL = {
@@ -103,7 +103,7 @@ def _read(warehouse: Warehouse, item: Open) -> None:
     changes: dict[str, object] = {"read_at": business_now()}
     if tapped_at is not None:
         changes["tapped_at"] = tapped_at
-        if not _open_touches(warehouse, item.members):
+        if not still_open(warehouse, [member.touch for member in item.members]):
             changes |= {"state": BatchState.CLOSED, "closed_at": business_now()}
     Batch.objects.filter(pk=item.batch.pk, state=BatchState.ISSUED).update(**changes)
 
@@ -125,9 +125,15 @@ def _take_over(warehouse: Warehouse, item: Open) -> datetime | None:
     is asked, and whoever really spoke is kept.
     """
     ids = people.identifiers_of([member.person for member in item.members], "external_userid", item.sender.corp)
-    touches = {ids[member.person]: member.touch for member in item.members if member.person in ids}
+    unsettled = still_open(warehouse, [member.touch for member in item.members])
+    touches: dict[str, list[int]] = defaultdict(list)  # several where two recipients became one person meanwhile
+    for member in item.members:
+        if member.person in ids and member.touch in unsettled:
+            touches[ids[member.person]].append(member.touch)
     states = item.port.read_task(item.batch.task)
-    by_userid = {row.userid.casefold(): row.id for row in organisation.senders(organisation.OWNER)}
+    where = item.sender.channel, item.sender.corp
+    accounts = [row for row in organisation.senders(organisation.OWNER) if (row.channel, row.corp) == where]
+    by_userid = {row.userid.casefold(): row.id for row in accounts}
     for state in states:
         results = item.port.read_results(item.batch.task, state.sender)
         settled = [row for row in results if row.state in FINAL and row.recipient in touches]
@@ -136,32 +142,29 @@ def _take_over(warehouse: Warehouse, item: Open) -> datetime | None:
 
 
 def _write(
-    warehouse: Warehouse, batch: Batch, rows: Sequence[RecipientResult], touches: dict[str, int], sender: int | None
+    warehouse: Warehouse,
+    batch: Batch,
+    rows: Sequence[RecipientResult],
+    touches: Mapping[str, Sequence[int]],
+    sender: int | None,
 ) -> None:
     for state in (ReceiptState.SENT, ReceiptState.FAILED):
-        chosen = [row for row in rows if FINAL[row.state] is state]
+        chosen = [(touch, row) for row in rows if FINAL[row.state] is state for touch in touches[row.recipient]]
         receipts = receipts_of(
-            [touches[row.recipient] for row in chosen],
+            [touch for touch, _ in chosen],
             state,
-            at=[row.sent_at or business_now() for row in chosen],
+            at=[row.sent_at or business_now() for _, row in chosen],
             key=batch.task,
             batch=batch.pk,
             sender=sender,
-            reason=[None if state is ReceiptState.SENT else row.state.value for row in chosen],
+            reason=[None if state is ReceiptState.SENT else row.state.value for _, row in chosen],
         )
         write_receipts(warehouse, receipts)
 
 
-def _open_touches(warehouse: Warehouse, members: Sequence[Member]) -> list[int]:
-    """The touches of a batch that nothing final is known of."""
-    wanted = pa.table({"touch": pa.array([member.touch for member in members], pa.int64())})
-    found: list[int] = warehouse.query(named("reach/open_touches", tables={"wanted": wanted}))["touch"].to_pylist()
-    return found
-
-
 def _close(warehouse: Warehouse, batch: Batch, members: Sequence[Member], expected: BatchState) -> None:
     """Expire whoever is still open, and close the batch."""
-    left = _open_touches(warehouse, members)
+    left = sorted(still_open(warehouse, [member.touch for member in members]))
     now = business_now()
     write_receipts(warehouse, receipts_of(left, ReceiptState.EXPIRED, at=now, key=str(batch.pk), batch=batch.pk))
     failpoint("expire.receipts_written")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from django.db import transaction
 from django.db.models import Max, Min
 
@@ -20,13 +21,14 @@ from yutang.reach import planning
 from yutang.reach.contracts import BatchState, PlanState, Preview, RunState
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate import decide
-from yutang.reach.issuing import Ports, issue_due, resolve_unknown
+from yutang.reach.issuing import GIVE_UP, Ports, issue_due, reopen_or_close, resolve_unknown
 from yutang.reach.lift import SmallestEffect, smallest_effect
 from yutang.reach.models import Batch, Plan
 from yutang.reach.returns import expire, read_back
 from yutang.warehouse.contracts import Warehouse, named
 
-SHARES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.50)
+_log = structlog.get_logger(__name__)
+SHARES = tuple(percent / 100 for percent in range(1, 51))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -
         effects=effects,
         content_problem=terms.content_problem,
         batches=sent.group_by(["sender", "due", "deadline"]).aggregate([]).num_rows,
+        guides=pc.count_distinct(sent["sender"]).as_py(),
         rivals=tuple(
             Plan.objects.filter(state=PlanState.RUNNING).exclude(name=document.name).values_list("name", flat=True)
         ),
@@ -140,17 +143,37 @@ def stop(plan_id: PlanId, viewer: Viewer) -> None:
     organisation.audit(viewer, "stop", f"plan {plan_id}")
 
 
+def settle_by_hand(warehouse: Warehouse, viewer: Viewer, batch_id: int, *, again: bool) -> None:
+    """What a human decided of an ambiguous batch, having looked at the platform: it is not there, so it may be called
+    `again`; or it is there, and then it stays `unknown` for ever: nobody in it is touched twice. Raises NotFound."""
+    if not viewer.may_operate:
+        raise Refused("你的角色不能处理群发任务，请找总部运营。", "Your role may not settle batches; ask headquarters.")
+    row = Batch.objects.filter(pk=batch_id, state=BatchState.AMBIGUOUS).select_related("run__plan").first()
+    if row is None:
+        raise NotFound(f"没有等待认领的群发任务 {batch_id}。", f"There is no ambiguous batch {batch_id}.")
+    reopen_or_close(warehouse, row, again=again)
+    organisation.audit(viewer, "settle_batch", f"batch {batch_id}", again=again)
+
+
 def turn(warehouse: Warehouse, ports: Ports) -> Turn:
     """One turn of the clock: end what is over, plan what is due, issue, read back. Safe to run twice at once."""
     settled = resolve_unknown(warehouse, ports)
     closed = expire(warehouse, ports)
-    try:
-        runs = planning.plan_due(warehouse)
-    except Unavailable:  # another process plans at this moment; the next turn looks again
-        runs = 0
+    runs = _plan_all_due(warehouse)
     issued = issue_due(warehouse, ports)
     read = read_back(warehouse, ports)
     return Turn(runs, issued, read, closed, settled, finish())
+
+
+def _plan_all_due(warehouse: Warehouse) -> int:
+    """Plan until nothing is due: of each plan one wave or attempt is decided at a time, and two may be due at once."""
+    runs = 0
+    try:
+        while decided := planning.plan_due(warehouse):
+            runs += decided
+    except Unavailable as busy:  # another process plans at this moment; the next turn looks again
+        _log.info("planning put off", reason=busy.en)
+    return runs
 
 
 def finish() -> int:
@@ -185,6 +208,8 @@ def next_instant(now: datetime) -> datetime | None:
     instants += [
         moment for moment in (planned, waiting, open_batches.aggregate(first=Min("deadline"))["first"]) if moment
     ]
+    lost = running.filter(state=BatchState.UNKNOWN, called_at__gt=now - GIVE_UP)
+    instants += [called_at + GIVE_UP for called_at in lost.values_list("called_at", flat=True) if called_at]
     for plan in Plan.objects.filter(state=PlanState.RUNNING):
         document = planning.document_of(plan)
         assert plan.start is not None

@@ -56,7 +56,7 @@ def read_list(content: bytes) -> TargetList:
     Raises BadInput, with what to do, for a file of another kind or without a usable column.
     """
     table = _rows(_text(content))
-    head = next(table, [])
+    head: list[str] = next(table, [])
     columns = _columns(head)
     kind = "member" if "member" in columns else "phone"
     rows: list[Listed] = []

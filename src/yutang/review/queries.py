@@ -95,7 +95,7 @@ def _judged(
     data_from = local_day(first_at.replace(tzinfo=UTC), zone) if first_at else None
     states = {name: _readiness(window, data_from, zone) for name, window in windows.items()}
     ready = {name: window for name, window in windows.items() if states[name] is Readiness.READY}
-    everyone = warehouse.query(_seen_by(viewer, "review/buyers"))["person"].to_numpy() if ready else np.empty(0)
+    everyone: Persons = warehouse.query(_seen_by(viewer, "review/buyers"))["person"].to_numpy()
     spend = _spend(warehouse, ready, everyone, zone) if ready else {}
     judged = []
     for name, window in windows.items():

@@ -10,7 +10,7 @@ from sqlglot import exp
 from yutang.documents.queries import current, find
 from yutang.kernel.errors import BadInput
 from yutang.organisation.contracts import Viewer
-from yutang.organisation.queries import OWNER, nodes
+from yutang.organisation.queries import nodes
 from yutang.profiles.queries import in_scope, join_reachable, moment
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
@@ -48,18 +48,44 @@ def counts(warehouse: Warehouse, viewer: Viewer, documents: Sequence[SegmentDocu
     """How many members each of these segments has for the viewer, in one pass."""
     if not documents:
         return {}
-    row = warehouse.query(count_statement(documents, context(warehouse), viewer)).to_pylist()[0]
+    row = warehouse.query(count_statement(documents, viewer, context(warehouse))).to_pylist()[0]
     return dict(zip((document.name for document in documents), row.values(), strict=True))
 
 
-def count_statement(documents: Sequence[SegmentDocument], at: Context, viewer: Viewer = OWNER) -> Statement:
+def count_statement(documents: Sequence[SegmentDocument], viewer: Viewer, at: Context) -> Statement:
     """One row: the number of members of each document, in their order, whom the viewer may see."""
     each = in_scope(compile_memberships(documents, at), viewer)
     columns = [
-        exp.Count(this=exp.Case().when(exp.column(document.name, "each", quoted=True), exp.Literal.number(1))).as_(f"n{i}")
+        exp.Count(this=exp.Case().when(exp.column(document.name, "each", quoted=True), exp.Literal.number(1))).as_(
+            f"n{i}"
+        )
         for i, document in enumerate(documents)
     ]
     return Statement(exp.select(*columns).from_(each.subquery("each")), name="segments/counts")
+
+
+def overlaps(
+    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, others: Sequence[SegmentDocument]
+) -> dict[str, tuple[int, int]]:
+    """Of each other segment: how many of its members are in `document` too, and how many it has; in one pass."""
+    asked = [other for other in others if other.name != document.name]
+    if not asked:
+        return {}
+    each = in_scope(compile_memberships([document, *asked], context(warehouse)), viewer)
+    mine = exp.column(document.name, "each", quoted=True)
+    columns = []
+    for index, other in enumerate(asked):
+        its = exp.column(other.name, "each", quoted=True)
+        columns.append(_total(exp.and_(mine.copy(), its.copy())).as_(f"both{index}"))
+        columns.append(_total(its).as_(f"all{index}"))
+    query = exp.select(*columns).from_(each.subquery("each"))
+    row = warehouse.query(Statement(query, name="segments/overlaps")).to_pylist()[0]
+    return {other.name: (int(row[f"both{i}"] or 0), int(row[f"all{i}"] or 0)) for i, other in enumerate(asked)}
+
+
+def _total(condition: exp.Expr) -> exp.Expr:
+    one, none = exp.Literal.number(1), exp.Literal.number(0)
+    return exp.Sum(this=exp.Case().when(condition, one).else_(none))
 
 
 def members(

@@ -1,13 +1,24 @@
 -- Who was overdue at the start of the local day $cut, how late, and who bought within 14 days without a word from us.
 -- Overdue: at least 12 orders, at least 14 days since the last visit day, more than twice the own median gap.
 -- Who was sent a message by us from 14 days before the cut to the end of those 14 days is counted apart.
-WITH visits AS (
-    SELECT
-        coalesce(merged.survivor, orders.person) AS person,
-        day_in_zone(orders.placed_at, $zone) AS day, count(*) AS orders
+WITH standing AS (
+    SELECT coalesce(merged.survivor, orders.person) AS person, orders.placed_at
     FROM orders
     LEFT JOIN person_overrides AS merged ON merged.birth = orders.person
     WHERE orders.cancelled_at IS NULL AND orders.person IS NOT NULL AND orders.placed_at < $until
+),
+-- Whom it is worth working out local days for.
+candidates AS (
+    SELECT person
+    FROM standing
+    WHERE placed_at < $cut_at
+    GROUP BY person
+    HAVING count(*) >= 12 AND max(placed_at) < $latest
+),
+visits AS (
+    SELECT standing.person, day_in_zone(standing.placed_at, $zone) AS day, count(*) AS orders
+    FROM standing
+    JOIN candidates ON candidates.person = standing.person
     GROUP BY 1, 2
 ),
 before AS (

@@ -1,57 +1,40 @@
 -- Who took which step of the pond, by invented or real: bought, bought again, bought of a category not in the first order.
 -- `_now` counts steps taken in the 30 days to $as_of, `_then` in the 30 days before those.
-WITH standing AS (
-    SELECT
-        coalesce(merged.survivor, orders.person) AS person, orders.placed_at,
-        row_number() OVER (
-            PARTITION BY coalesce(merged.survivor, orders.person) ORDER BY orders.placed_at, orders.order_id
-        ) AS nth
+WITH seconds AS (
+    SELECT profiles.person, min(orders.placed_at) AS second_at
     FROM orders
     LEFT JOIN person_overrides AS merged ON merged.birth = orders.person
-    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of
+    JOIN profiles ON profiles.person = coalesce(merged.survivor, orders.person)
+    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of AND orders.placed_at > profiles.first_order_at
+    GROUP BY profiles.person
 ),
-firsts AS (
-    SELECT person, max(placed_at) FILTER (WHERE nth = 1) AS first_at, max(placed_at) FILTER (WHERE nth = 2) AS second_at
-    FROM standing
-    WHERE nth <= 2
-    GROUP BY person
-),
-shelves AS (
-    SELECT coalesce(merged.survivor, lines.person) AS person, lines.category, min(lines.placed_at) AS first_at
+first_shelves AS (
+    SELECT profiles.person, count(DISTINCT lines.category) AS categories
     FROM order_lines AS lines
     LEFT JOIN person_overrides AS merged ON merged.birth = lines.person
-    WHERE lines.placed_at <= $as_of AND lines.category IS NOT NULL
-        AND NOT EXISTS (
-            SELECT 1 FROM orders
-            WHERE orders.cancelled_at IS NOT NULL
-                AND orders.source = lines.source AND orders.order_id = lines.order_id
-        )
-    GROUP BY 1, 2
-),
-widened AS (
-    SELECT firsts.person, min(shelves.first_at) AS other_at
-    FROM firsts
-    JOIN shelves ON shelves.person = firsts.person AND shelves.first_at > firsts.first_at
-    GROUP BY firsts.person
+    JOIN profiles ON profiles.person = coalesce(merged.survivor, lines.person)
+    WHERE lines.placed_at = profiles.first_order_at
+    GROUP BY profiles.person
 )
 SELECT
     coalesce(facts.synthetic, FALSE) AS synthetic,
-    count(firsts.first_at) AS customers,
-    count(*) FILTER (WHERE firsts.first_at > $from_30) AS customers_now,
-    count(*) FILTER (WHERE firsts.first_at > $from_60 AND firsts.first_at <= $from_30) AS customers_then,
-    count(firsts.second_at) AS repeat,
-    count(*) FILTER (WHERE firsts.second_at > $from_30) AS repeat_now,
-    count(*) FILTER (WHERE firsts.second_at > $from_60 AND firsts.second_at <= $from_30) AS repeat_then,
-    count(widened.other_at) AS widened,
-    count(*) FILTER (WHERE widened.other_at > $from_30) AS widened_now,
-    count(*) FILTER (WHERE widened.other_at > $from_60 AND widened.other_at <= $from_30) AS widened_then,
+    count(profiles.first_order_at) AS customers,
+    count(*) FILTER (WHERE profiles.first_order_at > $from_30) AS customers_now,
+    count(*) FILTER (WHERE profiles.first_order_at > $from_60 AND profiles.first_order_at <= $from_30) AS customers_then,
+    count(seconds.second_at) AS repeat,
+    count(*) FILTER (WHERE seconds.second_at > $from_30) AS repeat_now,
+    count(*) FILTER (WHERE seconds.second_at > $from_60 AND seconds.second_at <= $from_30) AS repeat_then,
     count(*) FILTER (
-        WHERE facts.born_at <= $from_90 AND (firsts.first_at IS NULL OR firsts.first_at > $from_90)
+        WHERE seconds.second_at IS NOT NULL AND profiles.categories_ever > coalesce(first_shelves.categories, 0)
+    ) AS widened,
+    count(*) FILTER (
+        WHERE facts.born_at <= $from_90 AND (profiles.first_order_at IS NULL OR profiles.first_order_at > $from_90)
     ) AS prospects_then,
-    count(*) FILTER (WHERE facts.born_at <= $from_90 AND firsts.first_at > $from_90) AS prospects_bought
+    count(*) FILTER (WHERE facts.born_at <= $from_90 AND profiles.first_order_at > $from_90) AS prospects_bought
 FROM facts
-LEFT JOIN firsts ON firsts.person = facts.person
-LEFT JOIN widened ON widened.person = facts.person
+LEFT JOIN profiles ON profiles.person = facts.person
+LEFT JOIN seconds ON seconds.person = facts.person
+LEFT JOIN first_shelves ON first_shelves.person = facts.person
 WHERE $sees_all OR facts.person IN (
     SELECT fact_scopes.person FROM fact_scopes JOIN seen ON seen.node = fact_scopes.node
 )

@@ -8,7 +8,7 @@ WITH spent AS (
     LEFT JOIN person_overrides o ON o.birth = d.person
     WHERE d.outcome IN ('send', 'held_out', 'globally_held_out')
       AND d.deadline > $start - INTERVAL 31 DAY AND d.due_at < $deadline + INTERVAL 31 DAY
-      AND NOT EXISTS (SELECT 1 FROM uncommitted u WHERE u.run = d.run)
+      AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
       AND NOT EXISTS (
           SELECT 1 FROM receipts r WHERE r.touch = d.touch AND r.state IN ('failed', 'expired', 'suppressed')
       )

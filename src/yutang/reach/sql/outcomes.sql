@@ -4,7 +4,7 @@ WITH first_attempt AS (
     FROM decisions d
     LEFT JOIN person_overrides o ON o.birth = d.person
     WHERE d.plan = $plan AND d.attempt = 1 AND d.outcome IN ('send', 'held_out')
-      AND NOT EXISTS (SELECT 1 FROM uncommitted u WHERE u.run = d.run)
+      AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
 ),
 arms AS (
     SELECT person, min(occasion) AS occasion, bool_or(outcome = 'held_out') AS held_out

@@ -7,7 +7,7 @@ last_attempt AS (
     SELECT d.plan, d.occasion, d.person, max(d.attempt) AS attempt
     FROM decisions d
     SEMI JOIN wanted w ON w.plan = d.plan
-    WHERE NOT EXISTS (SELECT 1 FROM uncommitted u WHERE u.run = d.run)
+    WHERE EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
     GROUP BY d.plan, d.occasion, d.person
 )
 SELECT
@@ -22,6 +22,6 @@ SELECT
 FROM decisions d
 JOIN last_attempt a ON a.plan = d.plan AND a.occasion = d.occasion AND a.person = d.person AND a.attempt = d.attempt
 LEFT JOIN latest l ON l.touch = d.touch
-WHERE NOT EXISTS (SELECT 1 FROM uncommitted u WHERE u.run = d.run)
+WHERE EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
 GROUP BY ALL
 ORDER BY ALL

@@ -10,6 +10,6 @@ FROM decisions d
 LEFT JOIN person_overrides o ON o.birth = d.person
 LEFT JOIN latest l ON l.touch = d.touch
 WHERE coalesce(o.survivor, d.person) = $person
-  AND NOT EXISTS (SELECT 1 FROM uncommitted u WHERE u.run = d.run)
+  AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
 ORDER BY d.decided_at DESC, d.attempt DESC
 LIMIT $limit

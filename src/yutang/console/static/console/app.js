@@ -1,6 +1,6 @@
-// Keyboard: "/" searches, "g" then a letter goes to a page. Sliders show their value as they move.
+// Keyboard: "/" searches, "g" then a letter goes to a page. A form marked data-auto sends itself when a choice changes.
 (() => {
-  const pages = { t: "/", o: "/pool/", p: "/persons/", s: "/segments/", l: "/plans/", r: "/campaigns/" };
+  const pages = { t: "/", o: "/pool/", p: "/persons/", s: "/segments/", l: "/plans/", r: "/campaigns/", e: "/settings/" };
   let going = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
@@ -8,5 +8,14 @@
     if (event.key === "g") { going = Date.now(); return; }
     if (Date.now() - going < 1200 && pages[event.key]) location.href = pages[event.key];
     going = 0;
+  });
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-auto]");
+    if (form && event.target.tagName === "SELECT") form.requestSubmit();
+  });
+  // Empty choices stay out of the address.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-auto]")) return;
+    for (const field of event.target.elements) if (field.name && field.value === "") field.disabled = true;
   });
 })();

@@ -1,0 +1,117 @@
+"""The HTTP API as scripts use it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from tests.api.conftest import ORDER, Call
+from tests.house.world import World, broadcast
+from yutang.intake.pump import pump_until_empty
+from yutang.organisation import services as organisation
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.api.urls")]
+
+SPENT = {
+    "kind": "segment",
+    "name": "spent",
+    "schema": 1,
+    "title": {"zh": "买过", "en": "Spent"},
+    "where": {"trait": "spend_ever", "more_than": 0},
+}
+
+
+def test_one_bad_event_and_nothing_of_the_request_is_kept(world: World, call: Call) -> None:
+    answer = call("POST", "/events", {"events": [ORDER, {**ORDER, "id": "till/78", "type": "order.eaten"}]})
+    assert answer.status_code == 422
+    assert "order.eaten" in answer.json()["error"]["zh"]
+    assert "till/78" in answer.json()["error"]["en"]
+    assert pump_until_empty(world.warehouse).idle
+
+
+def test_money_is_text_and_times_carry_their_zone(world: World, call: Call) -> None:
+    card = call("GET", f"/persons/{world.near.person}").json()
+    assert card["name"] == world.near.name
+    assert card["home_store"] == "near"
+    assert Decimal(card["traits"]["spend_ever"]) == 88
+    assert isinstance(card["traits"]["spend_ever"], str)
+    event = call("GET", f"/persons/{world.near.person}/events").json()["items"][0]
+    assert event["amount"] == "88.00"
+    for moment in (card["born_at"], event["occurred_at"], card["traits"]["first_order_at"]):
+        assert datetime.fromisoformat(moment).utcoffset() is not None
+
+
+def test_a_page_says_where_the_next_begins(world: World, call: Call) -> None:
+    first = call("GET", "/persons", limit=1, traits="spend_ever,home_store").json()
+    second = call("GET", "/persons", limit=1, offset=first["next_offset"]).json()
+    assert [item["person"] for item in first["items"] + second["items"]] == [world.near.person, world.far.person]
+    assert first["items"][0]["traits"] == {"spend_ever": "88.00", "home_store": "near"}
+    assert second["next_offset"] is None
+    found = call("GET", "/persons", find=world.far.phone).json()["items"]
+    assert [item["person"] for item in found] == [world.far.person]
+
+
+def test_a_segment_is_counted_before_it_is_kept_and_then_listed(world: World, call: Call) -> None:
+    assert call("POST", "/segments/count", SPENT).json() == {"name": "spent", "count": 2}
+    assert call("GET", "/segments/spent").status_code == 404
+    assert call("PUT", "/segments/other", SPENT).status_code == 422
+    assert call("PUT", "/segments/spent", SPENT).json()["version"] == 1
+    assert call("PUT", "/segments/spent", SPENT).json()["version"] == 1
+    assert "spent" in [segment["name"] for segment in call("GET", "/segments").json()]
+    assert call("GET", "/segments/spent/count").json()["count"] == 2
+    members = call("GET", "/segments/spent/members", order="-spend_ever", traits="spend_ever").json()["items"]
+    assert {member["person"] for member in members} == {world.near.person, world.far.person}
+    assert call("GET", "/persons", segment="spent").json()["items"][0]["name"] == world.near.name
+
+
+def test_a_person_shows_why_she_was_or_was_not_reached(world: World, call: Call) -> None:
+    touches = call("GET", f"/persons/{world.near.person}/touches").json()["items"]
+    assert [(touch["plan"], touch["outcome"]) for touch in touches] == [(world.near.plan, "send")]
+    (batch,) = call("GET", f"/plans/{world.near.plan}/batches").json()
+    assert (batch["userid"], batch["size"]) == (world.near.userid, 1)
+
+
+@pytest.mark.parametrize("path", ["/persons", "/segments", "/plans", "/stores", "/totals"])
+def test_without_a_token_nothing_is_told(call: Call, path: str) -> None:
+    for token in (None, "yt_wrong"):
+        answer = call("GET", path, as_user=token)
+        assert answer.status_code == 401
+        assert set(answer.json()["error"]) == {"zh", "en"}
+
+
+def test_a_token_does_only_what_its_scopes_say(call: Call) -> None:
+    writer = organisation.issue_token("till", ["events:write"])
+    assert call("POST", "/events", {"events": [ORDER]}, as_user=writer).status_code == 202
+    assert call("GET", "/persons", as_user=writer).status_code == 403
+    reader = organisation.issue_token("notebook", ["read"])
+    assert call("GET", "/persons", as_user=reader).status_code == 200
+    assert call("POST", "/events", {"events": [ORDER]}, as_user=reader).status_code == 403
+    assert call("POST", "/plans", broadcast("no", "不").as_data(), as_user=reader).status_code == 403
+    organisation.revoke_tokens("notebook")
+    assert call("GET", "/persons", as_user=reader).status_code == 401
+
+
+def test_a_manager_does_not_launch_and_is_shown_masked_numbers(world: World, call: Call) -> None:
+    assert call("POST", "/plans", broadcast("mine", "我的").as_data(), as_user="near_manager").status_code == 403
+    shown = call("GET", f"/persons/{world.near.person}", as_user="near_manager")
+    assert world.near.phone not in shown.content.decode()
+    assert world.near.phone in call("GET", f"/persons/{world.near.person}").content.decode()
+
+
+def test_the_documents_at_openapi_json_name_every_operation_with_its_refusals(call: Call) -> None:
+    schema = call("GET", "/openapi.json", as_user=None).json()
+    operations = [operation for path in schema["paths"].values() for operation in path.values()]
+    assert len(operations) == 19
+    for operation in operations:
+        assert {"401", "403", "404", "422", "503"} < set(operation["responses"])
+        assert operation["description"]
+        assert operation["security"]
+
+
+def test_an_unknown_address_is_said_in_both_languages(call: Call) -> None:
+    for method in ("GET", "POST"):
+        answer = call(method, "/fish")
+        assert answer.status_code == 404
+        assert set(answer.json()["error"]) == {"zh", "en"}

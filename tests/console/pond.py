@@ -1,0 +1,203 @@
+"""A small pond with a sandbox, made through the real services and served from its own process.
+
+`python -m tests.console.pond DIRECTORY` prints one line of JSON once it answers: its address and what paths are filled
+with. `--empty` serves a directory that nothing was set up in.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+
+NOW = datetime(2026, 3, 2, 2, 0, 5, tzinfo=UTC)  # ten in the morning in Shanghai
+PASSWORD = "still-water-runs"
+CORP = "ww-test"
+STORES = ("s1", "s2", "s3")
+CATEGORIES = ("蔬果", "乳品", "面包", "日用")
+# Days between visits, and how many days ago somebody came last; the 60th to 31st day back holds a gap for `BACK`.
+STOPS = (0, 0, 0, 0, 1, 2, 17, 25, 40, 80)
+BACK = range(40, 52)
+CUSTOMERS = 60
+PROSPECTS = 8
+
+
+def main() -> None:
+    """Make the pond and serve it until interrupted."""
+    from yutang.app import house, serve
+
+    directory = Path(sys.argv[1])
+    opened = house.open_house(directory)
+    filled = {} if "--empty" in sys.argv else found(opened, directory)
+    try:
+        serve.serve(opened, 0, lambda address: print(json.dumps({"address": address, **filled}), flush=True))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        opened.close()
+
+
+def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-untyped-def]  # House needs Django
+    """Everything of the pond; returns what paths are filled with."""
+    from yutang.intake.mirror import mirror_nodes
+    from yutang.intake.pump import pump_until_empty
+    from yutang.kernel.clock import business_clock
+    from yutang.log.services import record
+    from yutang.organisation import services as organisation
+    from yutang.organisation.contracts import NodeKind, RoleName
+    from yutang.organisation.services import NewNode, NewSender
+    from yutang.people.services import load_persons
+    from yutang.playbooks.services import keep_shipped
+    from yutang.profiles.services import rebuild
+
+    with business_clock(NOW):
+        organisation.set_up_brand("青石超市", "CNY", "Asia/Shanghai", demo=True)
+        nodes = [NewNode("north", "北区", NodeKind.REGION), NewNode("south", "南区", NodeKind.REGION, synthetic=True)]
+        nodes += [NewNode(code, f"{code[1:]}号店", NodeKind.STORE, "north" if code != "s3" else "south") for code in STORES]
+        organisation.add_nodes(nodes)
+        organisation.connect_corp("wecom", CORP, "secret-of-the-corp")
+        organisation.add_senders(
+            NewSender(store, f"导购{store[1:]}{letter}", "wecom", CORP, f"guide-{store}-{letter}", synthetic=True)
+            for store in STORES
+            for letter in "ab"
+        )
+        organisation.add_user("owner", PASSWORD, RoleName.OWNER)
+        organisation.add_user("keeper", PASSWORD, RoleName.MANAGER, "s1")
+        organisation.issue_token("till", ["events:write"])
+        keep_shipped()
+        mirror_nodes(opened.warehouse)
+        load_persons(_prospects(), source="till", corp=CORP)
+        record(_events())
+        pump_until_empty(opened.warehouse)
+        rebuild(opened.warehouse, NOW)
+        plan = _plan(opened.warehouse)
+    organisation.step_clock(NOW)
+    _sandbox(directory)
+    return {**_paths(), "plan": plan}
+
+
+def _prospects() -> pa.Table:
+    made_up = range(CUSTOMERS, CUSTOMERS + PROSPECTS)
+    return pa.table(
+        {
+            "external_userid": [f"wm-{who}" for who in made_up],
+            "home_store": [STORES[who % 3] for who in made_up],
+            "born_at": pa.array([NOW - timedelta(days=120)] * PROSPECTS, pa.timestamp("us", "UTC")),
+            "synthetic": [True] * PROSPECTS,
+        }
+    )
+
+
+def _events():  # type: ignore[no-untyped-def]  # events need Django
+    from yutang.kernel.ids import EventId
+    from yutang.log.contracts import Event, IdentifierValue, Line
+
+    def event(kind: str, who: int, at: datetime, key: object = "", **more: object) -> Event:
+        names = [IdentifierValue("external_userid", CORP, f"wm-{who}")]
+        if who < CUSTOMERS:
+            names.insert(0, IdentifierValue("member", "till", f"{1000 + who}"))
+        if who == 0:
+            names.append(IdentifierValue("phone", "", "13800001234"))
+        store = STORES[who % 3]
+        return Event(EventId(f"{kind}-{who}-{key}"), kind, at, tuple(names), store=store, source="till", **more)
+
+    found = []
+    for who in range(CUSTOMERS + PROSPECTS):
+        made_up = who >= CUSTOMERS
+        born = NOW - timedelta(days=380 if not made_up else 120)
+        found.append(event("person.seen", who, born, props={"name": f"客人{who}", "synthetic": made_up}))
+        if who % 11 != 5:
+            found.append(event("relation.added", who, born, staff=f"guide-{STORES[who % 3]}-{'ab'[who % 2]}"))
+        if who % 13 == 4:
+            found.append(event("relation.lost", who, NOW - timedelta(days=9), staff=f"guide-{STORES[who % 3]}-{'ab'[who % 2]}"))
+        if who % 17 != 6:
+            found.append(
+                event("consent.given", who, born, props={"purpose": "marketing", "channel": "*", "proof": "入会登记表"})
+            )
+        if not made_up:
+            found += _orders(who, event, Line)
+    return found
+
+
+def _orders(who, event, line):  # type: ignore[no-untyped-def]  # as above
+    gap, stop = 3 + who % 6, STOPS[who % len(STOPS)]
+    found = []
+    for nth, ago in enumerate(range(378, stop - 1, -gap)):
+        if who in BACK and 34 - who % 12 < ago < 60:
+            continue
+        lines = tuple(
+            line(f"sku-{k}", CATEGORIES[(who + k * nth) % 4], Decimal(1 + k), Decimal(f"{12 + 3 * k + who % 5}.50"))
+            for k in range(1 + (who + nth) % 3)
+        )
+        found.append(
+            event(
+                "order.placed",
+                who,
+                NOW - timedelta(days=ago, minutes=37 * (who % 7)),
+                nth,
+                amount=sum((one.amount for one in lines), Decimal(0)),
+                currency="CNY",
+                props={"order_id": f"o-{who}-{nth}"},
+                lines=lines,
+            )
+        )
+    return found
+
+
+def _plan(warehouse) -> int:  # type: ignore[no-untyped-def]  # as above
+    """A plan launched by headquarters: decided, its batches waiting for the sandbox's guides."""
+    from yutang.documents.queries import find
+    from yutang.organisation.queries import OWNER
+    from yutang.reach import planning
+    from yutang.reach.documents import BroadcastDocument
+    from yutang.reach.services import launch
+
+    plan = launch(find(BroadcastDocument, "whole_pool").document, OWNER)
+    planning.plan_due(warehouse)
+    return int(plan)
+
+
+def _sandbox(directory: Path) -> None:
+    from yutang.app.serve import sandbox_directory
+    from yutang.sandbox.contracts import Customer, Member, Relation, Spec
+    from yutang.sandbox.world import seed
+
+    born = NOW - timedelta(days=380)
+    guides = [f"guide-{store}-{letter}" for store in STORES for letter in "ab"]
+    seed(
+        sandbox_directory(directory),
+        Spec(
+            corp_id=CORP,
+            secret="secret-of-the-corp",
+            seed=7,
+            start_at=NOW,
+            members=tuple(Member(guide, guide, "at_once" if guide.endswith("a") else "never") for guide in guides),
+            customers=tuple(
+                Customer(f"wm-{who}", f"客人{who}", store_code=STORES[who % 3]) for who in range(CUSTOMERS + PROSPECTS)
+            ),
+            relations=tuple(
+                Relation(f"guide-{STORES[who % 3]}-{'ab'[who % 2]}", f"wm-{who}", born)
+                for who in range(CUSTOMERS + PROSPECTS)
+                if who % 11 != 5 and who % 13 != 4
+            ),
+            dispatch_seconds=0.0,
+        ),
+    )
+
+
+def _paths() -> dict[str, object]:
+    from yutang.organisation.queries import OWNER
+    from yutang.people.queries import find_by_identifier
+
+    def one(text: str) -> int:
+        return int(find_by_identifier(OWNER, text)[0])
+
+    return {"person": one("1000"), "lost": one("1004"), "prospect": one(f"wm-{CUSTOMERS}"), "elsewhere": one("1001")}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Every page in a real browser: both languages, desk and phone, no error, no overflow, nothing untranslated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from tests.console.conftest import World, complaints, opened, served
+from tests.console.paths import PATHS
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("console")]
+LANGUAGES = ("zh-hans", "en")
+SIZES: tuple[ViewportSize, ...] = ({"width": 1440, "height": 900}, {"width": 390, "height": 844})
+
+# Text that a reader of English sees and that is not data. Options of a select are read too.
+CHINESE_LEFT = """() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode, parent = node.parentElement;
+    if (/[\\u3400-\\u9fff]/.test(node.data) && !parent.closest('[data-raw], [lang=zh], script, style')) found.push(node.data.trim());
+  }
+  for (const one of document.querySelectorAll('[placeholder], [title], [aria-label]'))
+    for (const name of ['placeholder', 'title', 'aria-label'])
+      if (/[\\u3400-\\u9fff]/.test(one.getAttribute(name) || '') && !one.closest('[data-raw]')) found.push(one.getAttribute(name));
+  return found;
+}"""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def look(chromium: Browser, owner: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tuple[Page, str]]:
+    context = opened(chromium, owner, request.param)
+    yield context.new_page(), request.param
+    context.close()
+
+
+def look_at(page: Page, language: str, path: str) -> None:
+    """Open a page at a desk, then narrow it to a phone."""
+    said = complaints(page)
+    page.set_viewport_size(SIZES[0])
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == 200
+    assert page.locator("h1").count() == 1
+    for size in SIZES:
+        page.set_viewport_size(size)
+        assert page.evaluate(OVERFLOW) <= 0, size
+    if language == "en":
+        assert page.evaluate(CHINESE_LEFT) == []
+    assert said == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_opens_whole(look: tuple[Page, str], world: World, path: str) -> None:
+    look_at(*look, path.format_map(world))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_door_opens_whole(chromium: Browser, world: World, language: str) -> None:
+    context = chromium.new_context(base_url=str(world["address"]))
+    context.add_cookies([{"name": "django_language", "value": language, "url": str(world["address"])}])
+    page = context.new_page()
+    look_at(page, language, "/persons/")
+    assert "/accounts/login/" in page.url
+    context.close()
+
+
+def test_keys_search_and_go(chromium: Browser, owner: httpx.Client, world: World) -> None:
+    context = opened(chromium, owner, "zh-hans")
+    page = context.new_page()
+    page.goto("/")
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    page.wait_for_url("**/persons/")
+    page.keyboard.press("/")
+    page.keyboard.type("1000")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/persons/{world['person']}/")
+    context.close()
+
+
+def test_a_choice_filters_at_once_and_stands_in_the_address(chromium: Browser, owner: httpx.Client) -> None:
+    context = opened(chromium, owner, "en")
+    page = context.new_page()
+    page.goto("/persons/")
+    page.select_option("#pool", "nurturing")
+    page.wait_for_url("**/persons/?*pool=nurturing*")
+    assert "segment=" not in page.url
+    assert page.locator("tbody tr").count() > 0
+    assert page.locator("tbody tr").count() == page.locator("tbody .mark.synthetic").count()
+    context.close()
+
+
+def test_an_empty_directory_is_set_up_in_the_browser(chromium: Browser, tmp_path: Path) -> None:
+    with served(tmp_path / "fresh", "--empty") as fresh:
+        context = chromium.new_context(base_url=str(fresh["address"]), viewport={"width": 390, "height": 900})
+        context.add_cookies([{"name": "django_language", "value": "en", "url": str(fresh["address"])}])
+        page = context.new_page()
+        said = complaints(page)
+        page.goto("/")
+        assert page.url.endswith("/set-up/")
+        assert httpx.get(f"{fresh['address']}/readyz").status_code == 503
+        page.fill("#name", "小店")
+        page.fill("#password", "quiet-pond-2026")
+        assert page.evaluate(CHINESE_LEFT) == []
+        page.click("button.primary")
+        page.wait_for_url(f"{fresh['address']}/")
+        assert page.evaluate(OVERFLOW) <= 0
+        for path in ("/", "/pool/", "/persons/", "/segments/", "/plans/", "/campaigns/", "/settings/"):
+            answer = page.goto(path)
+            assert answer is not None
+            assert answer.status == 200
+            assert page.evaluate(CHINESE_LEFT) == []
+        assert said == []
+        context.close()

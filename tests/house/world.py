@@ -1,0 +1,212 @@
+"""A brand with two stores, each with people, orders, guides and a running plan; what is planted in the far store has
+names and numbers that occur nowhere else, so that finding one anywhere is a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+from django.db import connection, transaction
+from django.test import override_settings
+from pytest_django import DjangoDbBlocker
+
+from yutang.intake.mirror import mirror_nodes
+from yutang.intake.pump import pump_until_empty
+from yutang.kernel.clock import business_clock, business_now
+from yutang.kernel.ids import EventId, PersonId, PlanId
+from yutang.log.contracts import Event, IdentifierValue, Line
+from yutang.log.services import record
+from yutang.organisation import services as organisation
+from yutang.organisation.contracts import NodeKind, RoleName, Viewer
+from yutang.organisation.queries import viewer_named
+from yutang.organisation.services import NewNode, NewSender
+from yutang.people import services as people
+from yutang.playbooks.services import keep_shipped
+from yutang.profiles import services as profiles
+from yutang.reach import planning
+from yutang.reach import queries as reach_queries
+from yutang.reach import services as reach
+from yutang.reach.documents import BroadcastDocument
+from yutang.warehouse.contracts import Warehouse
+from yutang.warehouse.current import install_warehouse
+from yutang.warehouse.engine import open_warehouse
+
+START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten in the morning in Shanghai
+CORP, CHANNEL, SOURCE = "ww-house", "wecom", "till"
+QUICK = (
+    "django.contrib.auth.hashers.MD5PasswordHasher"  # the real one takes half a second a user, and is not asked here
+)
+PASSWORD = "correct horse battery"
+SCOPES = ("events:write", "read", "plans:write")
+FAR = 7_310_000
+"""The numbers of the far store's rows begin here, so that they can be told from any other number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What stands at one of the two stores."""
+
+    code: str
+    person: PersonId
+    plan: PlanId
+    batch: int
+    name: str
+    phone: str
+    member: str
+    external: str
+    order: str
+    sku: str
+    guide: str
+    userid: str
+    plan_name: str
+
+    def planted(self) -> dict[str, str]:
+        """Each thing that somebody of another store must not be told, by what it is."""
+        return {
+            "person": str(self.person),
+            "plan": str(self.plan),
+            "batch": str(self.batch),
+            "name": self.name,
+            "phone": self.phone,
+            "member": self.member,
+            "external": self.external,
+            "order": self.order,
+            "sku": self.sku,
+            "guide": self.guide,
+            "userid": self.userid,
+            "plan_name": self.plan_name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The brand, with a user of every kind and a token of each."""
+
+    warehouse: Warehouse
+    directory: Path
+    near: Store
+    far: Store
+    tokens: dict[str, str]
+
+    def viewer(self, username: str) -> Viewer:
+        """What a user may see."""
+        return viewer_named(username)
+
+
+def broadcast(name: str, title: str) -> BroadcastDocument:
+    """A broadcast to everyone whom its author sees."""
+    return BroadcastDocument.model_validate(
+        {
+            "kind": "broadcast",
+            "name": name,
+            "title": {"zh": title, "en": name},
+            "audience": {"everyone": True},
+            "purpose": "marketing",
+            "message": {"text": "本周新品到店。"},
+            "hold_out": 0,
+        }
+    )
+
+
+@contextmanager
+def built(directory: Path) -> Iterator[World]:
+    """The world, with its warehouse installed and the business clock at START. Needs a database."""
+    warehouse = open_warehouse(directory, threads=1, memory_limit="1GB")
+    install_warehouse(warehouse)
+    try:
+        with business_clock(START), override_settings(PASSWORD_HASHERS=[QUICK]):
+            yield _build(warehouse, directory)
+    finally:
+        install_warehouse(None)
+        warehouse.close()
+
+
+@contextmanager
+def shared(blocker: DjangoDbBlocker, directory: Path) -> Iterator[World]:
+    """The world for many tests: in one transaction around theirs, and undone with it."""
+    with blocker.unblock(), transaction.atomic(), built(directory) as made:
+        yield made
+        transaction.set_rollback(True)
+
+
+def _build(warehouse: Warehouse, directory: Path) -> World:
+    organisation.set_up_brand("鱼塘", "CNY", "Asia/Shanghai")
+    keep_shipped()
+    organisation.add_nodes(
+        [NewNode("near", "近店", NodeKind.STORE), NewNode("far", "远店", NodeKind.STORE)],
+    )
+    mirror_nodes(warehouse)
+    tokens = {}
+    for username, role, node in (
+        ("owner", RoleName.OWNER, "brand"),
+        ("near_manager", RoleName.MANAGER, "near"),
+        ("near_operator", RoleName.OPERATOR, "near"),
+        ("far_operator", RoleName.OPERATOR, "far"),
+    ):
+        organisation.add_user(username, PASSWORD, role, node)
+        tokens[username] = organisation.issue_token(username, SCOPES, role, node)
+    near = _store(warehouse, "near", "周近", "13800138001", "owner")
+    _number_from(FAR)
+    far = _store(warehouse, "far", "暗桩远", "13911117777", "far_operator")
+    profiles.rebuild(warehouse, business_now())
+    return World(warehouse, directory, near, far, tokens)
+
+
+def _number_from(first: int) -> None:
+    with connection.cursor() as cursor:
+        for table in ("people_person", "reach_plan", "reach_batch", "organisation_staff", "organisation_senderaccount"):
+            cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [first, table])
+            assert cursor.rowcount == 1, table
+
+
+def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) -> Store:
+    guide, userid = f"导购{name}", f"guide-{code}-x7"
+    member, external, order, sku = f"M-{code}-x7", f"wm-{code}-x7", f"ORDER-{code}-x7", f"SKU-{code}-x7"
+    senders = organisation.add_senders([NewSender(code, guide, CHANNEL, CORP, userid)])
+    births = people.load_persons(
+        pa.table(
+            {
+                "member": [member],
+                "phone": [phone],
+                "external_userid": [external],
+                "name": [name],
+                "home_store": [code],
+                "born_at": pa.array([START - timedelta(days=200)], pa.timestamp("us", "UTC")),
+            }
+        ),
+        source=SOURCE,
+        corp=CORP,
+    )
+    person = PersonId(int(births[0]))
+    friend = pa.array([START - timedelta(days=90)], pa.timestamp("us", "UTC"))
+    people.load_relations(pa.table({"person": births, "sender": [senders[userid]], "added_at": friend}))
+    people.give_consent(person, "marketing", CHANNEL, at=START - timedelta(days=90), proof=f"proof-{code}-x7")
+    record(
+        [
+            Event(
+                EventId(f"event-{code}-x7"),
+                "order.placed",
+                START - timedelta(days=20),
+                (IdentifierValue("member", SOURCE, member),),
+                store=code,
+                source=SOURCE,
+                amount=Decimal("88.00"),
+                currency="CNY",
+                props={"order_id": order},
+                lines=(Line(sku, f"category-{code}-x7", Decimal("1"), Decimal("88.00")),),
+            )
+        ]
+    )
+    pump_until_empty(warehouse)
+    profiles.rebuild(warehouse, business_now())
+    plan = reach.launch(broadcast(f"plan_{code}_x7", f"计划{name}"), viewer_named(author))
+    planning.plan_due(warehouse)
+    batches = reach_queries.batches(viewer_named(author), plan)
+    return Store(
+        code, person, plan, batches[0].id, name, phone, member, external, order, sku, guide, userid, f"plan_{code}_x7"
+    )

@@ -1,0 +1,35 @@
+"""`make soak`: die at every named place once, then at random ones, for as long as asked; the books must agree."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from tests.soak.kill import every_place, random_kills
+
+
+def main() -> None:
+    """Run and print what was done; an AssertionError says what did not agree."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--kills", type=int, default=50, help="random kills in one pond")
+    chosen = parser.parse_args()
+    end = time.monotonic() + chosen.minutes * 60
+    with tempfile.TemporaryDirectory(prefix="yutang-soak-") as folder:
+        found = every_place(Path(folder) / "places")
+        print("named places, each died at once:", json.dumps(found, ensure_ascii=False), flush=True)
+        total, rounds = 0, 0
+        while rounds == 0 or time.monotonic() < end - 120:
+            rounds += 1
+            found = random_kills(Path(folder) / f"random{rounds}", chosen.kills, seed=rounds, until=end - 60)
+            total += int(str(found["kills"]))
+            print(f"round {rounds}:", json.dumps(found, ensure_ascii=False), flush=True)
+    print(f"soak: {total} random kills in {rounds} rounds, nothing lost, nothing doubled")
+    print(f"{rounds + 1} passed, 0 failed")
+
+
+if __name__ == "__main__":
+    main()
