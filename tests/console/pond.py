@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +24,18 @@ CATEGORIES = ("蔬果", "乳品", "面包", "日用")
 STOPS = (0, 0, 0, 0, 1, 2, 17, 25, 40, 80)
 BACK = range(40, 52)
 CUSTOMERS = 60
+PLANTED = "钓具"  # of an order of the first customer at a store that is not theirs
 PROSPECTS = 8
+
+
+def has_friend(who: int) -> bool:
+    """Whether a guide ever was somebody's friend."""
+    return who % 11 != 5
+
+
+def has_lost(who: int) -> bool:
+    """Whether that friendship has ended."""
+    return who % 13 == 4
 
 
 def main() -> None:
@@ -57,7 +69,9 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
     with business_clock(NOW):
         organisation.set_up_brand("青石超市", "CNY", "Asia/Shanghai", demo=True)
         nodes = [NewNode("north", "北区", NodeKind.REGION), NewNode("south", "南区", NodeKind.REGION, synthetic=True)]
-        nodes += [NewNode(code, f"{code[1:]}号店", NodeKind.STORE, "north" if code != "s3" else "south") for code in STORES]
+        nodes += [
+            NewNode(code, f"{code[1:]}号店", NodeKind.STORE, "north" if code != "s3" else "south") for code in STORES
+        ]
         organisation.add_nodes(nodes)
         organisation.connect_corp("wecom", CORP, "secret-of-the-corp")
         organisation.add_senders(
@@ -110,25 +124,34 @@ def _events():  # type: ignore[no-untyped-def]  # events need Django
         made_up = who >= CUSTOMERS
         born = NOW - timedelta(days=380 if not made_up else 120)
         found.append(event("person.seen", who, born, props={"name": f"客人{who}", "synthetic": made_up}))
-        if who % 11 != 5:
+        if has_friend(who):
             found.append(event("relation.added", who, born, staff=f"guide-{STORES[who % 3]}-{'ab'[who % 2]}"))
-        if who % 13 == 4:
-            found.append(event("relation.lost", who, NOW - timedelta(days=9), staff=f"guide-{STORES[who % 3]}-{'ab'[who % 2]}"))
+        if has_lost(who):
+            found.append(
+                event("relation.lost", who, NOW - timedelta(days=9), staff=f"guide-{STORES[who % 3]}-{'ab'[who % 2]}")
+            )
         if who % 17 != 6:
             found.append(
                 event("consent.given", who, born, props={"purpose": "marketing", "channel": "*", "proof": "入会登记表"})
             )
         if not made_up:
             found += _orders(who, event, Line)
+    planted = (Line("sku-planted", PLANTED, Decimal(1), Decimal("77.00")),)
+    order = {"amount": Decimal("77.00"), "currency": "CNY", "props": {"order_id": "o-planted"}, "lines": planted}
+    found.append(replace(event("order.placed", 0, NOW - timedelta(days=1), "planted", **order), store="s2"))
     return found
 
 
-def _orders(who, event, line):  # type: ignore[no-untyped-def]  # as above
+def order_times(who: int) -> list[datetime]:
+    """When a customer ordered: every 3–8 days until their stop, those of `BACK` with a pause before the cut."""
     gap, stop = 3 + who % 6, STOPS[who % len(STOPS)]
+    days = [ago for ago in range(378, stop - 1, -gap) if not (who in BACK and 34 - who % 12 < ago < 60)]
+    return [NOW - timedelta(days=ago, minutes=37 * (who % 7)) for ago in days]
+
+
+def _orders(who, event, line):  # type: ignore[no-untyped-def]  # as above
     found = []
-    for nth, ago in enumerate(range(378, stop - 1, -gap)):
-        if who in BACK and 34 - who % 12 < ago < 60:
-            continue
+    for nth, at in enumerate(order_times(who)):
         lines = tuple(
             line(f"sku-{k}", CATEGORIES[(who + k * nth) % 4], Decimal(1 + k), Decimal(f"{12 + 3 * k + who % 5}.50"))
             for k in range(1 + (who + nth) % 3)
@@ -137,7 +160,7 @@ def _orders(who, event, line):  # type: ignore[no-untyped-def]  # as above
             event(
                 "order.placed",
                 who,
-                NOW - timedelta(days=ago, minutes=37 * (who % 7)),
+                at,
                 nth,
                 amount=sum((one.amount for one in lines), Decimal(0)),
                 currency="CNY",
@@ -182,7 +205,7 @@ def _sandbox(directory: Path) -> None:
             relations=tuple(
                 Relation(f"guide-{STORES[who % 3]}-{'ab'[who % 2]}", f"wm-{who}", born)
                 for who in range(CUSTOMERS + PROSPECTS)
-                if who % 11 != 5 and who % 13 != 4
+                if has_friend(who) and not has_lost(who)
             ),
             dispatch_seconds=0.0,
         ),

@@ -18,15 +18,16 @@ SIZES: tuple[ViewportSize, ...] = ({"width": 1440, "height": 900}, {"width": 390
 
 # Text that a reader of English sees and that is not data. Options of a select are read too.
 CHINESE_LEFT = """() => {
-  const found = [];
+  const chinese = /[\\u3400-\\u9fff]/, found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
-    const node = walk.currentNode, parent = node.parentElement;
-    if (/[\\u3400-\\u9fff]/.test(node.data) && !parent.closest('[data-raw], [lang=zh], script, style')) found.push(node.data.trim());
+    const text = walk.currentNode.data.trim();
+    if (!chinese.test(text)) continue;
+    if (!walk.currentNode.parentElement.closest('[data-raw], [lang=zh], script')) found.push(text);
   }
-  for (const one of document.querySelectorAll('[placeholder], [title], [aria-label]'))
-    for (const name of ['placeholder', 'title', 'aria-label'])
-      if (/[\\u3400-\\u9fff]/.test(one.getAttribute(name) || '') && !one.closest('[data-raw]')) found.push(one.getAttribute(name));
+  for (const name of ['placeholder', 'title', 'aria-label'])
+    for (const one of document.querySelectorAll(`[${name}]`))
+      if (chinese.test(one.getAttribute(name)) && !one.closest('[data-raw]')) found.push(one.getAttribute(name));
   return found;
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -9,6 +9,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "yutang"
 
+CLOCKS = {"datetime.now", "datetime.utcnow", "date.today", "timezone.now", "time.time", "time.monotonic"}
+ABOUT_NO_PERSON = {"datetime | None", "Moment", "str", "int", "Context", "exp.Select"}
+
 Complaint = tuple[int, str]
 Lint = Callable[[Path, ast.Module], Iterator[Complaint]]
 
@@ -22,11 +25,9 @@ def one_clock(path: Path, tree: ast.Module) -> Iterator[Complaint]:
     """A second clock runs apart from the first as soon as the demo's is sped up."""
     if path == SOURCE / "kernel" / "clock.py":
         return
-    forbidden = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("timezone", "now"), ("time", "time"), ("time", "monotonic")}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-            if (node.func.value.id, node.func.attr) in forbidden:
-                yield node.lineno, f"{node.func.value.id}.{node.func.attr}() reads a clock; use yutang.kernel.clock"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in CLOCKS:
+            yield node.lineno, f"{ast.unparse(node.func)}() reads a clock; use yutang.kernel.clock"
 
 
 def one_way_out(path: Path, tree: ast.Module) -> Iterator[Complaint]:
@@ -64,7 +65,7 @@ def asks_who_is_looking(path: Path, tree: ast.Module) -> Iterator[Complaint]:
 
 def _about_no_person(node: ast.FunctionDef) -> bool:
     """Queries that answer with an instant, a query or a number of the whole installation name no rows."""
-    return ast.unparse(node.returns or ast.Constant(None)) in {"datetime | None", "Moment", "str", "int", "Context", "exp.Select"}
+    return ast.unparse(node.returns or ast.Constant(None)) in ABOUT_NO_PERSON
 
 
 def unfinished(path: Path, tree: ast.Module) -> Iterator[Complaint]:

@@ -43,7 +43,13 @@ QUICK = (
 )
 PASSWORD = "correct horse battery"
 SCOPES = ("events:write", "read", "plans:write")
-FAR = 7_310_000
+FAR = {
+    "people_person": 7_310_000,
+    "reach_plan": 7_420_000,
+    "reach_batch": 7_530_000,
+    "organisation_staff": 7_640_000,
+    "organisation_senderaccount": 7_750_000,
+}
 """The numbers of the far store's rows begin here, so that they can be told from any other number."""
 
 
@@ -151,15 +157,15 @@ def _build(warehouse: Warehouse, directory: Path) -> World:
         organisation.add_user(username, PASSWORD, role, node)
         tokens[username] = organisation.issue_token(username, SCOPES, role, node)
     near = _store(warehouse, "near", "周近", "13800138001", "owner")
-    _number_from(FAR)
+    _number_apart()
     far = _store(warehouse, "far", "暗桩远", "13911117777", "far_operator")
     profiles.rebuild(warehouse, business_now())
     return World(warehouse, directory, near, far, tokens)
 
 
-def _number_from(first: int) -> None:
+def _number_apart() -> None:
     with connection.cursor() as cursor:
-        for table in ("people_person", "reach_plan", "reach_batch", "organisation_staff", "organisation_senderaccount"):
+        for table, first in FAR.items():
             cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [first, table])
             assert cursor.rowcount == 1, table
 

@@ -28,7 +28,6 @@ from yutang.people import services as people
 from yutang.profiles import services as profiles
 from yutang.reach import queries, services
 from yutang.reach.contracts import BatchFacts, PlanCounts
-from yutang.reach.documents import BroadcastDocument
 from yutang.sandbox.asgi import create_app
 from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.engine import open_warehouse
@@ -84,7 +83,8 @@ class Stage:
 
     def told(self, plan: PlanId, state: str) -> dict[int, str | None]:
         """The persons of a plan whose touch got this receipt, with its reason."""
-        sql = "SELECT d.person, r.reason FROM receipts r JOIN decisions d USING (touch) WHERE plan = $plan AND state = $state"
+        said = "receipts r JOIN decisions d USING (touch)"
+        sql = f"SELECT d.person, r.reason FROM {said} WHERE plan = $plan AND state = $state"
         return dict(self.rows(sql, plan=plan, state=state))
 
     def decided(self, plan: PlanId, attempt: int = 1, occasion: str = "w1") -> dict[int, tuple[str, str | None]]:
@@ -179,7 +179,7 @@ class Ledger:
         self,
         touches: Sequence[Mapping[str, Any]],
         offgate: Sequence[tuple[int, int]] = (),
-        merged: Mapping[int, int] = {},  # noqa: B006
+        merged: Mapping[int, int] = {},
     ) -> None:
         """Replace everything. A touch is a decision's columns, with `due` and `hours` for its window, and `receipts`,
         the states it was told to be in, in order."""

@@ -58,13 +58,10 @@ class StrictJson(Parser):
     """JSON as its standard has it: no NaN, and no half characters, which no database and no file can keep."""
 
     def parse_body(self, request: HttpRequest) -> DictStrAny:
-        try:
-            text = request.body.decode()
-            data = json.loads(text, parse_constant=_no_number)
-            if "\\u" in text:  # only an escape can smuggle in half a surrogate pair
-                json.dumps(data, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise BadInput("请求正文不是有效的 JSON（UTF-8）。", "The body is not valid JSON in UTF-8.") from error
+        text = request.body.decode()
+        data = json.loads(text, parse_constant=_no_number)
+        if "\\u" in text:  # only an escape can smuggle in half a surrogate pair
+            json.dumps(data, ensure_ascii=False).encode()
         return cast("DictStrAny", data)
 
 
@@ -128,9 +125,10 @@ def _no_token(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return _said(
-        request, error.status_code, f"请求不可用：{error.message}。", f"The request cannot be used: {error.message}."
-    )
+    if error.status_code == 400:
+        return _said(request, 400, "请求正文不是有效的 JSON（UTF-8）。", "The body is not valid JSON in UTF-8.")
+    zh, en = f"请求不可用：{error.message}。", f"The request cannot be used: {error.message}."
+    return _said(request, error.status_code, zh, en)
 
 
 @api.exception_handler(Http404)

@@ -83,9 +83,7 @@ def ports_at(sandbox: str) -> Callable[[], Ports]:
             base = corp.address or f"{sandbox}/cgi-bin/"
             key = (corp.corp, corp.secret, base)
             if key not in kept:
-                kept[key] = WeComMassSend(
-                    WeComClient(base, corp.corp, corp.secret, token_store=MemoryTokenStore())
-                )
+                kept[key] = WeComMassSend(WeComClient(base, corp.corp, corp.secret, token_store=MemoryTokenStore()))
             found[corp.channel, corp.corp] = kept[key]
         return found
 

@@ -27,7 +27,7 @@ from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadDocument, BadInput, NotFound, Refused
 from yutang.reach import planning, services
 from yutang.reach.contracts import Preview
-from yutang.reach.documents import BroadcastDocument, ContentRule, broken_rule
+from yutang.reach.documents import BroadcastDocument, broken_rule
 from yutang.reach.queries import rivals
 from yutang.segments import queries as segments
 
@@ -60,6 +60,15 @@ class Step:
     label: str
     count: int
     figure: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The word of a text that may not be sent, the rule it breaks, and the law that rule stands on."""
+
+    word: str
+    rule: str
+    law: str
 
 
 def templates() -> list[StoredDocument]:
@@ -258,8 +267,12 @@ def _plain(field: str, sentence: str) -> str:
     return sentence
 
 
-def _broken(text: str) -> tuple[ContentRule, str] | None:
-    return broken_rule(text, planning.rulebook().rules)
+def _broken(text: str) -> Broken | None:
+    found = broken_rule(text, planning.rulebook().rules)
+    if found is None:
+        return None
+    rule, word = found
+    return Broken(word, rule.name.replace("_", " ") if language().startswith("en") else rule.title, rule.law)
 
 
 def _steps(found: Preview) -> list[Step]:
@@ -269,8 +282,8 @@ def _steps(found: Preview) -> list[Step]:
     steps = [step("candidates", _("候选：这群人里您看得到的"), found.candidates)]
     steps += [step("reason", said(REASONS, reason), count) for reason, count in found.suppressed.items()]
     steps.append(step("held_globally", _("全局对照组：任何营销都不发"), found.globally_held_out))
-    steps.append(step("held", _("暂不发送：这个计划的对照组"), found.held_out))
     steps.append(step("send", _("发送"), found.send))
+    steps.append(step("held", _("暂不发送：这个计划的对照组"), found.held_out))
     return [one for one in steps if one.count or one.kind in ("candidates", "held", "send")]
 
 

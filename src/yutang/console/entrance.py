@@ -77,12 +77,14 @@ def _good_password(password: str) -> None:
 @require_POST
 def choose_password(request: Page) -> HttpResponseBase:
     """Set one's own password; other sessions of the same user end."""
-    if not request.user.check_password(request.POST.get("current", "")):
+    user = request.user
+    assert user.is_authenticated  # by `page`
+    if not user.check_password(request.POST.get("current", "")):
         raise BadInput("当前密码不对，请再输一次。", "The current password is wrong; type it again.")
     _good_password(request.POST.get("password", ""))
-    organisation.set_password(request.user.get_username(), request.POST["password"])
-    request.user.refresh_from_db()
-    update_session_auth_hash(request, request.user)
+    organisation.set_password(user.get_username(), request.POST["password"])
+    user.refresh_from_db()
+    update_session_auth_hash(request, user)
     messages.success(request, _("密码已更新，一次性密码作废。"))
     return redirect("settings")
 

@@ -114,7 +114,9 @@ def person(request: Page, number: int) -> HttpResponse:
         "card": card,
         "traits": traits,
         "home": places.get(NodeId(home)) if home else None,
-        "groups": [(name, [Shown(TRAITS[trait], traits[trait]) for trait in names]) for name, names in _GROUPS if ready],
+        "groups": [
+            (name, [Shown(TRAITS[trait], traits[trait]) for trait in names]) for name, names in _GROUPS if ready
+        ],
         "table": [
             (TRAITS[f"{kind}_ever"].type.value, kind, [traits[f"{kind}_{span}"] for span in _SPANS])
             for kind in _TABLE
@@ -163,16 +165,17 @@ def _friends(request: Page, card: PersonCard, places: Mapping[NodeId, NodeFacts]
     for relation in card.relations:
         guide = guides.get(relation.sender)
         store = places.get(guide.store) if guide else None
-        found.append(
-            Friend(guide, store, relation.added_at, relation.lost_at, relation.last_talk_at, relation.live)
-        )
+        found.append(Friend(guide, store, relation.added_at, relation.lost_at, relation.last_talk_at, relation.live))
     return sorted(found, key=lambda one: not one.live)
 
 
 def timeline(
     request: Page, births: pa.Table, places: Mapping[NodeId, NodeFacts], before: datetime
 ) -> tuple[list[Happening], datetime | None]:
-    """The latest entries of a person (`births`: all their numbers) before an instant, newest first, and the instant from which to go on (None: no more)."""
+    """The latest entries before an instant, newest first, and the instant from which to go on (None: no more).
+
+    `births` holds every number of the person.
+    """
     params = {"as_of": business_now(), "before": before, "limit": STEP + 1}
     of = {"births": births}
     orders = request.warehouse.query(seen_by(request.viewer, "console/timeline_orders", params, of)).to_pylist()
@@ -254,4 +257,3 @@ def _why(reason: str) -> str:
 def aware(at: datetime) -> datetime:
     """An instant of the warehouse (naive UTC) as an aware one."""
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
-

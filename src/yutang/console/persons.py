@@ -56,7 +56,9 @@ def persons(request: Page) -> HttpResponseBase:
     at = segments.context(request.warehouse)
     sort = sorting(request, SORTS, "-spend_365d")
     query = _filtered(request, at, found)
-    total = int(_ask(request, exp.select(exp.Count(this=exp.Star())).from_(query.subquery("found"))).column(0)[0].as_py())
+    total = int(
+        _ask(request, exp.select(exp.Count(this=exp.Star())).from_(query.subquery("found"))).column(0)[0].as_py()
+    )
     if request.GET.get("export") == "csv":
         rows = _rows(request, _ordered(query, at, sort).limit(MOST_EXPORTED), at)
         audit(request.viewer, "export", "persons", rows=len(rows))
@@ -153,8 +155,6 @@ def _export(rows: list[Row]) -> HttpResponse:
             for row in rows
         ),
     )
-
-
 
 
 urls = [path("persons/", persons, name="persons"), path("persons/<int:number>/", person.person, name="person")]

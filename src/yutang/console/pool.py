@@ -221,7 +221,17 @@ def by_store(warehouse: Warehouse, viewer: Viewer, tree: list[NodeFacts], region
 
 
 def _export(stores: Stores) -> HttpResponse:
-    head = [_("门店编号"), _("门店"), _("区域"), _("顾客"), _("潜客"), _("可触达"), _("复购"), _("90 天活跃"), _("90 天消费")]
+    head = [
+        _("门店编号"),
+        _("门店"),
+        _("区域"),
+        _("顾客"),
+        _("潜客"),
+        _("可触达"),
+        _("复购"),
+        _("90 天活跃"),
+        _("90 天消费"),
+    ]
     rows = [
         (
             row.node.code if row.node else "",

@@ -37,6 +37,7 @@ from yutang.warehouse.contracts import named
 
 COLUMNS = ("lifecycle", "home_store", "orders_365d", "spend_365d", "days_since_last_visit")
 MOST_COLUMNS = 12
+MEMBERS_SHOWN = 25
 MOST_EXPORTED = 200_000
 
 
@@ -88,7 +89,7 @@ def segment(request: Page, name: str) -> HttpResponseBase:
     if request.GET.get("export") == "csv":
         return _export(request, document, traits, sort)
     size = queries.count(request.warehouse, request.viewer, document)
-    pager = Pager(page_number(request), size)
+    pager = Pager(page_number(request), size, MEMBERS_SHOWN)
     earlier = _version(history, request.GET.get("version", ""))
     context = {
         "document": document,

@@ -144,27 +144,26 @@ class Coming:
 @require_safe
 def today(request: Page) -> HttpResponse:
     """The page."""
+    ready = as_of(request.warehouse) is not None
     running = reach.plans(request.viewer, PlanState.RUNNING, limit=20)
     open_batches = _batches(request, running)
     waiting = [one for one in open_batches if one.batch.state is BatchState.ISSUED]
     doubtful = [one for one in open_batches if one.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)]
     context = {
-        "overdue": overdue(request),
+        "overdue": overdue(request) if ready else None,
         "waiting": waiting[:SHOWN],
         "waiting_all": len(waiting),
         "waiting_people": sum(one.batch.size for one in waiting),
         "doubtful": doubtful[:SHOWN],
         "coming": [_coming(plan) for plan in running],
-        "ways": ways(request.warehouse, request.viewer) if as_of(request.warehouse) else Ways({}),
-        "has_profiles": as_of(request.warehouse) is not None,
+        "ways": ways(request.warehouse, request.viewer) if ready else Ways({}),
+        "ready": ready,
     }
     return render(request, "console/today.html", context)
 
 
 def overdue(request: Page) -> Overdue | None:
-    """The overdue by lateness; None where profiles were never computed or the segment was retired."""
-    if as_of(request.warehouse) is None:
-        return None
+    """The overdue by lateness; None where the segment was retired."""
     try:
         document = segments.segment_named(OVERDUE)
     except NotFound:

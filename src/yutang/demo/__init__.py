@@ -1,1 +1,1 @@
-"""The demo pond: real purchases of a public data set, synthetic people around them, loaded by the doors a brand uses."""
+"""The demo pond: real purchases, synthetic people around them, loaded by the doors that a brand uses."""

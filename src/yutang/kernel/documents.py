@@ -84,7 +84,8 @@ def read(text: str | bytes) -> Document:
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise BadInput(  # a few aliases of aliases unfold to billions of values
-                "文档里不能用 YAML 的别名（*name），请把内容写出来。", "A document may not use YAML aliases (*name); write it out."
+                "文档里不能用 YAML 的别名（*name），请把内容写出来。",
+                "A document may not use YAML aliases (*name); write it out.",
             )
         data = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

@@ -11,6 +11,7 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +43,8 @@ class Keyring:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             ring = Keyring.generate()
-            draft = path.with_name(f"{path.name}.{os.getpid()}")
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # mode 0600
+            draft = Path(name)
             with os.fdopen(handle, "w") as file:
                 file.write(ring._dump())
                 file.flush()
@@ -103,7 +104,7 @@ class Keyring:
             raise wrong_key() from None
 
     def lookup_hash(self, *parts: str) -> bytes:
-        """16 bytes that stand for a value in look-ups; equal values give equal hashes, and no value can be read back."""
+        """16 bytes that stand for a value in look-ups: equal for equal values, and no value can be read back."""
         message = "\x1f".join(parts).encode()
         return hmac.digest(self.lookup, message, "sha256")[:16]
 

@@ -24,7 +24,7 @@ class YutangError(Exception):
 
 
 class BadInput(YutangError, ValueError):
-    """What was given cannot be used; nothing of it was kept. (A ValueError, so that document validators may raise it.)"""
+    """What was given cannot be used; nothing of it was kept. A ValueError, so that document validators may raise it."""
 
 
 class NotFound(YutangError):

@@ -57,7 +57,7 @@ class Loop:
                     self.once(stop)
             except YutangError as error:
                 _log.warning("turn put off", reason=error.en)
-            except Exception:
+            except Exception:  # noqa: BLE001  # the clock must go on turning, whatever one turn met
                 _log.exception("turn failed")
             finally:
                 close_old_connections()

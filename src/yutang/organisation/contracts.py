@@ -91,7 +91,7 @@ class TokenFacts:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is looking. `nodes` holds every node they may see (None: the whole brand); rows outside do not exist for them."""
+    """Who is looking. `nodes`: every node they may see (None: the whole brand); rows outside do not exist for them."""
 
     name: str
     role: RoleName

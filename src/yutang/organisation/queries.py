@@ -41,7 +41,7 @@ def is_set_up() -> bool:
 
 
 def nodes() -> list[NodeFacts]:
-    """The whole tree, parents first, zones resolved by inheritance. (Unscoped: names of stores are known to all staff.)"""
+    """The whole tree, parents first, zones resolved by inheritance. (Unscoped: all staff know the stores' names.)"""
     zones: dict[str, tuple[NodeId, str]] = {}
     result = []
     default = brand().zone

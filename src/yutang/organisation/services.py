@@ -63,7 +63,7 @@ def set_up_brand(name: str, currency: str, zone: str, *, country: str = "CN", de
             demo=demo,
             key_fingerprint=keyring().fingerprint(),
         )
-        Node.add_root(kind=NodeKind.BRAND.value, code=ROOT, name=name)
+        Node.objects.add_root({"kind": NodeKind.BRAND.value, "code": ROOT, "name": name})
 
 
 def check_key() -> None:
@@ -87,9 +87,8 @@ def add_nodes(new: Sequence[NewNode]) -> dict[str, NodeId]:
                     f"The parent “{item.parent}” of “{item.code}” does not exist.",
                 )
             parent.refresh_from_db()
-            known[item.code] = parent.add_child(
-                kind=item.kind.value, code=item.code, name=item.name, zone=item.zone, synthetic=item.synthetic
-            )
+            fields = {"kind": item.kind.value, "code": item.code, "name": item.name, "zone": item.zone}
+            known[item.code] = Node.objects.add_child(parent, {**fields, "synthetic": item.synthetic})
         return {code: NodeId(node.pk) for code, node in known.items()}
 
 

@@ -31,10 +31,14 @@ RECEIPTS = pa.schema(
 )
 
 
-def committed() -> pa.Table:
-    """The runs that readers may see. Naming those, and not the others, also hides a run that is opened meanwhile."""
-    runs = Run.objects.filter(state=RunState.COMMITTED).values_list("pk", flat=True)
-    return pa.table({"run": pa.array(list(runs), pa.int64())})
+def committed(plans: Sequence[PlanId] | None = None) -> pa.Table:
+    """The runs (of these plans, or all) that readers may see.
+
+    Naming those, and not the others, also hides a run that is opened meanwhile.
+    """
+    runs = Run.objects.filter(state=RunState.COMMITTED)
+    runs = runs if plans is None else runs.filter(plan__in=plans)
+    return pa.table({"run": pa.array(list(runs.values_list("pk", flat=True)), pa.int64())})
 
 
 def receipts_of(
@@ -47,23 +51,33 @@ def receipts_of(
     sender: int | None = None,
     reason: str | Sequence[str | None] | None = None,
 ) -> pa.Table:
-    """Receipts of one state for many touches. `key` names the fact told (such as `sent:TASK`): told twice, kept once."""
+    """Receipts of one state for many touches. `key` names the fact told (such as a task): told twice, kept once."""
     size = len(touches)
-    moments = [at] * size if isinstance(at, datetime) else list(at)
-    reasons = [reason] * size if reason is None or isinstance(reason, str) else list(reason)
+    one = isinstance(at, datetime)
+    moments = repeated(_naive(at), STAMP, size) if one else pa.array([_naive(each) for each in at], STAMP)  # type: ignore[arg-type,union-attr]
+    told = reason is None or isinstance(reason, str)
     return pa.table(
         {
             "touch": pa.array(touches, pa.int64()),
-            "state": pa.array([state.value] * size, pa.string()),
-            "reason": pa.array(reasons, pa.string()),
-            "at": pa.array([moment.replace(tzinfo=None) for moment in moments], STAMP),
-            "recorded_at": pa.array([wall_now().replace(tzinfo=None)] * size, STAMP),
-            "batch": pa.array([batch] * size, pa.int64()),
-            "sender": pa.array([sender] * size, pa.int64()),
-            "receipt_key": pa.array([f"{state.value}:{key}"] * size, pa.string()),
+            "state": repeated(state.value, pa.string(), size),
+            "reason": repeated(reason, pa.string(), size) if told else pa.array(reason, pa.string()),
+            "at": moments,
+            "recorded_at": repeated(_naive(wall_now()), STAMP, size),
+            "batch": repeated(batch, pa.int64(), size),
+            "sender": repeated(sender, pa.int64(), size),
+            "receipt_key": repeated(f"{state.value}:{key}", pa.string(), size),
         },
         schema=RECEIPTS,
     )
+
+
+def repeated(value: object, kind: pa.DataType, size: int) -> pa.Array:
+    """A column that says the same in every row."""
+    return pa.repeat(pa.scalar(value, kind), size)
+
+
+def _naive(at: datetime) -> datetime:
+    return at.replace(tzinfo=None)
 
 
 def write_receipts(warehouse: Warehouse, receipts: pa.Table) -> None:
@@ -87,7 +101,7 @@ def plan_counts(warehouse: Warehouse, plans: Sequence[PlanId]) -> dict[PlanId, P
     """What became of the touches of plans. (Unscoped because the equation holds for a plan as a whole; who may see a
     plan at all is decided by whoever lists plans.)"""
     wanted = pa.table({"plan": pa.array(plans, pa.int64())})
-    rows = warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "committed": committed()}))
+    rows = warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "committed": committed(plans)}))
     states: dict[PlanId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     reasons: dict[PlanId, dict[str, int]] = defaultdict(dict)
     for row in rows.to_pylist():

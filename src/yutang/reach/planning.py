@@ -34,7 +34,7 @@ from yutang.reach.contracts import BatchState, PlanState, RunState
 from yutang.reach.documents import BroadcastDocument, ContentRules, broken_rule
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, TASKS, Decisions, PlanTerms, Tick
-from yutang.reach.ledger import committed
+from yutang.reach.ledger import committed, repeated
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.policy import PolicyDocument
 from yutang.segments import queries as segments
@@ -349,11 +349,11 @@ def _decisions_statement(item: Due, run: Run, decisions: Decisions, now: datetim
     size = rows.num_rows
     terms = item.terms
     constant = {
-        "run": pa.array(np.full(size, run.pk, np.int64)),
-        "touch_class": pa.array([terms.touch_class.value] * size, pa.string()),
-        "channel": pa.array([terms.channel] * size, pa.string()),
-        "value": pa.array(np.full(size, terms.value)),
-        "decided_at": pa.array([now.replace(tzinfo=None)] * size, pa.timestamp("us")),
+        "run": repeated(run.pk, pa.int64(), size),
+        "touch_class": repeated(terms.touch_class.value, pa.string(), size),
+        "channel": repeated(terms.channel, pa.string(), size),
+        "value": repeated(terms.value, pa.bool_(), size),
+        "decided_at": repeated(now.replace(tzinfo=None), pa.timestamp("us"), size),
     }
     for name, column in constant.items():
         rows = rows.append_column(name, column)

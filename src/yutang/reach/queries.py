@@ -154,8 +154,12 @@ def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:
             "horizon": pa.array([min(run.decided_at + days, now).replace(tzinfo=None) for run in runs], naive),
         }
     )
-    params = {"plan": plan_id, "since": runs[0].decided_at - timedelta(days=182)}
-    rows = warehouse.query(named("reach/outcomes", params, {"waves": waves, "committed": committed()}))
+    params = {
+        "plan": plan_id,
+        "since": runs[0].decided_at - timedelta(days=182),
+        "until": min(runs[-1].decided_at + days, now),
+    }
+    rows = warehouse.query(named("reach/outcomes", params, {"waves": waves, "committed": committed([facts.id])}))
     if rows.num_rows == 0:
         return None
     column: Mapping[str, np.ndarray] = {name: rows[name].to_numpy(zero_copy_only=False) for name in rows.column_names}

@@ -10,6 +10,7 @@ first in line is always decided, so this ends, with the very answer of serving o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -42,21 +43,21 @@ class Applicants:
         self.plan, self.sender = self.plan[kept], self.sender[kept]
 
 
-class Resource:
+class Resource(ABC):
     """What a rule gives out. It lives through all rounds of a tick."""
 
-    def enter(self, line: Applicants) -> None:
+    def enter(self, line: Applicants) -> None:  # noqa: B027  # most rules have nothing to do here
         """A round begins with these applicants."""
 
+    @abstractmethod
     def refuses(self, line: Applicants) -> Bools:
         """Who is refused even if none of the applicants before is granted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def passes(self, line: Applicants, hopeful: Bools) -> Bools:
         """Who passes even if all the hopeful before are granted."""
-        raise NotImplementedError
 
-    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:
+    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # noqa: B027  # as above
         """These applicants were granted; only those `kept` are still undecided. `line` is as it was judged."""
 
 
@@ -170,7 +171,7 @@ class Room(Resource):
         self._group, self._limit, self._takes = group, limit, takes
         self._used = np.zeros(groups, np.int64)
 
-    def enter(self, line: Applicants) -> None:
+    def enter(self, line: Applicants) -> None:  # noqa: B027  # most rules have nothing to do here
         self._limits = self._limit(line)
         self._shared = self._group is not None and bool((self._limits != UNBOUND).any())
         self._taken = np.zeros(len(line.rows), np.int64)
@@ -189,7 +190,7 @@ class Room(Resource):
         passes: Bools = self._taken + self._line.before(self._taking & hopeful) < self._limits
         return passes
 
-    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:
+    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # noqa: B027  # as above
         if self._shared:
             took = granted & self._taking
             self._used += np.bincount(self._line.codes[took], minlength=len(self._used))
@@ -236,7 +237,7 @@ class Caps(Resource):
             ),
         )
 
-    def enter(self, line: Applicants) -> None:
+    def enter(self, line: Applicants) -> None:  # noqa: B027  # most rules have nothing to do here
         for room in self._rooms:
             room.enter(line)
 
@@ -246,7 +247,7 @@ class Caps(Resource):
     def passes(self, line: Applicants, hopeful: Bools) -> Bools:
         return np.logical_and(*(room.passes(line, hopeful) for room in self._rooms))
 
-    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:
+    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # noqa: B027  # as above
         for room in self._rooms:
             room.settle(line, granted, kept)
 
@@ -264,7 +265,7 @@ class Taps(Resource):
         self._tasks = tasks_taken(tick)
         self._first = np.full((len(tick.senders) + 1, self._plans), UNBOUND, np.int64)
 
-    def enter(self, line: Applicants) -> None:
+    def enter(self, line: Applicants) -> None:  # noqa: B027  # most rules have nothing to do here
         self._first[self._first != UNBOUND] = -1
         self._earlier = self._tasks[line.sender, line.plan]
 
@@ -287,7 +288,7 @@ class Taps(Resource):
         passes: Bools = own | (self._earlier + others < self._budget)
         return passes
 
-    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:
+    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # noqa: B027  # as above
         if self._plans > 1:
             self._first = self._with(line, granted)
         self._earlier = self._earlier[kept]

@@ -28,7 +28,7 @@ spend AS (
         SELECT coalesce(o.survivor, s.person) AS person, s.placed_at, s.net_amount
         FROM orders s
         LEFT JOIN person_overrides o ON o.birth = s.person
-        WHERE s.placed_at > $since
+        WHERE s.placed_at > $since AND s.placed_at <= $until
     ) s ON s.person = a.person
     GROUP BY a.person
 )

@@ -56,6 +56,8 @@
   };
 
   text.addEventListener("input", write);
+  // Typing has asked for a dry run already; leaving the field must not ask again and close the confirmation.
+  text.addEventListener("change", (event) => event.stopPropagation());
   slider.addEventListener("input", slide);
   form.addEventListener("input", () => { const launch = by("launch"); if (launch) launch.open = false; });
   document.body.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "preview") arrived(); });

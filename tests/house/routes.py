@@ -1,0 +1,190 @@
+"""How every way into the house is asked: each page, API operation and command, with the far store's own numbers.
+
+The ways themselves are read from the code; one that is not listed here makes `test_isolation` fail. `{…}` is filled from
+what is planted in the far store. `shows` is what of it the owner is told there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from yutang.api.routes import api
+from yutang.app.main import root
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request. `body` is a form of the console, JSON of the API; `words` are a command's."""
+
+    path: str = ""
+    body: dict[str, Any] | None = None
+    words: tuple[str, ...] = ()
+    shows: tuple[str, ...] = field(default=())
+
+
+SEGMENT = {
+    "kind": "segment",
+    "name": "everybody_who_bought",
+    "title": {"zh": "买过", "en": "Bought"},
+    "where": {"trait": "orders_ever", "at_least": 1},
+}
+PLAN = {
+    "kind": "broadcast",
+    "name": "asked",
+    "title": {"zh": "试", "en": "Asked"},
+    "audience": {"everyone": True},
+    "purpose": "marketing",
+    "message": {"text": "你好"},
+}
+BOTH = "one_time_buyers"
+"""A segment in which the planted person is."""
+
+API: dict[str, tuple[Ask, ...]] = {
+    "POST /events": (Ask("/events", {"events": []}),),
+    "GET /segments": (Ask("/segments"),),
+    "POST /segments/count": (Ask("/segments/count", SEGMENT),),
+    "GET /segments/{name}": (Ask(f"/segments/{BOTH}"),),
+    "PUT /segments/{name}": (Ask("/segments/everybody_who_bought", SEGMENT),),
+    "GET /segments/{name}/count": (Ask(f"/segments/{BOTH}/count"),),
+    "GET /segments/{name}/members": (
+        Ask(f"/segments/{BOTH}/members", shows=("person",)),
+        Ask(f"/segments/{BOTH}/members?order=-spend_ever&traits=home_store", shows=("person", "store")),
+    ),
+    "GET /persons": (
+        Ask("/persons", shows=("person", "name")),
+        Ask(f"/persons?segment={BOTH}&traits=home_store", shows=("person", "name", "store")),
+        Ask("/persons?find={phone}", shows=("person", "name")),
+        Ask("/persons?find={member}", shows=("person", "name")),
+        Ask("/persons?find={external}", shows=("person", "name")),
+    ),
+    "GET /persons/{person}": (
+        Ask("/persons/{person}", shows=("name", "phone", "member", "external", "userid", "store")),
+    ),
+    "GET /persons/{person}/events": (Ask("/persons/{person}/events", shows=("order", "event")),),
+    "GET /persons/{person}/touches": (Ask("/persons/{person}/touches", shows=("plan",)),),
+    "GET /plans": (Ask("/plans", shows=("plan", "plan_name")),),
+    "POST /plans/preview": (Ask("/plans/preview", PLAN),),
+    "POST /plans": (Ask("/plans", PLAN),),
+    "GET /plans/{plan}": (Ask("/plans/{plan}", shows=("plan_name",)),),
+    "POST /plans/{plan}/stop": (Ask("/plans/{plan}/stop", {}),),
+    "GET /plans/{plan}/batches": (Ask("/plans/{plan}/batches", shows=("batch", "userid")),),
+    "GET /stores": (Ask("/stores", shows=("store",)),),
+    "GET /totals": (Ask("/totals"),),
+}
+
+COMMANDS: dict[str, tuple[Ask, ...]] = {
+    "apply": (Ask(words=("PLAN_FILE",)),),
+    "demo": (Ask(),),
+    "doctor": (Ask(),),
+    "import events": (Ask(words=("ORDERS_FILE",)),),
+    "import orders": (Ask(words=("ORDERS_FILE", "--dry-run")),),
+    "plan": (Ask(words=("PLAN_FILE",)),),
+    "plans list": (Ask(shows=("plan", "plan_name")),),
+    "plans show": (Ask(words=("{plan}",), shows=("plan_name",)),),
+    "plans stop": (Ask(words=("{plan}",)),),
+    "rebuild profiles": (Ask(),),
+    "segments count": (Ask(words=(BOTH,)),),
+    "segments list": (Ask(),),
+    "segments members": (Ask(words=(BOTH,), shows=("person",)),),
+    "tokens issue": (Ask(words=("asked", "--scope", "read")),),
+    "tokens revoke": (Ask(words=("far_operator",)),),
+    "users add": (Ask(words=("somebody", "--role", "owner")),),
+}
+
+_SEEN = ("person", "name")
+_FORM = {"name": "asked", "title_zh": "试", "title_en": "Asked", "text": "你好", "audience": "everyone"}
+PAGES: dict[str, tuple[Ask, ...]] = {
+    "set_up": (Ask("/set-up/"),),
+    "choose_password": (Ask("/password/", {"current": "wrong"}),),
+    "clock": (Ask("/clock/"), Ask("/clock/", {"days": "1"})),
+    "today": (Ask("/"),),
+    "pool": (Ask("/pool/"), Ask("/pool/?export=csv")),
+    "persons": (
+        Ask("/persons/", shows=_SEEN),
+        Ask("/persons/?export=csv", shows=("person",)),
+        Ask("/persons/?find={phone}"),
+        Ask(f"/persons/?segment={BOTH}", shows=_SEEN),
+    ),
+    "person": (Ask("/persons/{person}/", shows=("name", "phone", "member", "guide")),),
+    "segments": (Ask("/segments/"), Ask("/segments/?part=counts")),
+    "segment_new": (Ask("/segments/new/"), Ask(f"/segments/new/?from={BOTH}")),
+    "segment_build": (Ask("/segments/build/", {"text": "", "do": ""}),),
+    "segment_said": (Ask("/segments/said/", {"text": ""}),),
+    "segment_read": (Ask("/segments/read/", {"text": ""}),),
+    "segment_count": (Ask("/segments/count/", {"text": ""}),),
+    "segment_save": (Ask("/segments/save/", {"text": ""}),),
+    "segment": (
+        Ask(f"/segments/of/{BOTH}/", shows=_SEEN),
+        Ask(f"/segments/of/{BOTH}/?export=csv", shows=("person",)),
+    ),
+    "segment_overlap": (Ask(f"/segments/of/{BOTH}/overlap/?with=overdue"),),
+    "plans": (Ask("/plans/", shows=("plan",)),),
+    "plan_new": (Ask("/plans/new/"), Ask("/plans/new/?from={plan_name}")),
+    "plan_preview": (Ask("/plans/preview/", _FORM),),
+    "plan_check": (Ask("/plans/check/", _FORM),),
+    "plan_launch": (Ask("/plans/launch/", _FORM),),
+    "plan": (Ask("/plans/{plan}/", shows=("guide",)), Ask("/plans/{plan}/?export=csv", shows=("guide",))),
+    "plan_progress": (Ask("/plans/{plan}/progress/"),),
+    "plan_verdict": (Ask("/plans/{plan}/verdict/"),),
+    "plan_stop": (Ask("/plans/{plan}/stop/", {}),),
+    "plan_settle": (Ask("/plans/{plan}/batches/{batch}/", {}),),
+    "campaigns": (Ask("/campaigns/"), Ask("/campaigns/?export=csv")),
+    "campaign": (Ask("/campaigns/one/?name={campaign}"),),
+    "campaign_upload": (Ask("/campaigns/list/", {"first": "2026-02-01"}),),
+    "settings": (Ask("/settings/"),),
+    "make_token": (Ask("/settings/tokens/", {"name": "asked", "scopes": "read"}),),
+    "revoke_token": (Ask("/settings/tokens/revoke/", {"name": "far_operator"}),),
+    "set_language": (Ask("/language/", {"language": "en"}),),
+    "healthz": (Ask("/healthz"),),
+    "readyz": (Ask("/readyz"),),
+}
+# allauth's own pages tell of nobody but who is logged in; they are asked as they stand.
+ALLAUTH = ("account_", "socialaccount_", "mfa_", "usersessions_")
+
+
+def operations() -> dict[str, tuple[Ask, ...] | None]:
+    """Every operation of the API, and how it is asked."""
+    paths = api.get_openapi_schema(path_prefix="")["paths"]
+    return {
+        (name := f"{method.upper()} {path}"): API.get(name) for path, methods in paths.items() for method in methods
+    }
+
+
+def commands() -> dict[str, tuple[Ask, ...] | None]:
+    """Every command that takes `--as`, and how it is asked."""
+
+    def walk(group: click.Group, before: str = "") -> Iterator[str]:
+        for name, command in group.commands.items():
+            if isinstance(command, click.Group):
+                yield from walk(command, f"{before}{name} ")
+            elif any("--as" in parameter.opts for parameter in command.params):
+                yield before + name
+
+    return {name: COMMANDS.get(name) for name in walk(root())}
+
+
+def pages() -> dict[str, tuple[Ask, ...] | None]:
+    """Every page but the API's, by the name of its pattern, and how it is asked."""
+    found: dict[str, tuple[Ask, ...] | None] = {}
+    for route, name in _patterns(get_resolver().url_patterns, "/"):
+        if route.startswith("/api/"):
+            continue
+        if name.startswith(ALLAUTH):
+            found[name] = (Ask(route),) if "<" not in route and "^" not in route else ()
+        else:
+            found[name or route] = PAGES.get(name)
+    return found
+
+
+def _patterns(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[tuple[str, str]]:
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _patterns(pattern.url_patterns, route)
+        else:
+            yield route, pattern.name or ""
