@@ -37,7 +37,7 @@ def in_template(text: str) -> Iterator[str]:
         elif inside is not None:
             inside.append(token)
         elif token.token_type is TokenType.BLOCK and (match := _TRANSLATE.match(token.contents)):
-            yield match[1] if match[1] is not None else match[2]
+            yield (match[1] if match[1] is not None else match[2]).replace("%", "%%")  # as Django looks it up
 
 
 def _message(tokens: list[Token]) -> str:

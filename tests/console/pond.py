@@ -26,6 +26,7 @@ BACK = range(40, 52)
 CUSTOMERS = 60
 PLANTED = "钓具"  # of an order of the first customer at a store that is not theirs
 PROSPECTS = 8
+CAMPAIGN_STARTS = datetime(2025, 12, 31, 17, tzinfo=UTC)  # on New Year's morning in Shanghai; every second customer
 
 
 def has_friend(who: int) -> bool:
@@ -40,9 +41,13 @@ def has_lost(who: int) -> bool:
 
 def main() -> None:
     """Make the pond and serve it until interrupted."""
+    from django.conf import settings
+
     from yutang.app import house, serve
 
     directory = Path(sys.argv[1])
+    house.configure(directory)
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
     opened = house.open_house(directory)
     filled = {} if "--empty" in sys.argv else found(opened, directory)
     try:
@@ -136,6 +141,9 @@ def _events():  # type: ignore[no-untyped-def]  # events need Django
             )
         if not made_up:
             found += _orders(who, event, Line)
+            if who % 2:
+                told = {"campaign": "spring", "last_day": "2026-01-25"}
+                found.append(event("campaign.targeted", who, CAMPAIGN_STARTS, props=told))
     planted = (Line("sku-planted", PLANTED, Decimal(1), Decimal("77.00")),)
     order = {"amount": Decimal("77.00"), "currency": "CNY", "props": {"order_id": "o-planted"}, "lines": planted}
     found.append(replace(event("order.placed", 0, NOW - timedelta(days=1), "planted", **order), store="s2"))

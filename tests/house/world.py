@@ -44,7 +44,7 @@ QUICK = (
 PASSWORD = "correct horse battery"
 SCOPES = ("events:write", "read", "plans:write")
 FAR = {
-    "people_person": 7_310_000,
+    "person": 7_310_000,
     "reach_plan": 7_420_000,
     "reach_batch": 7_530_000,
     "organisation_staff": 7_640_000,
@@ -166,7 +166,10 @@ def _build(warehouse: Warehouse, directory: Path) -> World:
 def _number_apart() -> None:
     with connection.cursor() as cursor:
         for table, first in FAR.items():
-            cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [first, table])
+            if table == "person":
+                cursor.execute("UPDATE people_counter SET next = %s WHERE name = %s", [first, table])
+            else:
+                cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [first, table])
             assert cursor.rowcount == 1, table
 
 

@@ -98,7 +98,7 @@ def test_planted_phones_and_names_are_in_no_file_and_no_table(tmp_path: Path) ->
 
     assert _found(sealed, _needles()) == [], "while chunk files, spill and write-ahead logs stand"
     assert _found(data, _needles()) == []
-    assert any((sealed / "imports" / "2").glob("chunk-*.parquet")), "chunk files were searched"
+    assert any((sealed / "imports" / "2").glob("chunk-*.arrow")), "chunk files were searched"
     assert any(path.name.endswith("-errors.csv") for path in (data / "imports").iterdir()), "error files were searched"
     for text in ("said.txt", "dump.txt"):
         assert not [needle for needle in _needles() if needle in (tmp_path / text).read_bytes()], text

@@ -1,6 +1,6 @@
 """Simulated plans through the real gate and ledger: what the page says of a plan keeps its word.
 
-Two hundred here, to be quick; `make bench` reads a thousand, against the bounds themselves.
+A hundred here, to be quick; `make bench` reads a thousand, against the bounds themselves.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def test_intervals_read_from_the_ledger_cover_the_true_effect_by_intention_to_tr
     finally:
         warehouse.close()
     assert seen.plans == 100
-    # Two standard errors of 200 plans around 93.5-96.5 %, 93 % (of a third) and 80 % (of a third).
-    assert 0.905 <= seen.covered <= 0.99
-    assert seen.silent_at_none >= 0.87
-    assert seen.visible_at_three >= 0.70
+    # The bounds of a thousand plans, less two standard errors of a hundred (of some 35 for silent and visible).
+    assert 0.89 <= seen.covered <= 0.99
+    assert seen.silent_at_none >= 0.84
+    assert seen.visible_at_three >= 0.66
     assert seen.half_width <= 1.1

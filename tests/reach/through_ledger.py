@@ -174,7 +174,7 @@ def _orders(written: Written, plan: Plan, start: datetime, persons: Any, sent: A
     spend = plan.without + plan.extra * sent
     before = plan.pre[:, 0]
     for days, amount in (
-        (-182.5, before),
+        (-183.5, before),
         (-60, before / 2),
         (0, before / 2),
         (5, spend / 2),

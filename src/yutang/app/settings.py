@@ -77,7 +77,6 @@ DATABASES = {
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
         },
-        "TEST": {"NAME": os.environ.get("YUTANG_TEST_DB")},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -8,9 +8,10 @@ import click
 
 from yutang.api.door import SCOPES
 from yutang.cli.context import Shell, command, headquarters_only
+from yutang.kernel.errors import BadInput
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
-from yutang.organisation.queries import node_by_code
+from yutang.organisation.queries import node_by_code, tokens
 
 Answer = tuple[object, list[object]]
 ROLE = click.Choice([role.value for role in RoleName])
@@ -56,6 +57,10 @@ def add_user(shell: Shell, viewer: Viewer, username: str, role: str, node: str) 
 def issue_token(shell: Shell, viewer: Viewer, name: str, scopes: tuple[str, ...], role: str, node: str) -> Answer:
     """发放令牌，只显示一次 / issue a token; it is shown once"""
     headquarters_only(viewer)
+    if name in {token.name for token in tokens() if token.revoked_at is None}:
+        raise BadInput(
+            f"令牌「{name}」已存在，请换一个名字。", f"There is a token “{name}” already; choose another name."
+        )
     token = organisation.issue_token(name, scopes, RoleName(role), node_by_code(node).code)
     organisation.audit(viewer, "issue_token", name, scopes=list(scopes), role=role, node=node)
     return {"name": name, "token": token}, [token]

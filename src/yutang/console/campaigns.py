@@ -175,7 +175,7 @@ def _result(found: PastCampaign) -> dict[str, object]:
 
 def _bars(found: PastCampaign) -> Sequence[Bar]:
     difference = found.difference
-    assert difference is not None  # noqa: S101 – asked only where there is one
+    assert difference is not None
     means = (
         (False, True, difference.targeted, difference.before.targeted),
         (False, False, difference.others, difference.before.others),

@@ -68,7 +68,8 @@ def curve(points: Sequence[tuple[float, float]], label: str) -> SafeString:
         '<svg y="10" width="100%" height="100" viewBox="0 0 100 100" preserveAspectRatio="none">'
         '<polyline points="{}"/></svg>'
         '<line class="axis" x1="0" x2="100%" y1="110" y2="110"/>'
-        '<text x="0" y="12">{} %</text><text x="0" y="127">0 %</text><text x="100%" y="127" text-anchor="end">{} %</text>'
+        '<text x="0" y="12">{} %</text><text x="0" y="127">0 %</text>'
+        '<text x="100%" y="127" text-anchor="end">{} %</text>'
         '<circle id="curve-mark" r="5" cx="-10" cy="-10"/></svg>',
         label,
         top,

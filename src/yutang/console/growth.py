@@ -25,6 +25,8 @@ from yutang.organisation.services import audit
 from yutang.review.growth import Factor, MonthSales, Split, split_change
 from yutang.review.growth_queries import inside, monthly_sales
 
+MANY_STORES = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Branch:
@@ -133,17 +135,19 @@ def _shown(request: Page, months: Sequence[Compared]) -> Compared | None:
             f"没有「{wanted[:20]}」这个月的销售，请从表里选一个月。",
             f"There are no sales for “{wanted[:20]}”; choose a month from the table.",
         )
-    over = [one for one in months if not one.running]
-    return (over or list(months) or [None])[-1]
+    over = [one for one in months if not one.running] or months
+    return over[-1] if over else None
 
 
 def _chosen(request: Page, tree: Sequence[NodeFacts]) -> Chosen:
-    """A store outside the chosen region counts as none: the region was changed after it."""
+    """A store outside the chosen region counts as none: the region was changed after it. Many are listed by region."""
     seen = [node for node in tree if request.viewer.sees(node.id)]
     region = _node(seen, request.GET.get("region", ""))
     store = _node(seen, request.GET.get("store", ""))
     below = inside(tree, region)
     stores = [node for node in seen if node.kind is NodeKind.STORE and node.id in below]
+    if region is None and store is None and len(stores) > MANY_STORES:
+        stores = []
     regions = [node for node in seen if node.kind is NodeKind.REGION]
     return Chosen(region, store if store and store.id in below else None, regions, stores)
 
@@ -154,15 +158,17 @@ def _node(seen: Sequence[NodeFacts], code: str) -> NodeFacts | None:
     for node in seen:
         if node.code == code:
             return node
-    raise NotFound(f"没有编号为「{code[:40]}」的门店或区域。", f"There is no store or region with the code “{code[:40]}”.")
+    raise NotFound(
+        f"没有编号为「{code[:40]}」的门店或区域。", f"There is no store or region with the code “{code[:40]}”."
+    )
 
 
 def swing(value: float, largest: float) -> SafeString:
     """A bar from the middle to the right for more, to the left for less."""
     width = round(50 * abs(value) / largest, 2) if largest else 0.0
     return format_html(
-        '<svg class="swing {}" width="100%" height="14" aria-hidden="true"><rect x="{}%" width="{}%" height="14" rx="2"/>'
-        '<line x1="50%" x2="50%" y1="0" y2="14"/></svg>',
+        '<svg class="swing {}" width="100%" height="14" aria-hidden="true">'
+        '<rect x="{}%" width="{}%" height="14" rx="2"/><line x1="50%" x2="50%" y1="0" y2="14"/></svg>',
         "less" if value < 0 else "more",
         50 - width if value < 0 else 50,
         width,
@@ -177,10 +183,8 @@ def _export(months: Sequence[Compared]) -> HttpResponse:
         month, split = one.month, one.split
         parts = (split.change, *(split.part(factor) for factor in Factor)) if split else (None,) * 4
         rounded = [None if value is None else round(value, 2) for value in (month.frequency, month.basket, *parts)]
-        rows.append(
-            (f"{month.month:%Y-%m}", month.sales, month.customers, *rounded[:2], month.orders, month.synthetic)
-            + (*rounded[2:], one.running)
-        )
+        counted = (month.sales, month.customers, *rounded[:2], month.orders, month.synthetic)
+        rows.append((f"{month.month:%Y-%m}", *counted, *rounded[2:], one.running))
     return csv_file("growth", head, rows)
 
 

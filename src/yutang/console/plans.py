@@ -29,6 +29,7 @@ from yutang.reach.ledger import plan_counts
 from yutang.reach.lift import Lift, Verdict
 
 PLANS_SHOWN = 20
+BATCHES_SHOWN = 20
 TELLING = (1.96 + 0.84) / 1.96
 """The effect that a plan shows in 80 % of cases, over the half-width of its 95 % interval (Bloom 1995)."""
 STATUSES = ("issued", "tapped", "untapped", "planned", "doubtful")
@@ -108,7 +109,7 @@ def plan(request: Page, plan_id: int) -> HttpResponse:
     shown = _filtered(request, rows)
     if request.GET.get("export") == "csv":
         return _export(plan_id, shown)
-    pager = Pager(page_number(request), len(shown))
+    pager = Pager(page_number(request), len(shown), BATCHES_SHOWN)
     telling = _telling(request, facts)
     context = {
         **_progress(request, facts),

@@ -88,7 +88,10 @@ def segment(request: Page, name: str) -> HttpResponseBase:
     sort = sorting(request, traits, "person")
     if request.GET.get("export") == "csv":
         return _export(request, document, traits, sort)
-    size = queries.count(request.warehouse, request.viewer, document)
+    offset = (page_number(request) - 1) * MEMBERS_SHOWN
+    size, members = queries.members_page(
+        request.warehouse, request.viewer, document, limit=MEMBERS_SHOWN, offset=offset, order=sort, traits=traits
+    )
     pager = Pager(page_number(request), size, MEMBERS_SHOWN)
     earlier = _version(history, request.GET.get("version", ""))
     context = {
@@ -98,7 +101,7 @@ def segment(request: Page, name: str) -> HttpResponseBase:
         "says": sentence(document, _titles(queries.segments())),
         "count": size,
         "pager": pager,
-        "rows": _members(request, document, traits, sort, pager),
+        "rows": _members(request, members.to_pylist(), traits),
         "columns": [(trait, trait_title(trait)) for trait in traits],
         "traits": [(trait, trait_title(trait), trait in traits) for trait in TRAITS],
         "earlier": earlier,
@@ -114,7 +117,7 @@ def overlap(request: Page, name: str) -> HttpResponse:
     document = queries.segment_named(name)
     others = queries.segments()
     shared = queries.overlaps(request.warehouse, request.viewer, document, others)
-    size = queries.count(request.warehouse, request.viewer, document)
+    size, _whole = shared.pop(name)
     by_name = {other.name: other for other in others}
     rows = [(by_name[other], both, whole, both / size if size else None) for other, (both, whole) in shared.items()]
     return render(request, "console/_segments_overlap.html", {"rows": sorted(rows, key=lambda row: -row[1])})
@@ -129,12 +132,8 @@ def _titles(found: Sequence[SegmentDocument]) -> dict[str, str]:
 
 
 def _members(
-    request: Page, document: SegmentDocument, traits: Sequence[str], sort: str, pager: Pager
+    request: Page, found: Sequence[Mapping[str, Any]], traits: Sequence[str]
 ) -> list[tuple[int, str | None, list[Cell]]]:
-    found = queries.members(
-        request.warehouse, request.viewer, document,
-        limit=pager.size, offset=pager.offset, order=sort, traits=traits,
-    ).to_pylist()  # fmt: skip
     names = names_of(request.viewer, [PersonId(row["person"]) for row in found])
     stores = {node.id: node.name for node in nodes()}
     return [

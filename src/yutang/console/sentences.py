@@ -75,7 +75,7 @@ def _said(rule: Part, titles: Titles, *, outermost: bool = False) -> str:
 
 def _joined(parts: list[str], word: str, outermost: bool) -> str:
     text = word.join(parts)
-    return text if outermost or len(parts) == 1 else f"（{text}）"
+    return text if outermost or len(parts) == 1 else _("（%s）") % text
 
 
 def _leaf(rule: Part, titles: Titles) -> str:
@@ -161,4 +161,4 @@ def _list(values: tuple[str, ...]) -> str:
 
 def _aside(parts: list[str]) -> str:
     said_too = [part for part in parts if part]
-    return f"（{_('，').join(said_too)}）" if said_too else ""
+    return _("（%s）") % _("，").join(said_too) if said_too else ""

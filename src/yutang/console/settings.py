@@ -59,7 +59,12 @@ def _show(request: Page, doctor: Doctor, fresh: str | None = None) -> HttpRespon
         "heads": Counter(node.kind.value for node in nodes() if request.viewer.sees(node.id)),
         "senders": senders(request.viewer),
         "channels": corps() if request.viewer.may_operate else [],
-        "documents": [stored for kind in KINDS.values() for stored in current(kind)],
+        "documents": [
+            stored
+            for kind in KINDS.values()
+            for stored in current(kind)
+            if request.viewer.sees_all or kind.KIND != "broadcast"  # what another store says is its own matter
+        ],
         "tokens": [key for key in tokens() if key.name not in RESERVED or not key.revoked_at] if owner else [],
         "reserved": RESERVED,
         "owner": owner,

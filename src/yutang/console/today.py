@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -76,6 +77,11 @@ class Late:
     back: Estimate
 
     @property
+    def span(self) -> str:
+        """The days, such as 14–20 or 60+."""
+        return f"{self.first}–{self.last}" if self.last else f"{self.first}+"
+
+    @property
     def leave_alone(self) -> bool:
         """Whether more than half of such surely come back by themselves."""
         return (self.back.low or 0) > 0.5
@@ -84,6 +90,20 @@ class Late:
     def speak(self) -> bool:
         """Whether surely fewer than half do."""
         return self.back.whole > 0 and (self.back.high or 1) < 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """How many are best left alone, how late they are, and how many of such came back."""
+
+    now: int
+    spans: tuple[str, ...]
+    back: Estimate
+
+    @property
+    def late(self) -> str:
+        """The spans of days in one text."""
+        return " · ".join(self.spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +130,11 @@ class Overdue:
         return Estimate(sum(row.back.part for row in self.rows), sum(row.back.whole for row in self.rows))
 
     @property
-    def left_alone(self) -> list[Late]:
+    def left_alone(self) -> LeftAlone:
         """Whom not to message."""
-        return [row for row in self.rows if row.leave_alone and row.now]
-
-    @property
-    def spoken_to(self) -> list[Late]:
-        """Whom a message can win."""
-        return [row for row in self.rows if row.speak and row.now]
+        rows = [row for row in self.rows if row.leave_alone and row.now]
+        back = Estimate(sum(row.back.part for row in rows), sum(row.back.whole for row in rows))
+        return LeftAlone(sum(row.now for row in rows), tuple(row.span for row in rows), back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +146,26 @@ class Untapped:
     guide: SenderFacts | None
     store: NodeFacts | None
     hours_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Owing:
+    """A store whose guides have tasks to tap: whose, for how many people, and when the first deadline is."""
+
+    store: NodeFacts | None
+    guides: tuple[SenderFacts, ...]
+    people: int
+    hours_left: float
+
+    @property
+    def first(self) -> tuple[SenderFacts, ...]:
+        """The guides that are named; the rest are counted."""
+        return self.guides[:3]
+
+    @property
+    def rest(self) -> int:
+        """How many guides are not named."""
+        return len(self.guides) - len(self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +185,13 @@ def today(request: Page) -> HttpResponse:
     running = reach.plans(request.viewer, PlanState.RUNNING, limit=20)
     open_batches = _batches(request, running)
     waiting = [one for one in open_batches if one.batch.state is BatchState.ISSUED]
+    owing = _owing(waiting)
     doubtful = [one for one in open_batches if one.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)]
     context = {
         "overdue": overdue(request) if ready else None,
-        "waiting": waiting[:SHOWN],
-        "waiting_all": len(waiting),
+        "owing": owing[:SHOWN],
+        "owing_rest": max(len(owing) - SHOWN, 0),
+        "waiting": len(waiting),
         "waiting_people": sum(one.batch.size for one in waiting),
         "doubtful": doubtful[:SHOWN],
         "coming": [_coming(plan) for plan in running],
@@ -208,6 +247,23 @@ def _batches(request: Page, running: Sequence[PlanFacts]) -> list[Untapped]:
         if batch.state in states and batch.tapped_at is None
     ]
     return sorted(found, key=lambda one: one.batch.deadline)
+
+
+def _owing(waiting: Sequence[Untapped]) -> list[Owing]:
+    """The batches by store, the most people first."""
+    stores: dict[NodeId | None, list[Untapped]] = defaultdict(list)
+    for one in waiting:
+        stores[one.store.id if one.store else None].append(one)
+    found = [
+        Owing(
+            batches[0].store,
+            tuple({one.guide.id: one.guide for one in batches if one.guide}.values()),
+            sum(one.batch.size for one in batches),
+            min(one.hours_left for one in batches),
+        )
+        for batches in stores.values()
+    ]
+    return sorted(found, key=lambda one: -one.people)
 
 
 def _untapped(

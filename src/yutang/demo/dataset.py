@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from yutang.demo import synthetic
@@ -23,11 +24,15 @@ from yutang.demo.synthetic import BUSINESS_START, HOME_HOUSEHOLDS, INSTANT, Floa
 from yutang.kernel.calendars import zone
 from yutang.kernel.errors import Unavailable
 
-__all__ = ["BUSINESS_START", "CURRENCY", "SOURCE", "ZONE", "DemoWorld", "load", "order_lines"]
+__all__ = ["BUSINESS_START", "CURRENCY", "SOURCE", "ZONE", "DemoWorld", "Purchases", "load", "order_lines", "purchases"]
 
 SOURCE = "complete-journey"
 ZONE, CURRENCY = "America/New_York", "USD"
 
+_LINE = (
+    *("household_id", "store_id", "basket_id", "product_id", "transaction_timestamp"),
+    *("quantity", "sales_value", "retail_disc", "coupon_disc", "coupon_match_disc"),
+)
 _REGIONS = ("一区", "二区", "三区", "四区")
 _OWN_CATEGORIES = {"GASOLINE-REG UNLEADED": GASOLINE, "BABY WIPES": BABY_WIPES}
 
@@ -42,8 +47,8 @@ class DemoWorld:
       store of most baskets, ties to the lower number), first_at, synthetic = false.
     - `campaigns`: campaign, type, starts, ends (local dates), targeted (households).
     - `events`: event_id, type (`campaign.targeted` or `coupon.redeemed`), member, occurred_at, campaign, last_day (of
-      the campaign; null for the second type), coupon (null for the first). The files give only dates: targeting is put at 09:00 local of the campaign's first day, a
-      redemption at 12:00 local.
+      the campaign; null for the second type), coupon (null for the first). The files give only dates: targeting is put
+      at 09:00 local of the campaign's first day, a redemption at 12:00 local.
 
     Synthetic:
     - `regions`: code, name. Home stores are dealt over four; the other stores are under 其他.
@@ -69,18 +74,33 @@ class DemoWorld:
     population: pa.Table
 
 
-def order_lines(rows: int = 131_072) -> Iterator[pa.RecordBatch]:
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """The data set's lines as its file has them, and of each line which of `categories` it is. About 170 MB."""
+
+    table: pa.Table
+    categories: list[str]
+    category: Ints
+
+
+def purchases() -> Purchases:
+    """Read the lines, for `load` and `order_lines` to share. Raises Unavailable without the data set."""
+    table = pq.read_table(_file("transactions"), columns=list(_LINE))
+    return Purchases(table, *_categories(table["product_id"].combine_chunks()))
+
+
+def order_lines(rows: int = 131_072, read: Purchases | None = None) -> Iterator[pa.RecordBatch]:
     """Every line of 2017 in batches of about `rows`, by time; a batch never cuts an order.
 
     Columns: order_id, member, store, occurred_at (UTC), sku, category, quantity decimal(18,3), amount decimal(18,2)
     (what the store received, `sales_value`), discount decimal(18,2) (positive: shelf, coupon and coupon match), and
     shelf_discount, the part of it that the loyalty card gave. Raises Unavailable without the data set.
     """
-    table = _transactions()
-    names, category = _categories(_numbers(table["product_id"]))
+    read = read or purchases()
+    table = read.table
     starts = _basket_starts(table)
     cuts = np.unique(np.append(starts[np.searchsorted(starts, np.arange(0, starts[-1] + 1, rows))], len(table)))
-    categories = pa.array(names)
+    categories = pa.array(read.categories)
     for start, stop in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
         part = table.slice(start, stop - start).combine_chunks()
         shelf, coupon, match = (_cents(part, name) for name in ("retail_disc", "coupon_disc", "coupon_match_disc"))
@@ -91,7 +111,7 @@ def order_lines(rows: int = 131_072) -> Iterator[pa.RecordBatch]:
                 "store": _text(part["store_id"]),
                 "occurred_at": instants(_seconds(part)),
                 "sku": _text(part["product_id"]),
-                "category": categories.take(pa.array(category[start:stop])),
+                "category": categories.take(pa.array(read.category[start:stop])),
                 "quantity": _decimals(_numbers(part["quantity"]) * 1000, 3),
                 "amount": _decimals(_cents(part, "sales_value")),
                 "discount": _decimals(shelf + coupon + match),
@@ -100,10 +120,9 @@ def order_lines(rows: int = 131_072) -> Iterator[pa.RecordBatch]:
         )
 
 
-def load() -> DemoWorld:
+def load(read: Purchases | None = None) -> DemoWorld:
     """The demo's world but its order lines; the same at every call. Raises Unavailable without the data set."""
-    table = _transactions()
-    trade = _trade(table)
+    trade = _trade(read or purchases())
     people = synthetic.invent(trade)
     regions, stores = _tree(trade)
     return DemoWorld(
@@ -134,12 +153,8 @@ def _file(name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / "data" / f"{name}.parquet"
 
 
-def _transactions() -> pa.Table:
-    return pq.read_table(_file("transactions"))
-
-
 def _numbers(column: pa.ChunkedArray | pa.Array) -> Ints:
-    numbers: Ints = column.to_numpy()
+    numbers: Ints = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
     return numbers
 
 
@@ -166,22 +181,21 @@ def _basket_starts(table: pa.Table) -> Ints:
     return np.flatnonzero(np.append(True, baskets[1:] != baskets[:-1]))
 
 
-def _categories(products: Ints) -> tuple[list[str], Ints]:
+def _categories(products: pa.Array) -> tuple[list[str], Ints]:
     """The category codes, and each line's index into them."""
     table = pq.read_table(_file("products"), columns=["product_id", "product_category", "product_type"])
     encoded = table["product_category"].combine_chunks().dictionary_encode()
     names = [*encoded.dictionary.to_pylist(), *_OWN_CATEGORIES.values(), UNCATEGORISED]
-    of_product = np.append(_numbers(encoded.indices.fill_null(len(names) - 1)), len(names) - 1)
-    kinds = np.array(table["product_type"].to_pylist(), object)
+    of_product = np.append(_numbers(encoded.indices.fill_null(len(names) - 1)), len(names) - 1).astype(np.int16)
+    kinds = table["product_type"].combine_chunks()
     for kind, name in _OWN_CATEGORIES.items():
-        of_product[np.flatnonzero(kinds == kind)] = names.index(name)
-    ids = _numbers(table["product_id"])
-    order = np.argsort(ids)
-    spot = np.minimum(np.searchsorted(ids, products, sorter=order), len(ids) - 1)
-    return names, of_product[np.where(ids[order[spot]] == products, order[spot], len(ids))].astype(np.int64)
+        of_product[np.flatnonzero(_numbers(pc.fill_null(pc.equal(kinds, kind), False)))] = names.index(name)
+    known = pc.index_in(products, table["product_id"].combine_chunks().cast(products.type))
+    return names, of_product[_numbers(pc.fill_null(known, table.num_rows))]
 
 
-def _trade(table: pa.Table) -> Trade:
+def _trade(read: Purchases) -> Trade:
+    table = read.table
     starts = _basket_starts(table)
     cents = np.add.reduceat(_cents(table, "sales_value"), starts)
     numbers, shops = (_numbers(table[name])[starts] for name in ("household_id", "store_id"))
@@ -192,7 +206,7 @@ def _trade(table: pa.Table) -> Trade:
     home = synthetic.favourites(household, shops)
     stores = np.unique(shops)
     households = np.bincount(np.searchsorted(stores, home), minlength=len(stores))
-    categories, spend = _spend(table, members)
+    spend = _spend(read, members)
     return Trade(
         members=members,
         household=household[order],
@@ -204,18 +218,18 @@ def _trade(table: pa.Table) -> Trade:
         home=home,
         stores=stores,
         households=households,
-        categories=categories,
+        categories=read.categories,
         spend=spend,
     )
 
 
-def _spend(table: pa.Table, members: Ints) -> tuple[list[str], Floats]:
+def _spend(read: Purchases, members: Ints) -> Floats:
     """Cents per household and category."""
-    names, category = _categories(_numbers(table["product_id"]))
-    cell = np.searchsorted(members, _numbers(table["household_id"])) * len(names) + category
-    cents = np.zeros((len(members), len(names)))
-    np.add.at(cents.reshape(-1), cell, _cents(table, "sales_value"))
-    return names, cents
+    place = np.zeros(int(members.max()) + 1, np.int64)
+    place[members] = np.arange(len(members))
+    cell = place[_numbers(read.table["household_id"])] * len(read.categories) + read.category
+    cents = np.bincount(cell, _cents(read.table, "sales_value"), minlength=len(members) * len(read.categories))
+    return cents.reshape(len(members), len(read.categories))
 
 
 def _tree(trade: Trade) -> tuple[pa.Table, pa.Table]:

@@ -40,7 +40,8 @@ def load_demo(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     if is_set_up() and not brand().demo:
         raise Refused(
             "这个数据目录里是您自己的品牌，演示数据不会混进去。请用另一个目录：make run DATA=./demo。",
-            "This data directory holds your own brand; the demo does not mix into it. Use another: make run DATA=./demo.",
+            "This data directory holds your own brand; the demo does not mix into it. "
+            "Use another: make run DATA=./demo.",
         )
     if organisation.demo_loaded():
         return
@@ -55,18 +56,20 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
         organisation.set_up_brand("鱼塘演示超市", dataset.CURRENCY, dataset.ZONE, country="US", demo=True)
         organisation.connect_corp(CHANNEL, CORP, secrets.token_urlsafe(24))
     say("门店、导购、好友（合成） / stores, guides, friends (synthetic)")
-    world = dataset.load()
+    bought = dataset.purchases()
+    world = dataset.load(bought)
     keep_shipped()
     _organisation(world)
     mirror.mirror_nodes(warehouse)
     say("1,469,307 条购买明细 / 1,469,307 purchase lines")
-    lines = dataset.order_lines()
+    lines = dataset.order_lines(read=bought)
     first = next(lines)
     reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, lines))
     imports.import_orders(warehouse, reader, source=dataset.SOURCE, zone="UTC", author=AUTHOR, mapping=COLUMNS)
+    del bought, lines, reader
     _people(world)
+    # An import ends by telling the warehouse of everybody who changed: of the people just loaded too.
     imports.import_events(warehouse, _campaign_events(world), source=dataset.SOURCE, author=AUTHOR)
-    mirror.mirror_facts(warehouse, None)
     say("客户画像 / profiles")
     profiles.rebuild(warehouse, dataset.BUSINESS_START)
     seed(sandbox, _sandbox(world))

@@ -175,7 +175,8 @@ def load(path: Path, refused_orders: set[str]) -> tuple[pa.Table, pa.Table]:
 
 def check_orders(table: pa.Table, refused: RefusedRows) -> set[str]:
     """Refuse rows that contradict the first row of their order; returns the orders concerned."""
-    placed = table.filter(pc.greater_equal(table["quantity"], 0))
+    compared = table.select(["row", "order_id", "person", "placed_at", "store"])
+    placed = compared.filter(pc.greater_equal(table["quantity"], 0))
     code = _codes(placed["order_id"])
     if not len(code):
         return set()
@@ -225,7 +226,8 @@ def build(table: pa.Table, meaning: Meaning) -> tuple[pa.Table, pa.Table]:
     `person` is still a number into the file's `Persons`.
     """
     is_placed = pc.greater_equal(table["quantity"], 0)
-    orders, lines = _events(table.filter(is_placed), meaning, 0)
+    placed = table if pc.all(is_placed).as_py() else table.filter(is_placed)  # a copy of everything for nothing
+    orders, lines = _events(placed, meaning, 0)
     refunds, _ = _events(table.filter(pc.invert(is_placed)), meaning, orders.num_rows, refund=True)
     return pa.concat_tables([orders, refunds]), lines
 

@@ -44,6 +44,12 @@ def scaled(column: pa.Array, digits: int, *, empty: int | None = None) -> tuple[
         near = np.rint(np.where(np.isfinite(exact) & (np.abs(exact) < 1e17), exact, 0.0))
         bad = ~np.isfinite(exact) | (np.abs(exact - near) > 1e-4 * 10 ** max(digits - 2, 0))
         return _missing(column, near.astype(np.int64), bad, empty)
+    if pa.types.is_decimal(column.type) and column.type.precision <= 18:
+        try:  # as they are: by way of text they take twenty times as long
+            numbers = column.cast(pa.decimal128(18, digits))
+            return _missing(column, _unscaled(numbers), np.zeros(len(column), dtype=bool), empty)
+        except pa.ArrowInvalid:
+            pass  # some have more digits than they may: below, one by one
     trimmed = text(column)
     blank = pc.equal(trimmed, "")
     filled = pc.if_else(blank, "0", trimmed)

@@ -63,7 +63,7 @@ def births_of(groups: Sequence[Sequence[IdentifierValue]], seen_at: Sequence[dat
 
 def _person(known: Known, one: IdentifierValue) -> int:
     person = known[one][1]
-    assert person is not None  # noqa: S101 – leaders are always given a person
+    assert person is not None
     return person
 
 

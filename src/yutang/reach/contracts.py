@@ -97,7 +97,6 @@ class Preview:
     effects: tuple[SmallestEffect, ...]
     content_problem: str | None
     batches: int
-    rivals: tuple[str, ...] = ()
     guides: int = 0
 
 

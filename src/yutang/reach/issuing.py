@@ -7,9 +7,10 @@ among the platform's tasks by content, sender and time, and called again only wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 import pyarrow as pa
 import structlog
@@ -33,12 +34,14 @@ from yutang.kernel.ids import PersonId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
 from yutang.people import queries as people
+from yutang.people.contracts import Refusal
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
 from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch
 from yutang.reach.planning import document_of
 from yutang.warehouse.contracts import Warehouse, named
 
+PART = 50  # batches whose recipients are looked up together
 CALL_SECONDS = 120  # wall time after which a call that nobody finished is lost, whoever made it
 SEARCH = timedelta(minutes=15)  # how far around the call its task may have been created
 ASK_AGAIN = timedelta(minutes=5)  # after an answer that is none of the platform's
@@ -57,6 +60,15 @@ class Member:
     person: PersonId
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What holds of the recipients now: whose touch is still open, who may not be touched, and the platform's ids."""
+
+    open_touches: set[int]
+    refusals: Mapping[PersonId, Refusal | None]
+    ids: Mapping[PersonId, str]
+
+
 def issue_due(warehouse: Warehouse, ports: Ports, limit: int = 200) -> int:
     """Hand every batch that is due to its platform; returns how many were accepted."""
     now = business_now()
@@ -72,7 +84,40 @@ def issue_due(warehouse: Warehouse, ports: Ports, limit: int = 200) -> int:
         return 0
     senders = {row.id: row for row in organisation.senders(organisation.OWNER)}
     members = members_of(warehouse, batches)
-    return sum(_issue(warehouse, ports, batch, senders[SenderId(batch.sender)], members[batch.pk]) for batch in batches)
+    accepted = 0
+    for part in _parts(batches):
+        looked = _look_up(warehouse, part, senders, members)
+        for batch in part:
+            accepted += _issue(warehouse, ports, batch, senders[SenderId(batch.sender)], members[batch.pk], looked)
+    return accepted
+
+
+def _parts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """The batches of one run at a time, in which nobody stands twice, and few enough to be called within seconds."""
+    for _, same_run in groupby(sorted(batches, key=lambda batch: batch.run_id), key=lambda batch: batch.run_id):
+        rows = list(same_run)
+        yield from (rows[start : start + PART] for start in range(0, len(rows), PART))
+
+
+def _look_up(
+    warehouse: Warehouse,
+    batches: Sequence[Batch],
+    senders: Mapping[SenderId, SenderFacts],
+    members: Mapping[int, Sequence[Member]],
+) -> Looked:
+    """Look once more at consent and friendship, operationally, just before the platform is called."""
+    purpose = document_of(batches[0].run.plan).purpose
+    touches = [member.touch for batch in batches for member in members[batch.pk]]
+    by_account: dict[tuple[str, str], dict[PersonId, SenderId | None]] = defaultdict(dict)
+    for batch in batches:
+        sender = senders[SenderId(batch.sender)]
+        by_account[sender.channel, sender.corp] |= {member.person: sender.id for member in members[batch.pk]}
+    refusals: dict[PersonId, Refusal | None] = {}
+    ids: dict[PersonId, str] = {}
+    for (channel, corp), asked in by_account.items():
+        refusals |= people.may_be_touched(asked, purpose, channel)
+        ids |= people.identifiers_of(asked, "external_userid", corp)
+    return Looked(still_open(warehouse, touches), refusals, ids)
 
 
 def members_of(warehouse: Warehouse, batches: Sequence[Batch]) -> dict[int, list[Member]]:
@@ -90,7 +135,9 @@ def members_of(warehouse: Warehouse, batches: Sequence[Batch]) -> dict[int, list
     return result
 
 
-def _issue(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts, members: list[Member]) -> bool:
+def _issue(
+    warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts, members: list[Member], looked: Looked
+) -> bool:
     document = document_of(batch.run.plan)
     port = ports.get((sender.channel, sender.corp))
     if port is None:
@@ -99,7 +146,7 @@ def _issue(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts
     if not _claim(batch):
         return False
     failpoint("issue.claimed")
-    recipients = _recipients(warehouse, batch, sender, members, document.purpose)
+    recipients = _recipients(warehouse, batch, members, looked)
     if not recipients:
         _settle(batch, state=BatchState.CLOSED, closed_at=business_now())
         return False
@@ -159,29 +206,23 @@ def _settle(batch: Batch, **changes: object) -> bool:
     return bool(Batch.objects.filter(pk=batch.pk, state=BatchState.CALLING).update(**changes))
 
 
-def _recipients(
-    warehouse: Warehouse, batch: Batch, sender: SenderFacts, members: list[Member], purpose: str
-) -> dict[int, str]:
+def _recipients(warehouse: Warehouse, batch: Batch, members: list[Member], looked: Looked) -> dict[int, str]:
     """The platform's ids by touch, of those who may still be touched; the others get their receipt at once.
 
     Whose touch has its final receipt is passed over: an earlier call of this batch may have told it. Two who became
     one person since they were planned get one message.
     """
-    unsettled = still_open(warehouse, [member.touch for member in members])
-    members = [member for member in members if member.touch in unsettled]
-    persons = [member.person for member in members]
-    refusals = people.may_be_touched(dict.fromkeys(persons, sender.id), purpose, sender.channel)
-    ids = people.identifiers_of(persons, "external_userid", sender.corp)
+    members = [member for member in members if member.touch in looked.open_touches]
     allowed: dict[int, str] = {}
     refused: dict[int, str] = {}
     taken: set[PersonId] = set()
     for member in members:
-        reason = refusals[member.person] or (None if member.person in ids else "relation")
+        reason = looked.refusals[member.person] or (None if member.person in looked.ids else "relation")
         if reason is None and member.person in taken:
             reason = MERGED
         taken.add(member.person)
         if reason is None:
-            allowed[member.touch] = ids[member.person]
+            allowed[member.touch] = looked.ids[member.person]
         else:
             refused[member.touch] = reason
     receipts = receipts_of(

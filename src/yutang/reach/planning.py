@@ -22,12 +22,13 @@ from yutang.documents import queries as documents
 from yutang.intake import pump
 from yutang.intake.lease import Held, lease
 from yutang.kernel import calendars
-from yutang.kernel.clock import business_now
+from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import NodeId, PlanId, draw_array, salt
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import RoleName, Viewer
+from yutang.people import bulk
 from yutang.profiles import services as profiles
 from yutang.profiles.queries import in_scope, select_traits
 from yutang.reach.contracts import BatchState, PlanState, RunState
@@ -389,34 +390,58 @@ def _commit(due: Sequence[Due], runs: Sequence[Run], decisions: Decisions, held:
             run.granted = int(pc.sum(pc.not_equal(rows["outcome"], "suppressed")).as_py() or 0)
             run.state = RunState.COMMITTED
             run.save(update_fields=["state", "granted"])
-            Batch.objects.bulk_create(_batches(run, item, rows), batch_size=1000)
+            _keep_batches(run, item, _batches(rows))
         failpoint("plan.before_commit")
     failpoint("plan.committed")
     return len(runs)
 
 
-def _batches(run: Run, item: Due, rows: pa.Table) -> list[Batch]:
-    """The batches that a run implies: the same for the same decisions, in whatever process they are cut."""
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What one batch asks of a sender: of the run's recipients with this sender and window, `size` from `offset` on."""
+
+    sender: int
+    due_at: datetime
+    deadline: datetime
+    ordinal: int
+    offset: int
+    size: int
+
+
+def _batches(rows: pa.Table) -> list[Cut]:
+    """The batches that a run's decisions imply: the same for the same decisions, in whatever process they are cut."""
     sent = rows.filter(pc.equal(rows["outcome"], "send"))
     groups = sent.group_by(["sender", "due_at", "deadline"]).aggregate([([], "count_all")])
     order = [("sender", "ascending"), ("due_at", "ascending"), ("deadline", "ascending")]
-    digest = content_digest(document_of(item.plan))
-    batches = []
-    for group in groups.sort_by(order).to_pylist():
-        for ordinal, offset in enumerate(range(0, group["count_all"], TASK_LIMIT)):
-            batches.append(
-                Batch(
-                    run=run,
-                    sender=group["sender"],
-                    due_at=group["due_at"].replace(tzinfo=UTC),
-                    deadline=group["deadline"].replace(tzinfo=UTC),
-                    ordinal=ordinal,
-                    offset=offset,
-                    size=min(TASK_LIMIT, group["count_all"] - offset),
-                    digest=digest,
-                )
-            )
-    return batches
+    columns = [groups.sort_by(order)[name].to_pylist() for name in ("sender", "due_at", "deadline", "count_all")]
+    return [
+        Cut(sender, due_at, deadline, ordinal, offset, min(TASK_LIMIT, size - offset))
+        for sender, due_at, deadline, size in zip(*columns, strict=True)
+        for ordinal, offset in enumerate(range(0, size, TASK_LIMIT))
+    ]
+
+
+def _keep_batches(run: Run, item: Due, cuts: Sequence[Cut]) -> None:
+    """By rows and not by models: a plan of a chain has 10,000 batches, and models take longer than the gate."""
+    same: dict[str, object] = {
+        "run_id": run.pk,
+        "digest": content_digest(document_of(item.plan)),
+        "state": BatchState.PLANNED.value,
+        "created_at": bulk.stored_time(wall_now()),
+        **dict.fromkeys(("task", "called_by", "trouble"), ""),
+        **dict.fromkeys(("calls", "left"), 0),
+    }
+    own = ("sender", "due_at", "deadline", "ordinal", "offset", "size")
+    rows = (
+        (cut.sender, _stored(cut.due_at), _stored(cut.deadline), cut.ordinal, cut.offset, cut.size, *same.values())
+        for cut in cuts
+    )
+    bulk.insert(Batch, (*own, *same), rows)
+
+
+def _stored(naive: datetime) -> object:
+    """A naive UTC time of the warehouse as the operational store keeps it."""
+    return bulk.stored_time(naive.replace(tzinfo=UTC))
 
 
 def content_digest(document: BroadcastDocument) -> str:

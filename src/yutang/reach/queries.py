@@ -156,7 +156,7 @@ def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:
     )
     params = {
         "plan": plan_id,
-        "since": runs[0].decided_at - timedelta(days=182),
+        "since": runs[0].decided_at - timedelta(days=183),
         "until": min(runs[-1].decided_at + days, now),
     }
     rows = warehouse.query(named("reach/outcomes", params, {"waves": waves, "committed": committed([facts.id])}))

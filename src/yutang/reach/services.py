@@ -79,9 +79,6 @@ def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -
         content_problem=terms.content_problem,
         batches=sent.group_by(["sender", "due", "deadline"]).aggregate([]).num_rows,
         guides=pc.count_distinct(sent["sender"]).as_py(),
-        rivals=tuple(
-            Plan.objects.filter(state=PlanState.RUNNING).exclude(name=document.name).values_list("name", flat=True)
-        ),
     )
 
 
@@ -116,7 +113,7 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
         if twin is not None:
             raise Refused(
                 f"同样的计划「{document.title.zh}」正在进行（编号 {twin.pk}），没有再次下发。",
-                f"The same plan “{document.title.en}” is already running (number {twin.pk}); it was not launched again.",
+                f"The same plan “{document.title.en}” already runs (number {twin.pk}); it was not launched again.",
             )
         stored = documents.save_document(document, viewer.name)
         now = business_now()

@@ -14,12 +14,14 @@ SHORTEST, LONGEST = 7, 182
 
 
 class Readiness(StrEnum):
-    """Whether a past campaign can be judged: both windows must lie whole within what is known."""
+    """Whether a past campaign can be judged: both windows must lie whole within what is known, and before a sandbox's
+    invented purchases begin."""
 
     READY = "ready"
     STILL_RUNNING = "still_running"
     NO_BEFORE = "no_before"
     NO_COMPARISON = "no_comparison"
+    INVENTED = "invented"
 
 
 @dataclass(frozen=True, slots=True)

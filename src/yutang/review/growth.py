@@ -91,7 +91,7 @@ def split_change(before: MonthSales, after: MonthSales) -> Split | None:
 
 def _of(month: MonthSales, factor: Factor) -> float:
     value = month.value(factor)
-    assert value is not None  # noqa: S101 – sales above zero have orders, and orders have customers
+    assert value is not None  # sales above zero have orders, and orders have customers
     return value
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from datetime import UTC, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 
-from yutang.kernel.calendars import local_day
+from yutang.kernel.calendars import day_start, days_in_month, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, Viewer
@@ -28,16 +28,34 @@ def monthly_sales(
     """
     everywhere = viewer.sees_all and place is None
     chosen = [] if everywhere else sorted(node for node in inside(tree, place) if viewer.sees(node))
-    params = {"zone": brand().zone, "until": business_now(), "everywhere": everywhere}
-    table = pa.table({"node": pa.array(chosen, pa.int64())})
-    rows = warehouse.query(named("review/growth_months", params, {"chosen": table})).to_pylist()
+    tables = {"chosen": pa.table({"node": pa.array(chosen, pa.int64())}), "months": _months(warehouse)}
+    params = {"now": business_now(), "everywhere": everywhere}
+    rows = warehouse.query(named("review/growth_months", params, tables)).to_pylist()
     known = {row["month"]: MonthSales(**row) for row in rows}
-    month = MonthSales(local_day(business_now(), brand().zone).replace(day=1), 0, 0, Decimal(0))
-    found = []
-    while known and month.month >= min(known):
-        found.append(known.get(month.month, month))
-        month = replace(month, month=month.before)
-    return found[::-1]
+    return [
+        known.get(month) or MonthSales(month, 0, 0, Decimal(0))
+        for month in tables["months"]["month"].to_pylist()
+        if known and month >= min(known)
+    ]
+
+
+def _months(warehouse: Warehouse) -> pa.Table:
+    """Each local month from the first order's to the current one: its first day, and its instants as naive UTC."""
+    zone = brand().zone
+    first_at = warehouse.query(named("review/first_order")).column(0)[0].as_py()
+    current = local_day(business_now(), zone).replace(day=1)
+    firsts = [current + timedelta(days=days_in_month(current))]
+    while first_at and firsts[-1] > local_day(first_at.replace(tzinfo=UTC), zone):
+        firsts.append((firsts[-1] - timedelta(days=1)).replace(day=1))
+    firsts.reverse()
+    edges = [day_start(first, zone).astimezone(UTC).replace(tzinfo=None) for first in firsts]
+    instant = pa.timestamp("us")
+    columns = {
+        "month": pa.array(firsts[:-1], pa.date32()),
+        "start": pa.array(edges[:-1], instant),
+        "until": pa.array(edges[1:], instant),
+    }
+    return pa.table(columns)
 
 
 def inside(tree: Sequence[NodeFacts], place: NodeFacts | None) -> frozenset[NodeId]:

@@ -91,67 +91,54 @@ def _judged(
 ) -> list[PastCampaign]:
     """Compare, in each window, the listed with all others who ever bought and whom the viewer may see."""
     zone = brand().zone
-    first_at = warehouse.query(named("review/first_order")).column(0)[0].as_py()
-    data_from = local_day(first_at.replace(tzinfo=UTC), zone) if first_at else None
-    states = {name: _readiness(window, data_from, zone) for name, window in windows.items()}
-    ready = {name: window for name, window in windows.items() if states[name] is Readiness.READY}
+    bounds = warehouse.query(named("review/first_order")).to_pylist()[0]
+    data_from, invented_from = (_local(bounds[name], zone) for name in ("first_at", "invented_at"))
+    states = {name: _readiness(window, data_from, invented_from, zone) for name, window in windows.items()}
     everyone: Persons = warehouse.query(_seen_by(viewer, "review/buyers"))["person"].to_numpy()
-    spend = _spend(warehouse, ready, everyone, zone) if ready else {}
     judged = []
     for name, window in windows.items():
         state, difference = states[name], None
         if state is Readiness.READY:
             listed = np.isin(everyone, lists[name])
             if listed.any() and not listed.all():
-                difference = difference_of_differences(*spend[name], listed)
+                difference = difference_of_differences(*_spend(warehouse, window, everyone, zone), listed)
             else:
                 state = Readiness.NO_COMPARISON
         judged.append(PastCampaign(name, window, sizes[name], state, data_from, difference))
     return judged
 
 
-def _readiness(window: Window, data_from: date | None, zone: str) -> Readiness:
+def _readiness(window: Window, data_from: date | None, invented_from: date | None, zone: str) -> Readiness:
     if day_start(window.last + timedelta(days=1), zone) > business_now():
         return Readiness.STILL_RUNNING
     if data_from is None or window.before_first < data_from:
         return Readiness.NO_BEFORE
-    return Readiness.READY
+    return Readiness.INVENTED if invented_from and window.last >= invented_from else Readiness.READY
+
+
+def _local(at: datetime | None, zone: str) -> date | None:
+    return local_day(at.replace(tzinfo=UTC), zone) if at else None
 
 
 def _spend(
-    warehouse: Warehouse, windows: Mapping[str, Window], everyone: Persons, zone: str
-) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-    """What everyone spent during each window and before it, in the order of `everyone`."""
-    names = list(windows)
-
-    def instants(days: list[date]) -> pa.Array:
-        return pa.array([_naive(day_start(day, zone)) for day in days], pa.timestamp("us"))
-
-    table = pa.table(
-        {
-            "campaign": pa.array(range(len(names)), pa.int64()),
-            "before": instants([windows[name].before_first for name in names]),
-            "start": instants([windows[name].first for name in names]),
-            "until": instants([windows[name].last + timedelta(days=1) for name in names]),
-        }
-    )
-    rows = warehouse.query(named("review/spend_around", tables={"windows": table}))
+    warehouse: Warehouse, window: Window, everyone: Persons, zone: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """What everyone spent during a window and before it, in the order of `everyone`."""
+    params = {
+        "before": day_start(window.before_first, zone),
+        "start": day_start(window.first, zone),
+        "until": day_start(window.last + timedelta(days=1), zone),
+    }
+    rows = warehouse.query(named("review/spend_around", params))
     person = rows["person"].to_numpy()
+    during, before = np.zeros(len(everyone)), np.zeros(len(everyone))
+    if not len(everyone):
+        return during, before
     spot = np.minimum(np.searchsorted(everyone, person), len(everyone) - 1)
-    known = everyone[spot] == person if len(everyone) else np.zeros(len(person), bool)
-    campaign, during, before = (rows[name].to_numpy() for name in ("campaign", "during", "before"))
-    found = {}
-    for index, name in enumerate(names):
-        mine = known & (campaign == index)
-        columns = (np.zeros(len(everyone)), np.zeros(len(everyone)))
-        for column, values in zip(columns, (during, before), strict=True):
-            column[spot[mine]] = values[mine]
-        found[name] = columns
-    return found
-
-
-def _naive(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(tzinfo=None)
+    mine = everyone[spot] == person
+    during[spot[mine]] = rows["during"].to_numpy()[mine]
+    before[spot[mine]] = rows["before"].to_numpy()[mine]
+    return during, before
 
 
 def _seen_by(viewer: Viewer, name: str, params: Mapping[str, object] | None = None) -> Statement:

@@ -18,6 +18,8 @@ from yutang.segments.contracts import Context, Nodes
 from yutang.segments.documents import SegmentDocument, unknown
 from yutang.warehouse.contracts import Statement, Warehouse
 
+TOTAL = "members_in_all"
+
 
 def context(warehouse: Warehouse) -> Context:
     """What documents are compiled against now. Raises Refused before the first refresh of profiles."""
@@ -67,11 +69,9 @@ def count_statement(documents: Sequence[SegmentDocument], viewer: Viewer, at: Co
 def overlaps(
     warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, others: Sequence[SegmentDocument]
 ) -> dict[str, tuple[int, int]]:
-    """Of each other segment: how many of its members are in `document` too, and how many it has; in one pass."""
-    asked = [other for other in others if other.name != document.name]
-    if not asked:
-        return {}
-    each = in_scope(compile_memberships([document, *asked], context(warehouse)), viewer)
+    """How many of each segment's members are in `document` too, and how many it has; `document` itself included."""
+    asked = [document, *(other for other in others if other.name != document.name)]
+    each = in_scope(compile_memberships(asked, context(warehouse)), viewer)
     mine = exp.column(document.name, "each", quoted=True)
     columns = []
     for index, other in enumerate(asked):
@@ -86,6 +86,23 @@ def overlaps(
 def _total(condition: exp.Expr) -> exp.Expr:
     one, none = exp.Literal.number(1), exp.Literal.number(0)
     return exp.Sum(this=exp.Case().when(condition, one).else_(none))
+
+
+def members_page(
+    warehouse: Warehouse,
+    viewer: Viewer,
+    document: SegmentDocument,
+    *,
+    limit: int,
+    offset: int = 0,
+    order: str = "person",
+    traits: Sequence[str] = (),
+) -> tuple[int, pa.Table]:
+    """How many members there are, and `members` of one page, in one pass; an offset beyond the last shows no row."""
+    rows = warehouse.query(_members(warehouse, viewer, document, limit, offset, order, traits, total=True))
+    if not rows.num_rows:
+        return count(warehouse, viewer, document), rows.drop_columns([TOTAL])
+    return int(rows[TOTAL][0].as_py()), rows.drop_columns([TOTAL])
 
 
 def members(
@@ -103,6 +120,20 @@ def members(
     `order` is `person` or a trait, with `-` before it for the largest first; persons without a value come last, and
     ties stand by person. Raises BadInput for an unknown trait.
     """
+    return warehouse.query(_members(warehouse, viewer, document, limit, offset, order, traits, total=False))
+
+
+def _members(
+    warehouse: Warehouse,
+    viewer: Viewer,
+    document: SegmentDocument,
+    limit: int,
+    offset: int,
+    order: str,
+    traits: Sequence[str],
+    *,
+    total: bool,
+) -> Statement:
     at = context(warehouse)
     for name in (*traits, order.removeprefix("-")):
         if name != "person" and name not in TRAITS:
@@ -115,6 +146,8 @@ def members(
     if key != "person":
         value = TRAITS[key].expression(at.moment)
         query = query.order_by(exp.Ordered(this=value, desc=order.startswith("-"), nulls_first=False))
+    if total:
+        query = query.select(exp.Window(this=exp.Count(this=exp.Star())).as_(TOTAL))
     by_person = exp.Ordered(this=exp.column("person", "profiles"), desc=order == "-person", nulls_first=False)
     query = query.order_by(by_person).limit(limit).offset(offset)
-    return warehouse.query(Statement(join_reachable(query), name=f"segments/{document.name}"))
+    return Statement(join_reachable(query), name=f"segments/{document.name}")

@@ -93,7 +93,7 @@ def here(context: template.Context, name: str) -> SafeString:
     request = context.get("request")
     match = request.resolver_match if request else None
     current = match is not None and (match.url_name or "").startswith(name)
-    return format_html('aria-current="page"') if current else SafeString("")
+    return SafeString('aria-current="page"' if current else "")
 
 
 @register.simple_tag(takes_context=True)

@@ -171,7 +171,7 @@ class Room(Resource):
         self._group, self._limit, self._takes = group, limit, takes
         self._used = np.zeros(groups, np.int64)
 
-    def enter(self, line: Applicants) -> None:  # noqa: B027  # most rules have nothing to do here
+    def enter(self, line: Applicants) -> None:  # most rules have nothing to do here
         self._limits = self._limit(line)
         self._shared = self._group is not None and bool((self._limits != UNBOUND).any())
         self._taken = np.zeros(len(line.rows), np.int64)
@@ -190,7 +190,7 @@ class Room(Resource):
         passes: Bools = self._taken + self._line.before(self._taking & hopeful) < self._limits
         return passes
 
-    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # noqa: B027  # as above
+    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # as above
         if self._shared:
             took = granted & self._taking
             self._used += np.bincount(self._line.codes[took], minlength=len(self._used))
@@ -237,7 +237,7 @@ class Caps(Resource):
             ),
         )
 
-    def enter(self, line: Applicants) -> None:  # noqa: B027  # most rules have nothing to do here
+    def enter(self, line: Applicants) -> None:  # most rules have nothing to do here
         for room in self._rooms:
             room.enter(line)
 
@@ -247,7 +247,7 @@ class Caps(Resource):
     def passes(self, line: Applicants, hopeful: Bools) -> Bools:
         return np.logical_and(*(room.passes(line, hopeful) for room in self._rooms))
 
-    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # noqa: B027  # as above
+    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # as above
         for room in self._rooms:
             room.settle(line, granted, kept)
 
@@ -265,7 +265,7 @@ class Taps(Resource):
         self._tasks = tasks_taken(tick)
         self._first = np.full((len(tick.senders) + 1, self._plans), UNBOUND, np.int64)
 
-    def enter(self, line: Applicants) -> None:  # noqa: B027  # most rules have nothing to do here
+    def enter(self, line: Applicants) -> None:  # most rules have nothing to do here
         self._first[self._first != UNBOUND] = -1
         self._earlier = self._tasks[line.sender, line.plan]
 
@@ -288,7 +288,7 @@ class Taps(Resource):
         passes: Bools = own | (self._earlier + others < self._budget)
         return passes
 
-    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # noqa: B027  # as above
+    def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # as above
         if self._plans > 1:
             self._first = self._with(line, granted)
         self._earlier = self._earlier[kept]
@@ -317,11 +317,13 @@ def tasks_taken(tick: Tick) -> Ints:
 
 
 def _capacity(docket: Docket) -> Resource:
+    """How many touches each plan may still be granted, where it says so."""
     limits = np.array([UNBOUND if terms.at_most is None else terms.at_most for terms in docket.tick.plans], np.int64)
     return Room(len(limits), lambda line: line.plan, lambda line: limits[line.plan])
 
 
 def _quota(docket: Docket) -> Resource:
+    """How many recipients the platform still lets each sender have."""
     limits = np.append(numbers(docket.tick.senders, "quota_left").astype(np.int64), UNBOUND)
     return Room(len(limits), lambda line: line.sender, lambda line: limits[line.sender])
 

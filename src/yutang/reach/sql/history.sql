@@ -8,7 +8,7 @@ LEFT JOIN (
     SELECT coalesce(o.survivor, s.person) AS person, s.placed_at, s.net_amount
     FROM orders s
     LEFT JOIN person_overrides o ON o.birth = s.person
-    WHERE s.placed_at > $window_start - INTERVAL 182 DAY AND s.placed_at <= $until
+    WHERE s.placed_at > $window_start - INTERVAL 183 DAY AND s.placed_at <= $until
 ) s ON s.person = a.person
 GROUP BY a.person
 ORDER BY a.person

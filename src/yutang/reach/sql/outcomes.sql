@@ -13,7 +13,7 @@ arms AS (
 reached AS (
     SELECT DISTINCT coalesce(o.survivor, d.person) AS person
     FROM decisions d
-    JOIN receipts r ON r.touch = d.touch AND r.state = 'sent'
+    JOIN receipts r ON r.touch = d.touch AND r.state = 'sent' AND r."at" > $since
     LEFT JOIN person_overrides o ON o.birth = d.person
     WHERE d.plan = $plan
 ),
@@ -21,7 +21,7 @@ spend AS (
     SELECT
         a.person,
         sum(s.net_amount) FILTER (WHERE s.placed_at > w.start AND s.placed_at <= w.horizon) AS outcome,
-        sum(s.net_amount) FILTER (WHERE s.placed_at <= w.start AND s.placed_at > w.start - INTERVAL 182 DAY) AS before
+        sum(s.net_amount) FILTER (WHERE s.placed_at <= w.start AND s.placed_at > w.start - INTERVAL 183 DAY) AS before
     FROM arms a
     JOIN waves w ON w.occasion = a.occasion
     JOIN (

@@ -1,5 +1,10 @@
--- Append receipts that are not there yet; the key says which fact a receipt tells, so telling it twice changes nothing.
+-- Append receipts that are not there yet. The key says which fact a receipt tells, so telling it twice changes nothing;
+-- and a touch has one end: when two processes tell of one at once, the first counts.
 INSERT INTO receipts
 SELECT n.touch, n.state, n.reason, n.at, n.recorded_at, n.batch, n.sender, n.receipt_key
 FROM new_receipts n
 WHERE NOT EXISTS (SELECT 1 FROM receipts r WHERE r.touch = n.touch AND r.receipt_key = n.receipt_key)
+  AND NOT EXISTS (
+      SELECT 1 FROM receipts r
+      WHERE r.touch = n.touch AND r.state IN ('sent', 'failed', 'expired', 'suppressed')
+  )

@@ -1,0 +1,66 @@
+"""How much each page asks of the two stores: a figure that grows is a query in a loop, or a page that got dearer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
+
+from tests.house.world import World, shared
+from yutang.organisation.models import User
+from yutang.warehouse import current
+from yutang.warehouse.contracts import Statement, Warehouse
+
+pytestmark = pytest.mark.django_db
+
+# Path: at most so many queries of SQLite, and so many of the warehouse.
+BASELINES = {
+    "/": (14, 5),
+    "/pool/": (7, 5),
+    "/pool/?export=csv": (7, 2),
+    "/persons/": (12, 4),
+    "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 4),
+    "/persons/?export=csv": (10, 4),
+    "/persons/{person}/": (17, 7),
+    "/settings/": (24, 2),
+}
+
+
+@pytest.fixture(scope="module")
+def standing(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    with shared(django_db_blocker, tmp_path_factory.mktemp("queries")) as made:
+        yield made
+
+
+class Counted:
+    """The warehouse, counting what it is asked."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.asked: list[str] = []
+
+    def query(self, statement: Statement) -> object:
+        self.asked.append(statement.title())
+        return self.warehouse.query(statement)
+
+
+@pytest.mark.parametrize("path", BASELINES)
+def test_a_page_asks_no_more_than_its_baseline(
+    standing: World, db: None, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Counted(current.current_warehouse())
+    monkeypatch.setattr(current, "_installed", counted)
+    client = Client(raise_request_exception=True)
+    client.force_login(User.objects.get(username="owner"), "allauth.account.auth_backends.AuthenticationBackend")
+    with CaptureQueriesContext(connection) as said:
+        answer = client.get(path.format(person=standing.near.person))
+    assert answer.status_code == 200
+    operational, analytical = BASELINES[path]
+    assert len(said) <= operational, [query["sql"][:120] for query in said]
+    assert len(counted.asked) <= analytical, counted.asked
