@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tests.reach.simulation import WAVES, Outcome, Plan, Report, make_plan, oracle_error, report, truth
+from tests.reach.simulation import WAVES, Arms, Outcome, Plan, Report, make_plan, oracle_error, read, report, truth
 from yutang.kernel.clock import business_clock
 from yutang.kernel.ids import BUCKETS, PlanId
 from yutang.organisation.queries import OWNER
@@ -31,6 +31,7 @@ from yutang.warehouse.contracts import Statement, Warehouse, named
 BEGIN = datetime(2001, 1, 1, 9, tzinfo=UTC)
 APART, DAY = timedelta(days=400), timedelta(days=1)
 HORIZON = 28
+CENT = 0.05  # orders are kept in cents, halves of them rounded; nothing is counted that differs by more
 SILENT = 0.03  # of the persons gave no consent: the gate suppresses them, and nobody speaks of them again
 STAMP = pa.timestamp("us")
 PERSONS = 10_000  # ids kept for each plan
@@ -49,7 +50,7 @@ class Written:
 def read_all(warehouse: Warehouse, plans: int, seed: int) -> Report:
     """Load so many plans, then read each one's lift as its page does."""
     rng = np.random.default_rng(seed)
-    kept: list[tuple[PlanId, Plan]] = []
+    kept: list[tuple[PlanId, Plan, Arms]] = []
     while len(kept) < plans:
         written = Written([], [], [])
         for _ in range(min(CHUNK, plans - len(kept))):
@@ -59,16 +60,21 @@ def read_all(warehouse: Warehouse, plans: int, seed: int) -> Report:
     return report(_readings(warehouse, kept))
 
 
-def _readings(warehouse: Warehouse, kept: list[tuple[PlanId, Plan]]) -> Iterator[Outcome]:
-    for plan_id, plan in kept:
+def _readings(warehouse: Warehouse, kept: list[tuple[PlanId, Plan, Arms]]) -> Iterator[Outcome]:
+    for plan_id, plan, arms in kept:
         with business_clock(BEGIN + (len(kept) + 1) * APART):
             lift = queries.lift(warehouse, OWNER, plan_id)
         assert lift is not None
-        assert lift.treated + lift.held_out == len(plan.wave)
+        straight = read(plan, arms).lift  # from the simulation itself, with no ledger between
+        assert (lift.treated, lift.held_out, lift.sent) == (straight.treated, straight.held_out, straight.sent)
+        assert lift.per_person is not None
+        assert straight.per_person is not None
+        assert abs(lift.per_person.value - straight.per_person.value) < CENT
+        assert abs(lift.per_person.high - straight.per_person.high) < CENT
         yield Outcome(plan.errors, truth(plan), 1.96 * oracle_error(plan), lift)
 
 
-def _load(written: Written, plan: Plan, number: int, rng: np.random.Generator) -> tuple[PlanId, Plan]:
+def _load(written: Written, plan: Plan, number: int, rng: np.random.Generator) -> tuple[PlanId, Plan, Arms]:
     """Decide a plan's waves; returns it narrowed to who was decided."""
     document = _document(number, plan.share)
     start = BEGIN + number * APART
@@ -82,12 +88,13 @@ def _load(written: Written, plan: Plan, number: int, rng: np.random.Generator) -
     )
     persons = number * PERSONS + 1 + np.arange(len(plan.wave))
     consent = rng.random(len(persons)) >= SILENT
-    sent = np.zeros(len(persons), np.bool_)
+    sent, held = np.zeros((2, len(persons)), np.bool_)
     for wave in range(len(WAVES)):
         rows = np.flatnonzero(plan.wave == wave)
-        sent[rows] = _wave(written, row, document, plan, persons, consent, rows, wave)
+        sent[rows], held[rows] = _wave(written, row, document, plan, persons, consent, rows, wave)
     _orders(written, plan, start, persons, sent)
-    return PlanId(row.pk), _narrowed(plan, consent)
+    decided = np.arange(int(consent.sum()))
+    return PlanId(row.pk), _narrowed(plan, consent), Arms(decided, held[consent], sent[consent])
 
 
 def _document(number: int, share: float) -> BroadcastDocument:
@@ -114,8 +121,8 @@ def _wave(
     consent: np.ndarray[Any, Any],
     rows: np.ndarray[Any, Any],
     wave: int,
-) -> np.ndarray[Any, Any]:
-    """One wave through the gate; returns for each of `rows` whether the touch went out."""
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """One wave through the gate; returns for each of `rows` whether the touch went out, and whether it was held out."""
     assert row.start is not None
     now = row.start + wave * DAY
     terms = terms_of(row.pk, document, now, None, occasion=f"w{wave + 1}")
@@ -125,13 +132,14 @@ def _wave(
     decisions = decide(_tick(terms, now, persons[rows], consent[rows], plan.guide[rows]))
     item = Due(row, terms, pa.table({"person": persons[rows]}))
     written.decisions.append(_decisions_statement(item, run, decisions, now).tables["new_decisions"])
-    send = decisions.table["outcome"].cast(pa.string()).to_numpy(zero_copy_only=False) == "send"
+    outcome = decisions.table["outcome"].cast(pa.string()).to_numpy(zero_copy_only=False)
+    send = outcome == "send"
     tapped = plan.taps[decisions.table["sender"].fill_null(0).to_numpy()]
     touches = decisions.table["touch"].to_numpy()
     for state, chosen in ((ReceiptState.SENT, send & tapped), (ReceiptState.EXPIRED, send & ~tapped)):
         at = now + timedelta(hours=3) if state is ReceiptState.SENT else terms.deadline
         written.receipts.append(receipts_of(touches[chosen], state, at=at, key=str(run.pk), batch=run.pk))
-    return send & tapped
+    return send & tapped, outcome == "held_out"
 
 
 def _tick(terms: Any, now: datetime, person: Any, consent: Any, guide: Any) -> Tick:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -141,6 +142,7 @@ async def _serve(server: uvicorn.Server, listener: socket.socket, loop: Loop, re
 
 
 def _quiet_logs() -> None:
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume")  # static files; they are small
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

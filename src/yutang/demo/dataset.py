@@ -186,7 +186,7 @@ def _categories(products: pa.Array) -> tuple[list[str], Ints]:
     table = pq.read_table(_file("products"), columns=["product_id", "product_category", "product_type"])
     encoded = table["product_category"].combine_chunks().dictionary_encode()
     names = [*encoded.dictionary.to_pylist(), *_OWN_CATEGORIES.values(), UNCATEGORISED]
-    of_product = np.append(_numbers(encoded.indices.fill_null(len(names) - 1)), len(names) - 1).astype(np.int16)
+    of_product = np.append(_numbers(encoded.indices.fill_null(len(names) - 1)), len(names) - 1).astype(np.int64)
     kinds = table["product_type"].combine_chunks()
     for kind, name in _OWN_CATEGORIES.items():
         of_product[np.flatnonzero(_numbers(pc.fill_null(pc.equal(kinds, kind), False)))] = names.index(name)
@@ -228,8 +228,9 @@ def _spend(read: Purchases, members: Ints) -> Floats:
     place = np.zeros(int(members.max()) + 1, np.int64)
     place[members] = np.arange(len(members))
     cell = place[_numbers(read.table["household_id"])] * len(read.categories) + read.category
-    cents = np.bincount(cell, _cents(read.table, "sales_value"), minlength=len(members) * len(read.categories))
-    return cents.reshape(len(members), len(read.categories))
+    shape = len(members), len(read.categories)
+    cents: Floats = np.bincount(cell, _cents(read.table, "sales_value").astype(np.float64), shape[0] * shape[1])
+    return cents.reshape(shape)
 
 
 def _tree(trade: Trade) -> tuple[pa.Table, pa.Table]:
