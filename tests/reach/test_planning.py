@@ -226,11 +226,22 @@ def test_what_the_gate_counts_equals_a_naive_count(
         assert {name: row[name] for name in counts} == counts
 
 
+def until(touch: dict[str, Any]) -> datetime:
+    """How long a touch counts: to its deadline; sent after it, until then; nobody knows, until now for a week."""
+    deadline: datetime = STARTS + (touch["due"] + touch["hours"]) * HOUR
+    if touch["outcome"] != "send":
+        return deadline
+    if "sent" in touch["receipts"]:
+        told = START + timedelta(seconds=touch["receipts"].index("sent"))
+        return max(deadline, told) if deadline > STARTS - timedelta(days=38) else deadline
+    return max(deadline, STARTS) if deadline > STARTS - timedelta(days=7) else deadline
+
+
 def naive_counts(
     touches: list[dict[str, Any]], offgate: list[tuple[int, int]], survivor: dict[int, int], person: int, end: datetime
 ) -> dict[str, int]:
     spent = [
-        (STARTS + t["due"] * HOUR, STARTS + (t["due"] + t["hours"]) * HOUR, t["touch_class"], t["channel"], t["value"])
+        (STARTS + t["due"] * HOUR, until(t), t["touch_class"], t["channel"], t["value"])
         for t in touches
         if survivor[t["person"]] == person
         and t["run"] == 1

@@ -82,7 +82,7 @@ class Killer:
 
     def settle(self) -> dict[str, object]:
         """Let everything come to its end, and compare the books with the world."""
-        self.more(1, 120)
+        self.more(1, 240)  # a plan may start two days on, and has two waves of two attempts
         process = self.scene.up()
         died = self.scene.wait(process, 180)
         output = process.communicate()[0] if died else Scene.stop(process)

@@ -51,6 +51,7 @@ def more(directory: Path, names: str, hours: str, rate: str) -> dict[str, object
 def books(directory: Path) -> dict[str, object]:
     """What the house believes happened."""
     from yutang.intake import pump
+    from yutang.kernel.clock import business_now
     from yutang.organisation.queries import OWNER
     from yutang.reach import queries
     from yutang.reach.models import Batch
@@ -72,6 +73,13 @@ def books(directory: Path) -> dict[str, object]:
         "unknown": sum(plan.unknown for plan in plans),
         "tasks": Batch.objects.exclude(task="").count(),
         "open_batches": Batch.objects.exclude(state="closed").count(),
+        "open": [
+            f"{state} due {due:%d %H:%M} until {deadline:%d %H:%M} {trouble}"
+            for state, due, deadline, trouble in Batch.objects.exclude(state="closed").values_list(
+                "state", "due_at", "deadline", "trouble"
+            )[:10]
+        ],
+        "clock": f"{business_now():%d %H:%M}",
         "doubled_events": int(one("SELECT count(*) - count(DISTINCT event_id) FROM events")),
         "purchases": int(one("SELECT count(*) FROM orders WHERE source = 'sandbox'")),
         "cents": int(one("SELECT coalesce(sum(net_amount), 0) * 100 FROM orders WHERE source = 'sandbox'")),

@@ -38,11 +38,12 @@ def set_up(request: HttpRequest) -> HttpResponse:
     if is_set_up():
         return redirect("today")
     given = {**_EMPTY, **{name: value.strip() for name, value in request.POST.dict().items()}}
+    given["password"] = request.POST.get("password", "")  # every character of it counts, spaces too
     problem = ""
     if request.method == "POST":
         try:
             _found(given)
-            login(request, authenticate(request, username=given["owner"], password=request.POST["password"]))
+            login(request, authenticate(request, username=given["owner"], password=given["password"]))
             return redirect("today")
         except YutangError as error:
             problem = error.sentence(language())
@@ -58,7 +59,7 @@ def _found(given: Mapping[str, str]) -> None:
         raise BadInput(
             "用户名请用英文字母、数字和下划线。", "A user name is made of Latin letters, digits and underscores."
         )
-    _good_password(given.get("password", ""))
+    _good_password(given["password"])
     with transaction.atomic():
         country = COUNTRIES.get(given["currency"], "US" if given["currency"] == "USD" else "DE")
         organisation.set_up_brand(given["name"], given["currency"], given["zone"], country=country)

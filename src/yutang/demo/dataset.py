@@ -229,8 +229,8 @@ def _spend(read: Purchases, members: Ints) -> Floats:
     place[members] = np.arange(len(members))
     cell = place[_numbers(read.table["household_id"])] * len(read.categories) + read.category
     shape = len(members), len(read.categories)
-    cents: Floats = np.bincount(cell, _cents(read.table, "sales_value").astype(np.float64), shape[0] * shape[1])
-    return cents.reshape(shape)
+    cents = np.bincount(cell, weights=_cents(read.table, "sales_value"), minlength=shape[0] * shape[1])
+    return cents.reshape(shape).astype(np.float64)
 
 
 def _tree(trade: Trade) -> tuple[pa.Table, pa.Table]:

@@ -67,7 +67,7 @@ def events_of(
         if synthetic and event.type in VOCABULARY and "synthetic" in VOCABULARY[event.type].props:
             event = replace(event, props={**event.props, "synthetic": True})
         try:
-            check(event)
+            check(event, currency)
         except BadInput as error:
             # The sentence may quote what stands in the file, so only what is wrong is kept, not with which event.
             refused.add(

@@ -11,6 +11,7 @@ from yutang.kernel.encryption import keyring
 from yutang.log.contracts import Envelope, Event
 from yutang.log.models import InboxEnvelope
 from yutang.log.vocabulary import check
+from yutang.organisation.queries import brand_currency
 
 ENVELOPE_LIMIT = 1000
 _CONTEXT = "inbox.envelope"
@@ -23,8 +24,9 @@ def record(events: Sequence[Event]) -> int:
     They are durable when that transaction is. Raises BadInput for the first event that the vocabulary refuses, and
     then nothing is written.
     """
+    currency = brand_currency()
     for event in events:
-        check(event)
+        check(event, currency)
     parts = (list(events[start : start + ENVELOPE_LIMIT]) for start in range(0, len(events), ENVELOPE_LIMIT))
     InboxEnvelope.objects.bulk_create(InboxEnvelope(sealed=seal(part), events=len(part)) for part in parts)
     return len(events)

@@ -9,6 +9,10 @@ from yutang.kernel.errors import BadInput
 from yutang.log.contracts import STRONG_KINDS, WEAK_KINDS, Event
 
 
+LARGEST = Decimal(10**12)
+"""No amount and no quantity reaches this: sums of them must fit the warehouse's 18 digits, or the pump stands still."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prop:
     """A field of an event's `props`. `pii` fields are sealed in the inbox and never enter the warehouse."""
@@ -105,8 +109,10 @@ VOCABULARY: dict[str, EventType] = {
 }
 
 
-def check(event: Event) -> None:
+def check(event: Event, currency: str | None = None) -> None:
     """Refuse an event of unknown type, with unknown or missing props, or with a value of the wrong kind.
+
+    `currency` is the brand's: an amount in another is refused, because amounts are added up.
 
     Raises BadInput with one sentence that names the event, the field and what to do.
     """
@@ -148,6 +154,13 @@ def check(event: Event) -> None:
         raise _bad(event, "amount", "缺少金额", "the amount is missing")
     if event.amount is not None and not event.currency:
         raise _bad(event, "currency", "缺少币种", "the currency is missing")
+    if event.currency and currency and event.currency != currency:
+        raise _bad(
+            event,
+            "currency",
+            f"品牌的币种是 {currency}，请先把 {event.currency} 换算成 {currency}",
+            f"the brand's currency is {currency}; convert {event.currency} to it first",
+        )
     _check_amounts(event, kind)
 
 
@@ -155,12 +168,19 @@ def _check_amounts(event: Event, kind: EventType) -> None:
     if event.lines and not kind.lines:
         raise _bad(event, "lines", "这种事件不带明细", "this type of event carries no lines")
     try:
-        amounts = [event.amount or Decimal(0), *(line.amount for line in event.lines)]
-        if any(not amount.is_finite() or amount != round(amount, 2) for amount in amounts):
+        amounts = [event.amount or Decimal(0)]
+        for line in event.lines:
+            amounts += [line.amount, line.discount]
+            if not line.quantity.is_finite() or abs(line.quantity) >= LARGEST:
+                raise InvalidOperation
+        if any(not a.is_finite() or abs(a) >= LARGEST or a != round(a, 2) for a in amounts):
             raise InvalidOperation
     except InvalidOperation:
         raise _bad(
-            event, "amount", "金额应为至多两位小数的数", "an amount is a number with at most two decimals"
+            event,
+            "amount",
+            "金额和数量应小于一万亿，金额至多两位小数",
+            "amounts and quantities are below 1,000,000,000,000, and amounts have at most two decimals",
         ) from None
     if kind.order and event.amount is not None and event.amount < 0:
         raise _bad(

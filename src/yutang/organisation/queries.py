@@ -35,6 +35,11 @@ def brand() -> BrandFacts:
     return BrandFacts(row.name, row.currency, row.zone, row.country, row.demo)
 
 
+def brand_currency() -> str | None:
+    """The one currency in which this installation adds up; None before set-up."""
+    return Brand.objects.filter(pk=1).values_list("currency", flat=True).first()
+
+
 def is_set_up() -> bool:
     """Whether this data directory has a brand."""
     return Brand.objects.filter(pk=1).exists()

@@ -74,14 +74,26 @@ def identifiers_of(persons: Iterable[PersonId], kind: str, namespace: str) -> di
 
     Persons without one are absent. Unscoped because connectors address messages with it; never show it.
     """
+    return {person: values[0] for person, values in all_identifiers_of(persons, kind, namespace).items()}
+
+
+def all_identifiers_of(persons: Iterable[PersonId], kind: str, namespace: str) -> dict[PersonId, list[str]]:
+    """Every identifier of that kind and namespace of each person, the oldest first: two who became one have two.
+
+    Persons without one are absent. Unscoped because connectors read back by it who was reached; never show it.
+    """
     asked, births = _births_by_survivor(persons)
-    found: dict[int, str] = {}
+    found: dict[int, dict[int, str]] = defaultdict(dict)
     for part in bulk.chunks(births):
-        rows = Identifier.objects.filter(person_id__in=part, kind=kind, namespace=namespace).order_by("pk")
-        for person, value in rows.values_list("person_id", "value"):
+        rows = Identifier.objects.filter(person_id__in=part, kind=kind, namespace=namespace)
+        for key, person, value in rows.values_list("pk", "person_id", "value"):
             if person is not None and value is not None:
-                found.setdefault(births[person], value)
-    return {person: found[survivor] for person, survivor in asked.items() if survivor in found}
+                found[births[person]][key] = value
+    return {
+        person: [value for _, value in sorted(found[survivor].items())]
+        for person, survivor in asked.items()
+        if survivor in found
+    }
 
 
 def may_be_touched(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import ClassVar, Self
 
@@ -115,10 +116,18 @@ ContentRules.model_rebuild()
 
 
 def broken_rule(text: str, rules: ContentRules | None) -> tuple[ContentRule, str] | None:
-    """The first rule that a text breaks, and the word that breaks it; spaces and case hide nothing."""
-    plain = "".join(text.split()).casefold()
+    """The first rule that a text breaks, and the word that breaks it.
+
+    Spaces, case, full-width letters and characters that nobody sees hide nothing.
+    """
+    plain = _plain(text)
     for rule in rules.rules if rules else ():
         for word in rule.words:
-            if "".join(word.split()).casefold() in plain:
+            if _plain(word) in plain:
                 return rule, word
     return None
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(one for one in folded if not one.isspace() and unicodedata.category(one) not in ("Cf", "Cc", "Mn"))

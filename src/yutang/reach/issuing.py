@@ -187,6 +187,7 @@ def _claim(batch: Batch) -> bool:
     """
     now = business_now()
     running = Batch.objects.filter(deadline__gt=now, run__plan__state=PlanState.RUNNING)
+    batch.called_by = me()
     try:
         with transaction.atomic():
             return bool(
@@ -194,7 +195,7 @@ def _claim(batch: Batch) -> bool:
                     state=BatchState.CALLING,
                     called_at=now,
                     call_until=wall_now() + timedelta(seconds=CALL_SECONDS),
-                    called_by=me(),
+                    called_by=batch.called_by,
                     calls=F("calls") + 1,
                 )
             )
@@ -203,7 +204,9 @@ def _claim(batch: Batch) -> bool:
 
 
 def _settle(batch: Batch, **changes: object) -> bool:
-    return bool(Batch.objects.filter(pk=batch.pk, state=BatchState.CALLING).update(**changes))
+    """End a call. False where it had been given up meanwhile: whoever calls now must not be ended by an older call."""
+    call = Batch.objects.filter(pk=batch.pk, state=BatchState.CALLING, called_by=batch.called_by)
+    return bool(call.update(**changes))
 
 
 def _recipients(warehouse: Warehouse, batch: Batch, members: list[Member], looked: Looked) -> dict[int, str]:
@@ -238,7 +241,8 @@ def _recipients(warehouse: Warehouse, batch: Batch, members: list[Member], looke
 
 
 def _mark_unknown(warehouse: Warehouse, batch: Batch, members: list[Member]) -> None:
-    _settle(batch, state=BatchState.UNKNOWN, trouble="answer_lost")
+    if not _settle(batch, state=BatchState.UNKNOWN, trouble="answer_lost"):
+        return
     failpoint("issue.unknown")
     _tell(warehouse, batch, members, ReceiptState.UNKNOWN)
 
@@ -283,13 +287,14 @@ def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFac
     if port is None or batch.called_at is None:
         return False
     members = members_of(warehouse, [batch])[batch.pk]
-    ids = people.identifiers_of([member.person for member in members], "external_userid", sender.corp)
+    ids = people.all_identifiers_of([member.person for member in members], "external_userid", sender.corp)
+    recipients = {recipient for known in ids.values() for recipient in known}
     try:
         found = port.find_tasks(batch.called_at - SEARCH, batch.called_at + SEARCH)
-        matches = _matches(port, batch, set(ids.values()), found)
+        matches = _matches(port, batch, recipients, found)
     except (AnswerLost, TryLater, TaskNotReady, RefusedByPlatform, UnexpectedAnswer):
         return False
-    unknown = Batch.objects.filter(pk=batch.pk, state=BatchState.UNKNOWN)
+    unknown = Batch.objects.filter(pk=batch.pk, state=BatchState.UNKNOWN, called_by=batch.called_by)
     if len(matches) > 1:
         return bool(unknown.update(state=BatchState.AMBIGUOUS, trouble="several_tasks_match"))
     if matches:

@@ -299,7 +299,8 @@ def _due(warehouse: Warehouse, now: datetime, book: Rulebook) -> list[Due]:
             _freeze(warehouse, plan)
             audience = _wave(warehouse, plan, occasion)
         else:
-            audience = warehouse.query(named("reach/expired", {"run": before.pk}))
+            params = {"plan": plan.pk, "run": before.pk}
+            audience = warehouse.query(named("reach/expired", params, {"committed": committed()}))
             terms = replace(terms, at_most=None)
         due.append(Due(plan, terms, audience))
     return due

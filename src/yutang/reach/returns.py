@@ -48,8 +48,8 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What is looked up once for a whole pass over batches: who speaks, who is spoken to, and of whom nothing final is
-    known. `touches` has, by batch, the open touches of each recipient's platform id (several where two recipients
-    became one person meanwhile)."""
+    known. `touches` has, by batch, the open touches of each recipient's platform id (where two recipients became one
+    person meanwhile, those of both under the id of either: which of them was called is no longer told apart)."""
 
     senders: Mapping[SenderId, SenderFacts]
     by_userid: Mapping[tuple[str, str, str], SenderId]
@@ -120,13 +120,13 @@ def _desk(warehouse: Warehouse, batches: Sequence[Batch]) -> Desk:
     open_touches = still_open(warehouse, [member.touch for part in members.values() for member in part])
     corps = {senders[SenderId(batch.sender)].corp for batch in batches}
     persons = {member.person for part in members.values() for member in part}
-    ids = {corp: people.identifiers_of(persons, "external_userid", corp) for corp in corps}
+    ids = {corp: people.all_identifiers_of(persons, "external_userid", corp) for corp in corps}
     touches: dict[int, dict[str, list[int]]] = {batch.pk: defaultdict(list) for batch in batches}
     for batch in batches:
         known = ids[senders[SenderId(batch.sender)].corp]
         for member in members[batch.pk]:
-            if member.person in known and member.touch in open_touches:
-                touches[batch.pk][known[member.person]].append(member.touch)
+            for recipient in known.get(member.person, ()) if member.touch in open_touches else ():
+                touches[batch.pk][recipient].append(member.touch)
     by_userid = {(row.channel, row.corp, row.userid.casefold()): row.id for row in senders.values()}
     return Desk(senders, by_userid, members, touches, business_now())
 

@@ -24,6 +24,7 @@ from yutang.reach.gate import decide
 from yutang.reach.issuing import GIVE_UP, Ports, issue_due, reopen_or_close, resolve_unknown
 from yutang.reach.lift import SmallestEffect, smallest_effect
 from yutang.reach.models import Batch, Plan
+from yutang.reach.queries import plan as visible_plan
 from yutang.reach.returns import expire, read_back
 from yutang.warehouse.contracts import Warehouse, named
 
@@ -135,6 +136,7 @@ def stop(plan_id: PlanId, viewer: Viewer) -> None:
     """Stop a running plan: nothing more is issued, and what is issued is cancelled at the next turn of the clock."""
     if not viewer.may_operate:
         raise Refused("你的角色不能停止计划，请找总部运营。", "Your role may not stop plans; ask headquarters.")
+    visible_plan(viewer, plan_id)
     if not Plan.objects.filter(pk=plan_id, state=PlanState.RUNNING).update(state=PlanState.STOPPED):
         raise NotFound(f"没有正在进行的计划 {plan_id}。", f"There is no running plan {plan_id}.")
     organisation.audit(viewer, "stop", f"plan {plan_id}")
@@ -142,12 +144,14 @@ def stop(plan_id: PlanId, viewer: Viewer) -> None:
 
 def settle_by_hand(warehouse: Warehouse, viewer: Viewer, batch_id: int, *, again: bool) -> None:
     """What a human decided of an ambiguous batch, having looked at the platform: it is not there, so it may be called
-    `again`; or it is there, and then it stays `unknown` for ever: nobody in it is touched twice. Raises NotFound."""
+    `again`; or it is there, and then it stays `unknown` for ever: nobody in it is touched twice. Raises NotFound, also
+    for a batch of a plan outside the viewer's scope."""
     if not viewer.may_operate:
         raise Refused("你的角色不能处理群发任务，请找总部运营。", "Your role may not settle batches; ask headquarters.")
     row = Batch.objects.filter(pk=batch_id, state=BatchState.AMBIGUOUS).select_related("run__plan").first()
     if row is None:
         raise NotFound(f"没有等待认领的群发任务 {batch_id}。", f"There is no ambiguous batch {batch_id}.")
+    visible_plan(viewer, row.run.plan_id)
     reopen_or_close(warehouse, row, again=again)
     organisation.audit(viewer, "settle_batch", f"batch {batch_id}", again=again)
 

@@ -2,16 +2,23 @@
 -- A touch counts for a cap of length w if its [due, deadline], widened by w on both sides, meets the plan's window:
 -- so the cap holds whenever the guide taps. Touches that came to nothing (failed, expired, suppressed later) free
 -- their place; held-out ones keep it, exactly as if they had been sent. Off-gate touches count when they happened.
+-- A platform that did not answer at the deadline could not cancel: then a touch counts until it was sent, and while
+-- nobody knows, as if it were sent now; for a week after its deadline.
 WITH spent AS (
-    SELECT coalesce(o.survivor, d.person) AS person, d.touch_class, d.channel, d.value, d.due_at, d.deadline
+    SELECT
+        coalesce(o.survivor, d.person) AS person, d.touch_class, d.channel, d.value, d.due_at,
+        CASE
+            WHEN d.outcome <> 'send' THEN d.deadline
+            WHEN r.state = 'sent' THEN greatest(d.deadline, r.at)
+            WHEN d.deadline > $start - INTERVAL 7 DAY THEN greatest(d.deadline, $start)
+            ELSE d.deadline
+        END AS deadline
     FROM decisions d
     LEFT JOIN person_overrides o ON o.birth = d.person
-    WHERE d.outcome IN ('send', 'held_out', 'globally_held_out')
-      AND d.deadline > $start - INTERVAL 31 DAY AND d.due_at < $deadline + INTERVAL 31 DAY
+    LEFT JOIN receipts r ON r.touch = d.touch AND r.state IN ('sent', 'failed', 'expired', 'suppressed')
+    WHERE d.outcome IN ('send', 'held_out', 'globally_held_out') AND (r.state IS NULL OR r.state = 'sent')
+      AND d.deadline > $start - INTERVAL 38 DAY AND d.due_at < $deadline + INTERVAL 31 DAY
       AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
-      AND NOT EXISTS (
-          SELECT 1 FROM receipts r WHERE r.touch = d.touch AND r.state IN ('failed', 'expired', 'suppressed')
-      )
     UNION ALL
     SELECT coalesce(o.survivor, e.person), 'marketing', coalesce(e.channel, 'wecom'), FALSE, e.occurred_at, e.occurred_at
     FROM events e
