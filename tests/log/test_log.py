@@ -14,6 +14,7 @@ from yutang.kernel.ids import EventId
 from yutang.log import queries, services
 from yutang.log.contracts import Event, IdentifierValue, Line
 from yutang.log.models import InboxEnvelope
+from yutang.organisation.services import set_up_brand
 
 ORDER = Event(
     id=EventId("o-1"),
@@ -84,3 +85,29 @@ def test_what_the_vocabulary_refuses_is_named(change: dict[str, object], place: 
 
 def test_free_lines_are_valid() -> None:
     services.check(replace(ORDER, amount=Decimal(0), lines=(Line("s", "c", Decimal(0), Decimal(0)),)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": Decimal(10**12)},
+        {"lines": (Line("s", "c", Decimal(1), Decimal(10**12)),)},
+        {"lines": (Line("s", "c", Decimal(1), Decimal(1), Decimal(10**12)),)},
+        {"lines": (Line("s", "c", Decimal(1), Decimal(1), Decimal("NaN")),)},
+        {"lines": (Line("s", "c", Decimal(10**12), Decimal(1)),)},
+        {"lines": (Line("s", "c", Decimal("NaN"), Decimal(1)),)},
+    ],
+)
+def test_a_number_that_the_warehouse_cannot_add_up_is_refused_at_the_door(change: dict[str, object]) -> None:
+    """Two of 10¹⁶ on one order overflowed the warehouse's 18 digits, and the pump stood still for ever."""
+    with pytest.raises(BadInput, match="amount"):
+        services.check(replace(ORDER, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db
+def test_an_amount_in_another_currency_than_the_brands_is_refused_and_nothing_is_recorded() -> None:
+    set_up_brand("池塘", "CNY", "Asia/Shanghai")
+    with pytest.raises(BadInput, match="convert USD"):
+        services.record([ORDER, replace(ORDER, id=EventId("o-2"), currency="USD")])
+    assert queries.waiting() == 0
+    assert services.record([ORDER]) == 1

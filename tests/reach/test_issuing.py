@@ -14,14 +14,16 @@ from tests.soak import pond
 from yutang.app.serve import ports_at
 from yutang.channels.contracts import MessageContent
 from yutang.kernel.clock import business_now
+from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import PersonId, PlanId
 from yutang.log.contracts import IdentifierValue
+from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import OWNER
 from yutang.people import services as people
 from yutang.people.services import RelationWord
 from yutang.reach import services
 from yutang.reach.contracts import BatchState
-from yutang.reach.issuing import _claim
+from yutang.reach.issuing import _claim, _settle
 from yutang.reach.models import Batch
 
 pytestmark = pytest.mark.django_db
@@ -271,3 +273,30 @@ def test_a_batch_that_was_stopped_or_is_late_when_it_is_taken_is_not_called(stag
     Batch.objects.filter(pk=third.pk).update(deadline=business_now() + HOUR)
     services.stop(plan, OWNER)
     assert not _claim(third)
+
+
+def test_a_call_that_comes_back_late_ends_no_other_call_of_its_batch(stage: Stage) -> None:
+    """Given up as lost, not found, called again: then the first call's answer must not free the batch for a third."""
+    plan = planned(stage)
+    batch = leave_unanswered(plan)
+    late = Batch.objects.get(pk=batch.pk)
+    Batch.objects.filter(pk=batch.pk).update(called_by="another-machine:1:0", calls=2)
+    assert not _settle(late, state=BatchState.PLANNED)
+    batch.refresh_from_db()
+    assert batch.state == BatchState.CALLING
+
+
+def test_a_human_settles_only_batches_of_plans_in_sight(stage: Stage) -> None:
+    plan = planned(stage)
+    batch = leave_unanswered(plan)
+    Batch.objects.filter(pk=batch.pk).update(state=BatchState.AMBIGUOUS)
+    elsewhere = Viewer("regional", RoleName.OPERATOR, frozenset())
+    with pytest.raises(NotFound):
+        services.settle_by_hand(stage.warehouse, elsewhere, batch.pk, again=True)
+    with pytest.raises(NotFound):
+        services.stop(plan, elsewhere)
+    batch.refresh_from_db()
+    assert batch.state == BatchState.AMBIGUOUS
+    services.settle_by_hand(stage.warehouse, OWNER, batch.pk, again=False)
+    batch.refresh_from_db()
+    assert batch.state == BatchState.CLOSED

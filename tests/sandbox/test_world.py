@@ -109,3 +109,12 @@ def test_ten_thousand_customers_are_seeded_within_two_seconds(tmp_path: Path) ->
     began = time.process_time()
     assert seed(tmp_path, spec)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("name", ["rebound.example", "rebound.example:8000", "127.0.0.1.rebound.example"])
+def test_a_page_whose_name_was_made_to_point_here_finds_the_control_doors_shut(sandbox: Client, name: str) -> None:
+    answer = sandbox.http.get("/control/state", headers={"host": name})
+    assert answer.status_code == 409
+    moved = sandbox.http.post("/control/advance", json={"to": "2026-03-03T00:00:00Z"}, headers={"host": name})
+    assert moved.status_code == 409
+    assert sandbox.state()["now"] == START.isoformat()

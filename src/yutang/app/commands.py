@@ -27,7 +27,7 @@ def add_to(group: click.Group) -> None:
     def demo(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:
         """装入演示数据并显示总数 / load the demo and print its totals"""
         headquarters_only(viewer)
-        house.load(shell.warehouse, load_demo, say=lambda text: click.echo(text, err=True))
+        load_demo(shell.warehouse, _sandbox(), lambda text: click.echo(text, err=True))
         found = totals(shell.warehouse)
         return found, [f"{name} {value:,}" for name, value in found.items()]
 
@@ -54,7 +54,7 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
         opened = house.open_house()
         try:
             if with_demo and (not is_set_up() or organisation.unfinished_demo()):
-                house.load(opened.warehouse, load_demo, say=lambda text: click.echo(text, err=as_json))
+                load_demo(opened.warehouse, _sandbox(), lambda text: click.echo(text, err=as_json))
             if is_set_up():
                 keep_shipped()
                 organisation.add_owner()
@@ -65,6 +65,10 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
             click.echo("再见 / stopped", err=True)
         finally:
             opened.close()
+
+
+def _sandbox() -> Path:
+    return serve.sandbox_directory(house.data_directory())
 
 
 def _greet(address: str, ready: bool, password: str | None, as_json: bool) -> None:

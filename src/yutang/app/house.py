@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,15 +106,3 @@ def open_ready(found: bool) -> House:
             err=True,
         )
     return opened
-
-
-def load(
-    warehouse: Warehouse,
-    loader: Callable[[Warehouse, Path, Callable[[str], None]], None],
-    *,
-    say: Callable[[str], None],
-) -> None:
-    """Run the demo's loader on this data directory."""
-    from yutang.app.serve import sandbox_directory
-
-    loader(warehouse, sandbox_directory(data_directory()), say)

@@ -148,9 +148,11 @@ def pool(request: Page) -> HttpResponse:
     if request.GET.get("export") == "csv":
         audit(request.viewer, "export", "pool stores", rows=len(stores.rows))
         return _export(stores)
+    ways_now = ways(request.warehouse, request.viewer)
+    if not ways_now.everybody:
+        return render(request, "console/pool.html", {"stores": Stores()})
     pager = Pager(page_number(request), len(stores.rows), 100)
     at = moment(request.warehouse).as_of
-    ways_now = ways(request.warehouse, request.viewer)
     context = {
         "steps": steps(request.warehouse, request.viewer, at, ways_now),
         "ways": ways_now,

@@ -181,7 +181,8 @@ class Coming:
 @require_safe
 def today(request: Page) -> HttpResponse:
     """The page."""
-    ready = as_of(request.warehouse) is not None
+    known = ways(request.warehouse, request.viewer) if as_of(request.warehouse) is not None else Ways({})
+    ready = known.everybody > 0
     running = reach.plans(request.viewer, PlanState.RUNNING, limit=20)
     open_batches = _batches(request, running)
     waiting = [one for one in open_batches if one.batch.state is BatchState.ISSUED]
@@ -195,7 +196,7 @@ def today(request: Page) -> HttpResponse:
         "waiting_people": sum(one.batch.size for one in waiting),
         "doubtful": doubtful[:SHOWN],
         "coming": [_coming(plan) for plan in running],
-        "ways": ways(request.warehouse, request.viewer) if ready else Ways({}),
+        "ways": known,
         "ready": ready,
     }
     return render(request, "console/today.html", context)

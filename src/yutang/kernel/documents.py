@@ -88,7 +88,9 @@ def read(text: str | bytes) -> Document:
                 "A document may not use YAML aliases (*name); write it out.",
             )
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except BadInput:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or a number without end
         mark = getattr(error, "problem_mark", None)
         line = f"（第 {mark.line + 1} 行）" if mark else ""
         english = f" (line {mark.line + 1})" if mark else ""
@@ -119,6 +121,13 @@ def parse(kind: type[D], data: Mapping[Any, Any]) -> D:
         raise BadDocument(str(data.get("name", "?")), problems) from None
 
 
+def _shown(value: object) -> str:
+    try:
+        return str(value)[:60]
+    except ValueError:  # Python writes out no number of more than 4,300 digits
+        return "…"
+
+
 _ZH = {
     "missing": "缺少这一项",
     "extra_forbidden": "没有这个字段",
@@ -130,7 +139,7 @@ def _problem(kind: type[Document], item: dict[str, Any]) -> Problem:
     place = ".".join(str(part) for part in item["loc"]) or kind.KIND
     context = item.get("ctx", {})
     original = context.get("error")
-    value = str(item.get("input"))[:60]
+    value = _shown(item.get("input"))
     if isinstance(original, BadInput):  # raised by our own validators, already bilingual
         return Problem(place, value, original.zh, original.en)
     english = str(item["msg"])

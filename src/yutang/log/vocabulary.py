@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from yutang.kernel.errors import BadInput
 from yutang.log.contracts import STRONG_KINDS, WEAK_KINDS, Event
 
-
 LARGEST = Decimal(10**12)
 """No amount and no quantity reaches this: sums of them must fit the warehouse's 18 digits, or the pump stands still."""
 

@@ -66,17 +66,18 @@ class BroadcastDocument(Document):
     priority: int = Field(default=50, ge=0, le=100)
     start: datetime | None = None
     hold_out: float = Field(default=0.1, ge=0, le=0.5)
-    waves: tuple[float, ...] = (1.0,)
+    waves: tuple[float, ...] = Field(default=(1.0,), max_length=50)
     wave_hours: int = Field(default=24, ge=1, le=24 * 30)
     within_hours: int = Field(default=24, ge=1, le=24 * 7)
     attempts: int = Field(default=2, ge=1, le=5)
-    at_most: int | None = Field(default=None, ge=1)
+    at_most: int | None = Field(default=None, ge=1, le=1_000_000_000)
     horizon_days: int = Field(default=28, ge=1, le=365)
 
     @field_validator("waves")
     @classmethod
     def _rising(cls, waves: tuple[float, ...]) -> tuple[float, ...]:
-        if not waves or waves[-1] != 1.0 or any(a >= b for a, b in zip((0.0, *waves), waves, strict=False)):
+        # `not a < b`, and not `a >= b`: what is no number is neither
+        if not waves or waves[-1] != 1.0 or any(not a < b for a, b in zip((0.0, *waves), waves, strict=False)):
             raise BadInput(
                 "waves 应是递增的累计比例，最后为 1，例如 [0.01, 0.05, 0.2, 1]。",
                 "waves are rising cumulative shares that end with 1, such as [0.01, 0.05, 0.2, 1].",
@@ -90,6 +91,11 @@ class BroadcastDocument(Document):
             raise BadInput(
                 "start 要写明时区，例如 2026-11-11T10:00:00+08:00。",
                 "start must carry its zone, such as 2026-11-11T10:00:00+08:00.",
+            )
+        if start is not None and not 1990 < start.year < 2100:
+            raise BadInput(
+                f"start 应在 1991 到 2099 年之间，而不是 {start.year} 年。",
+                f"start lies between the years 1991 and 2099, not in {start.year}.",
             )
         return start
 

@@ -20,6 +20,7 @@ from yutang.review.difference import difference_of_differences
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 Persons = npt.NDArray[np.int64]
+YEARS = range(1990, 2100)  # those in which an event may happen
 
 
 def past_campaigns(warehouse: Warehouse, viewer: Viewer) -> list[PastCampaign]:
@@ -59,6 +60,11 @@ def window_of(first: date, days: int) -> Window:
             f"观察天数应在 {SHORTEST} 到 {LONGEST} 之间，而不是 {days}。",
             f"The window has between {SHORTEST} and {LONGEST} days, not {days}.",
         )
+    if first.year not in YEARS:
+        raise BadInput(
+            f"活动的第一天应在 {YEARS[0]} 到 {YEARS[-1]} 年之间，而不是 {first}。",
+            f"The campaign's first day is between {YEARS[0]} and {YEARS[-1]}, not {first}.",
+        )
     return Window(first, first + timedelta(days=days - 1))
 
 
@@ -70,6 +76,8 @@ def _known(warehouse: Warehouse, viewer: Viewer) -> dict[str, tuple[Window, int]
 def _own_window(first: date, last_day: str | None) -> Window:
     try:
         last = date.fromisoformat(last_day or "")
+        if last.year not in YEARS:  # one event that said 9999-12-31 closed the page of all campaigns
+            raise ValueError(last)
     except ValueError:
         last = first + timedelta(days=DEFAULT_DAYS - 1)
     return Window(first, max(first, last))

@@ -13,6 +13,13 @@
     const form = event.target.closest("form[data-auto]");
     if (form && event.target.tagName === "SELECT") form.requestSubmit();
   });
+  // When a fast-forward has arrived, the page is asked for again: every number on it is then of the new moment.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id !== "clock" || event.detail.serverResponse.includes("hx-get")) return;
+    if (document.querySelector("main textarea, main input[type=password], main input[type=text]")) return;
+    event.detail.shouldSwap = false;
+    location.reload();
+  });
   // Empty choices stay out of the address.
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-auto]")) return;
