@@ -464,3 +464,19 @@ def test_four_planners_at_once_commit_each_run_once(tmp_path: Path) -> None:
     assert told["states"] == ["committed", "committed"]
     assert (told["decided"], told["balances"]) == ([60, 60], True)
     assert told["sizes"] == told["pending"]
+
+
+def test_one_plan_that_cannot_be_planned_holds_up_no_other_and_says_why(stage: Stage) -> None:
+    broken = services.launch(pond.broadcast("broken"), OWNER)
+    Plan.objects.filter(pk=broken).update(body=pond.broadcast("broken", audience={"segment": "gone"}).as_data())
+    healthy = services.launch(pond.broadcast("healthy", text="另一句话"), OWNER)
+    planning.plan_due(stage.warehouse)
+    assert queries.counts(stage.warehouse, OWNER, healthy).decided > 0
+    assert queries.counts(stage.warehouse, OWNER, broken).decided == 0
+    assert "gone" in queries.plan(OWNER, broken).trouble
+
+
+def test_a_plan_for_a_segment_that_does_not_exist_is_not_launched(stage: Stage) -> None:
+    with pytest.raises(NotFound, match="gone"):
+        services.launch(pond.broadcast("lost", audience={"segment": "gone"}), OWNER)
+    assert not Plan.objects.filter(name="lost").exists()

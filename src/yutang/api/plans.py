@@ -21,7 +21,9 @@ from yutang.api.schemas import (
     next_offset,
 )
 from yutang.api.segments import Limit, Offset
+from yutang.kernel.clock import business_now
 from yutang.kernel.documents import parse
+from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import senders
 from yutang.reach import queries as plans
 from yutang.reach import services as reach
@@ -58,19 +60,26 @@ def _item(facts: PlanFacts) -> dict[str, Any]:
     }
 
 
-def lift_out(lift: Lift | None) -> LiftOut:
+def lift_out(lift: Lift | None, *, preliminary: bool) -> LiftOut:
     """Lift as the API and the shell tell it; `too_small` before anybody was decided."""
     if lift is None:
-        return LiftOut(verdict=Verdict.TOO_SMALL)
+        return LiftOut(verdict=Verdict.TOO_SMALL, preliminary=preliminary)
     interval = lift.per_person
     return LiftOut(
         estimate=interval.value if interval else None,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         verdict=lift.verdict,
+        preliminary=preliminary,
         treated=lift.treated,
         held_out=lift.held_out,
     )
+
+
+def _preliminary(viewer: Viewer, plan: int) -> bool:
+    """Whether the window declared before launch is still open."""
+    until = plans.measured_until(viewer, plan)
+    return until is None or business_now() < until
 
 
 @router.get("/plans", response={200: PlansOut, **REFUSALS}, auth=Token("read"))
@@ -124,7 +133,7 @@ def get_plan(request: HttpRequest, plan: Number) -> PlanOut:
         document=facts.document.as_data(),
         versions=dict(facts.versions),
         counts=CountsOut.model_validate(counts, from_attributes=True),
-        lift=lift_out(plans.lift(warehouse(), viewer, plan)),
+        lift=lift_out(plans.lift(warehouse(), viewer, plan), preliminary=_preliminary(viewer, plan)),
     )
 
 

@@ -367,6 +367,7 @@ class LiftOut(Schema):
     low: float | None = None
     high: float | None = None
     verdict: Verdict
+    preliminary: bool = Field(description="the window declared before launch is not over")
     treated: int = 0
     held_out: int = 0
 

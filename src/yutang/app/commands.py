@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -65,6 +67,8 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
             click.echo("再见 / stopped", err=True)
         finally:
             opened.close()
+    sys.stdout.flush()
+    os._exit(0)  # threads of the web server may still hold database objects, whose ends would be noise
 
 
 def _sandbox() -> Path:

@@ -135,8 +135,10 @@ async def _serve(server: uvicorn.Server, listener: socket.socket, loop: Loop, re
     if server.started:
         worker.start()
         ready()
+    while not serving.done() and not server.should_exit:
+        await asyncio.sleep(0.1)
+    stop.set()  # before the sandbox stops answering
     await serving
-    stop.set()
     if worker.is_alive():
         await asyncio.to_thread(worker.join, 10)
 

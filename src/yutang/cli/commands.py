@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -251,29 +252,31 @@ def show_plan(shell: Shell, viewer: Viewer, plan_id: int) -> Answer:
     facts = plans.plan(viewer, plan_id)
     counts = plans.counts(shell.warehouse, viewer, plan_id)
     lift = plans.lift(shell.warehouse, viewer, plan_id)
+    measured = lift_data(lift, plans.measured_until(viewer, plan_id))
     data = {
         "id": facts.id,
         "name": facts.document.name,
         "state": facts.state,
         **_counts(counts),
-        "lift": lift_data(lift),
+        "lift": measured,
     }
     return data, [
         f"{facts.document.title.text(shell.language)} ({facts.state})",
         *_lines(counts),
-        *(f"lift {name} {value}" for name, value in lift_data(lift).items()),
+        *(f"lift {name} {value}" for name, value in measured.items()),
     ]
 
 
-def lift_data(lift: Lift | None) -> dict[str, object]:
+def lift_data(lift: Lift | None, until: datetime | None) -> dict[str, object]:
     """Lift as scripts read it: money per decided person, its 95 % interval, and the verdict (`too_small` before anybody
-    was decided)."""
+    was decided), preliminary until the window declared before launch is over."""
     interval = lift.per_person if lift else None
     return {
         "estimate": interval.value if interval else None,
         "low": interval.low if interval else None,
         "high": interval.high if interval else None,
         "verdict": lift.verdict if lift else Verdict.TOO_SMALL,
+        "preliminary": until is None or business_now() < until,
     }
 
 

@@ -83,7 +83,9 @@ def plan_new(request: Page) -> HttpResponse:
     operators_only(request.viewer)
     form = _form_of(request, _template(request.GET.get("from", "")))
     if request.GET.get("segment"):
-        form["audience"] = segments.segment_named(request.GET["segment"]).name
+        chosen = segments.segment_named(request.GET["segment"])
+        form["audience"] = chosen.name
+        form["title"] = form.get("title") or chosen.title.text(language())
     return _page(request, form, {})
 
 

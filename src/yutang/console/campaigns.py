@@ -113,7 +113,7 @@ def campaign_upload(request: Page) -> HttpResponse:
     """Judge an uploaded list. The file is read once, and neither it nor who is in it is kept."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
-        raise BadInput("请选择名单文件（CSV）。", "Choose the list's file (CSV).")
+        raise BadInput("请选择名单文件（CSV，20 MB 以内）。", "Choose the list's file (CSV, at most 20 MB).")
     listed = read_list(file.read())
     persons = find_values(request.viewer, listed.kind, [row.value for row in listed.rows])
     upload = _uploaded(request, listed, persons)

@@ -29,6 +29,13 @@ CORP = "ww-demo-yutang"
 CHANNEL = "wecom"
 AUTHOR = "demo"
 EFFECT_DAYS = 14.0
+# How a guide of each kind takes a task: mostly by their own habit, so that asking again is worth it.
+HABITS: dict[str, str | dict[str, float]] = {
+    "at_once": {"at_once": 0.85, "late": 0.15},
+    "late": {"at_once": 0.35, "late": 0.65},
+    "night": {"at_once": 0.25, "night": 0.75},
+    "never": "never",
+}
 # What the loyalty card took off at the shelf; coupons are redemptions, told by events of their own.
 COLUMNS = {"placed_at": "occurred_at", "discount": "shelf_discount"}
 
@@ -148,7 +155,7 @@ def _sandbox(world: dataset.DemoWorld) -> Spec:
         seed=2018,
         start_at=dataset.BUSINESS_START,
         members=tuple(
-            Member(row["userid"], row["label"], row["habit"], row["offgate_per_day"])
+            Member(row["userid"], row["label"], HABITS[row["habit"]], row["offgate_per_day"])
             for row in world.guides.to_pylist()
         ),
         customers=tuple(

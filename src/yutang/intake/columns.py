@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from yutang.intake.append import INCOMING, LINES
+from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import NodeId, PersonId, SenderId, StaffId
 from yutang.log.contracts import Event, IdentifierValue
 from yutang.log.vocabulary import VOCABULARY
@@ -94,7 +95,11 @@ def _group(event: Event) -> tuple[IdentifierValue, ...]:
 
 
 def apply_facts(events: Sequence[Event], persons: Sequence[PersonId | None], codes: Known) -> None:
-    """What events say of consent, friendship, tags and names, into the operational store; again does no harm."""
+    """What events say of consent, friendship, tags and names, into the operational store; again does no harm.
+
+    A word from the future counts as said now, or it would outlive every later one.
+    """
+    latest = wall_now()
     consents: list[ConsentWord] = []
     relations: list[RelationWord] = []
     tags: list[TagWord] = []
@@ -103,22 +108,19 @@ def apply_facts(events: Sequence[Event], persons: Sequence[PersonId | None], cod
         if person is None:
             continue
         props: Any = event.props
+        at = min(event.occurred_at, latest)
         match event.type:
             case "consent.given" | "consent.withdrawn":
                 granted = event.type == "consent.given"
-                word = ConsentWord(
-                    person, props["purpose"], props["channel"], granted, event.occurred_at, props.get("proof") or ""
-                )
+                word = ConsentWord(person, props["purpose"], props["channel"], granted, at, props.get("proof") or "")
                 consents.append(word)
             case "relation.added" | "relation.lost" if event.staff in codes.senders:
-                relations.append(
-                    RelationWord(person, codes.senders[event.staff], _RELATIONS[event.type], event.occurred_at)
-                )
+                relations.append(RelationWord(person, codes.senders[event.staff], _RELATIONS[event.type], at))
             case "tag.added" | "tag.removed":
-                tags.append(TagWord(person, props["tag"], event.type == "tag.added", event.occurred_at))
+                tags.append(TagWord(person, props["tag"], event.type == "tag.added", at))
             case "person.seen" if props.get("name"):
-                if person not in names or names[person][1] < event.occurred_at:
-                    names[person] = (props["name"], event.occurred_at)
+                if person not in names or names[person][1] < at:
+                    names[person] = (props["name"], at)
     services.apply_consents(consents)
     services.apply_relations(relations)
     services.apply_tags(tags)

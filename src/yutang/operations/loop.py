@@ -27,7 +27,8 @@ from yutang.reach.issuing import Ports
 from yutang.warehouse.contracts import Warehouse
 
 IDLE = 0.5  # wall seconds between turns
-STRIDE = timedelta(hours=6)  # the longest step of a stepped clock
+STRIDE = timedelta(hours=12)  # the longest step of a stepped clock
+BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
 MOMENT = timedelta(microseconds=1)
 _log = structlog.get_logger(__name__)
@@ -44,6 +45,8 @@ class Loop:
     clock: BrandClock
     advance: Advance | None = None
     last: float = 0.0
+    refreshed: float = float("-inf")
+    behind: bool = True
 
     def __post_init__(self) -> None:
         self.last = monotonic()
@@ -101,5 +104,7 @@ class Loop:
         pumped = pump.pump_until_empty(self.warehouse)
         reach.turn(self.warehouse, self.ports())
         as_of = profile_queries.as_of(self.warehouse)
-        if pumped.events or as_of is None or business_now() - as_of >= STALE:
+        self.behind |= bool(pumped.events) or as_of is None or business_now() - as_of >= STALE
+        if self.behind and monotonic() - self.refreshed >= BREATH:  # planning refreshes for itself
             profiles.refresh(self.warehouse, business_now())
+            self.refreshed, self.behind = monotonic(), False

@@ -81,6 +81,7 @@ class PlanFacts:
     created_at: datetime
     start: datetime | None
     versions: Mapping[str, object]
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

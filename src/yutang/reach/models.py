@@ -16,7 +16,7 @@ class Plan(models.Model):
     """A broadcast with the very document that it runs; later edits of the document do not touch it.
 
     `scope`: the nodes that its author may see (null: the whole brand). `versions` names the versions of segment,
-    policy and content rules used at launch.
+    policy and content rules used at launch. `trouble`: why it cannot be planned at the moment, in both languages.
     """
 
     name = models.CharField(max_length=63, db_index=True)
@@ -28,6 +28,7 @@ class Plan(models.Model):
     start = models.DateTimeField(null=True)
     versions = models.JSONField(default=dict)
     audience_frozen = models.BooleanField(default=False)
+    trouble = models.CharField(max_length=400, blank=True)
 
 
 class Run(models.Model):

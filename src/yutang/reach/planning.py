@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from django.db import transaction
 from django.db.models import Count, Sum
 
@@ -23,7 +24,7 @@ from yutang.intake import pump
 from yutang.intake.lease import Held, lease
 from yutang.kernel import calendars
 from yutang.kernel.clock import business_now, wall_now
-from yutang.kernel.errors import BadInput, NotFound, Refused
+from yutang.kernel.errors import BadInput, NotFound, Refused, Unavailable, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import NodeId, PlanId, draw_array, salt
 from yutang.organisation import queries as organisation
@@ -41,6 +42,7 @@ from yutang.reach.policy import PolicyDocument
 from yutang.segments import queries as segments
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
+_log = structlog.get_logger(__name__)
 LEASE = "planning"
 POLICY = "default"
 RULES = "default"
@@ -290,20 +292,29 @@ def _due(warehouse: Warehouse, now: datetime, book: Rulebook) -> list[Due]:
         found = _next_attempt(plan, now)
         if found is None:
             continue
-        occasion, attempt, before = found
-        granted = sum(run.granted for run in plan.runs.filter(state=RunState.COMMITTED, attempt=1))
-        terms = terms_of(
-            plan.pk, document_of(plan), now, book.rules, occasion=occasion, attempt=attempt, granted=granted
-        )
-        if before is None:
-            _freeze(warehouse, plan)
-            audience = _wave(warehouse, plan, occasion)
+        try:
+            due.append(_due_of(warehouse, plan, found, now, book))
+        except Unavailable:
+            raise
+        except YutangError as error:  # such as a segment that was retired: one plan must not hold up the others
+            _log.warning("plan put off", plan=plan.pk, reason=error.en)
+            Plan.objects.filter(pk=plan.pk).update(trouble=f"{error.zh} {error.en}"[:400])
         else:
-            params = {"plan": plan.pk, "run": before.pk}
-            audience = warehouse.query(named("reach/expired", params, {"committed": committed()}))
-            terms = replace(terms, at_most=None)
-        due.append(Due(plan, terms, audience))
+            Plan.objects.filter(pk=plan.pk).exclude(trouble="").update(trouble="")
     return due
+
+
+def _due_of(warehouse: Warehouse, plan: Plan, found: tuple[str, int, Run | None], now: datetime, book: Rulebook) -> Due:
+    occasion, attempt, before = found
+    granted = sum(run.granted for run in plan.runs.filter(state=RunState.COMMITTED, attempt=1))
+    document = document_of(plan)
+    terms = terms_of(plan.pk, document, now, book.rules, occasion=occasion, attempt=attempt, granted=granted)
+    if before is None:
+        _freeze(warehouse, plan)
+        return Due(plan, terms, _wave(warehouse, plan, occasion))
+    params = {"plan": plan.pk, "run": before.pk}
+    audience = warehouse.query(named("reach/expired", params, {"committed": committed()}))
+    return Due(plan, replace(terms, at_most=None), audience)
 
 
 def _freeze(warehouse: Warehouse, plan: Plan) -> None:
@@ -454,6 +465,8 @@ def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
     """Raise Refused or BadInput if this viewer may not launch this document as it stands."""
     if not viewer.may_operate:
         raise Refused("你的角色不能下发计划，请找总部运营。", "Your role may not launch plans; ask headquarters.")
+    if document.audience.segment is not None:
+        segments.segment_named(document.audience.segment)
     problem = broken_rule(document.message.text, rulebook().rules)
     if problem:
         rule, word = problem

@@ -43,7 +43,14 @@ def _visible(viewer: Viewer):  # type: ignore[no-untyped-def]  # a queryset
 
 def _facts(row: Plan) -> PlanFacts:
     return PlanFacts(
-        PlanId(row.pk), document_of(row), row.author, PlanState(row.state), row.created_at, row.start, row.versions
+        id=PlanId(row.pk),
+        document=document_of(row),
+        author=row.author,
+        state=PlanState(row.state),
+        created_at=row.created_at,
+        start=row.start,
+        versions=row.versions,
+        trouble=row.trouble,
     )
 
 
