@@ -63,7 +63,6 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
             ready = is_set_up()
             password = organisation.print_password("owner") if ready else None
             serve.serve(opened, port, lambda address: _greet(address, ready, password, as_json))
-        except KeyboardInterrupt:
             click.echo("再见 / stopped", err=True)
         finally:
             opened.close()
