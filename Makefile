@@ -30,7 +30,7 @@ check: install  ## ruff, mypy --strict, import-linter, house lints
 	$(BIN)/python tests/house/lints.py
 
 test: install  ## the whole suite, ≤ 5 minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 soak: install  ## kill, race and fill for MINUTES=30
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

@@ -90,7 +90,7 @@ def test_the_ledger_of_a_plan_balances_and_its_lift_has_its_four_parts(said: dic
     shown = said["show"].data
     names = ("sent", "failed", "expired", "unknown", "held_out", "globally_held_out", "pending")
     assert shown["decided"] == 2 == sum(shown[name] for name in names) + sum(shown["suppressed"].values())
-    assert set(shown["lift"]) == {"estimate", "low", "high", "verdict"}
+    assert set(shown["lift"]) == {"estimate", "low", "high", "verdict", "preliminary"}
     assert [plan["id"] for plan in said["plans"].data] == [said["apply"].data["id"]] == [1]
     assert said["stop"].data["state"] == "stopped"
 

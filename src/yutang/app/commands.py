@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -62,7 +63,8 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
                 organisation.add_owner()
             ready = is_set_up()
             password = organisation.print_password("owner") if ready else None
-            serve.serve(opened, port, lambda address: _greet(address, ready, password, as_json))
+            with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+                serve.serve(opened, port, lambda address: _greet(address, ready, password, as_json))
             click.echo("再见 / stopped", err=True)
         finally:
             opened.close()
