@@ -29,7 +29,7 @@ check: install  ## ruff, mypy --strict, import-linter, house lints
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house/lints.py
 
-test: install  ## the whole suite, ≤ 5 minutes
+test: install  ## the whole suite, about 6 minutes on 2 cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 soak: install  ## kill, race and fill for MINUTES=30
