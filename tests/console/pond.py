@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 NOW = datetime(2026, 3, 2, 2, 0, 5, tzinfo=UTC)  # ten in the morning in Shanghai
 PASSWORD = "still-water-runs"
@@ -51,7 +51,8 @@ def main() -> None:
     opened = house.open_house(directory)
     filled = {} if "--empty" in sys.argv else found(opened, directory)
     try:
-        serve.serve(opened, 0, lambda address: print(json.dumps({"address": address, **filled}), flush=True))
+        told = {"directory": str(directory), **filled}
+        serve.serve(opened, 0, lambda address: print(json.dumps({"address": address, **told}), flush=True))
     except KeyboardInterrupt:
         pass
     finally:
@@ -60,6 +61,7 @@ def main() -> None:
 
 def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-untyped-def]  # House needs Django
     """Everything of the pond; returns what paths are filled with."""
+    from yutang.connect.services import open_ways
     from yutang.intake.mirror import mirror_nodes
     from yutang.intake.pump import pump_until_empty
     from yutang.kernel.clock import business_clock
@@ -75,7 +77,14 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         organisation.set_up_brand("青石超市", "CNY", "Asia/Shanghai", demo=True)
         nodes = [NewNode("north", "北区", NodeKind.REGION), NewNode("south", "南区", NodeKind.REGION, synthetic=True)]
         nodes += [
-            NewNode(code, f"{code[1:]}号店", NodeKind.STORE, "north" if code != "s3" else "south") for code in STORES
+            NewNode(
+                code,
+                f"{code[1:]}号店",
+                NodeKind.STORE,
+                "north" if code != "s3" else "south",
+                place=(31.2, 121.4 + int(code[1:]) / 10),
+            )
+            for code in STORES
         ]
         organisation.add_nodes(nodes)
         organisation.connect_corp("wecom", CORP, "secret-of-the-corp")
@@ -96,7 +105,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         plan = _plan(opened.warehouse)
     organisation.step_clock(NOW)
     _sandbox(directory)
-    return {**_paths(), "plan": plan}
+    return {**_paths(), "plan": plan, "slug": open_ways()["store_poster"][0].slug}
 
 
 def _prospects() -> pa.Table:

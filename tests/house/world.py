@@ -15,6 +15,8 @@ from django.db import connection, transaction
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
+from yutang.connect.documents import ContactWay
+from yutang.connect.services import keep_way
 from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import pump_until_empty
 from yutang.kernel.clock import business_clock, business_now
@@ -23,7 +25,7 @@ from yutang.log.contracts import Event, IdentifierValue, Line
 from yutang.log.services import record
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import NodeKind, RoleName, Viewer
-from yutang.organisation.queries import viewer_named
+from yutang.organisation.queries import OWNER, viewer_named
 from yutang.organisation.services import NewNode, NewSender
 from yutang.people import services as people
 from yutang.playbooks.services import keep_shipped
@@ -32,6 +34,9 @@ from yutang.reach import planning
 from yutang.reach import queries as reach_queries
 from yutang.reach import services as reach
 from yutang.reach.documents import BroadcastDocument
+from yutang.reflex import services as reflex
+from yutang.reflex.documents import ReflexRule
+from yutang.reflex.queries import follow_ups
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import install_warehouse
 from yutang.warehouse.engine import open_warehouse
@@ -49,6 +54,7 @@ FAR = {
     "reach_batch": 7_530_000,
     "organisation_staff": 7_640_000,
     "organisation_senderaccount": 7_750_000,
+    "reflex_followup": 7_860_000,
 }
 """The numbers of the far store's rows begin here, so that they can be told from any other number."""
 
@@ -70,6 +76,9 @@ class Store:
     guide: str
     userid: str
     plan_name: str
+    way: str
+    way_title: str
+    follow_up: str
 
     def planted(self) -> dict[str, str]:
         """Each thing that somebody of another store must not be told, by what it is."""
@@ -86,6 +95,9 @@ class Store:
             "guide": self.guide,
             "userid": self.userid,
             "plan_name": self.plan_name,
+            "way": self.way,
+            "way_title": self.way_title,
+            "follow_up": self.follow_up,
         }
 
 
@@ -216,6 +228,40 @@ def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) 
     plan = reach.launch(broadcast(f"plan_{code}_x7", f"计划{name}"), viewer_named(author))
     planning.plan_due(warehouse)
     batches = reach_queries.batches(viewer_named(author), plan)
+    way, title = f"way_{code}_x7", f"活码{name}"
+    _way(way, title, code, viewer_named(author))
     return Store(
-        code, person, plan, batches[0].id, name, phone, member, external, order, sku, guide, userid, f"plan_{code}_x7"
+        code,
+        person,
+        plan,
+        batches[0].id,
+        name,
+        phone,
+        member,
+        external,
+        order,
+        sku,
+        guide,
+        userid,
+        f"plan_{code}_x7",
+        way,
+        title,
+        _follow_up(person, code, userid),
     )
+
+
+def _way(name: str, title: str, code: str, viewer: Viewer) -> None:
+    data = {"kind": "contact_way", "name": name, "title": {"zh": title, "en": title}, "source": "poster", "at": code}
+    keep_way(ContactWay.model_validate({**data, "channel": "manual", "link": f"https://u.example/{code}"}), viewer)
+
+
+def _follow_up(person: PersonId, code: str, userid: str) -> str:
+    """Somebody to be followed up by a store's guide, as a rule asked for it."""
+    data = {"kind": "reflex", "name": f"call_{code}", "title": {"zh": "打电话", "en": "Call"}, "on": "tag.added"}
+    act = {"do": "follow_up", "note": {"zh": f"打给 {code}", "en": f"Call {code}"}}
+    rule = {**data, "where": {"staff": [userid]}, "acts": [act]}
+    reflex.keep_rule(ReflexRule.model_validate(rule), OWNER)
+    record([Event(EventId(f"tag-{code}"), "tag.added", START, person=person, staff=userid, props={"tag": "call"})])
+    reflex.work({})
+    found = {one.userid: one.id for one in follow_ups(OWNER)}
+    return str(found[userid])

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.intake.tables import one, rows
 from tests.people.pond import T0, event, friend, member, node, phone
@@ -17,7 +18,7 @@ from yutang.intake.lease import lease
 from yutang.intake.models import Lease, Slice
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import BadInput, Unavailable
-from yutang.kernel.ids import PersonId
+from yutang.kernel.ids import EventId, PersonId
 from yutang.log.contracts import Event, Line
 from yutang.log.models import InboxEnvelope
 from yutang.log.services import record
@@ -97,13 +98,7 @@ def test_an_order_is_a_function_of_the_set_of_its_events(
 
 
 def _renamed(each: Event, number: str) -> Event:
-    return Event(
-        **{
-            **{name: getattr(each, name) for name in each.__slots__},
-            "id": f"{each.id}-{number}",
-            "props": {"order_id": number},
-        }
-    )
+    return replace(each, id=EventId(f"{each.id}-{number}"), props={"order_id": number})
 
 
 def test_a_cancelled_order_counts_for_nothing(warehouse: Warehouse) -> None:

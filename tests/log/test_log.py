@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from django.db import transaction
+from msgspec.structs import replace
 
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import EventId
 from yutang.log import queries, services
-from yutang.log.contracts import Event, IdentifierValue, Line
+from yutang.log.contracts import Event, IdentifierValue, Line, said
 from yutang.log.models import InboxEnvelope
 from yutang.organisation.services import set_up_brand
 
@@ -73,7 +73,12 @@ def test_one_bad_event_and_nothing_is_written() -> None:
         ({"props": {"order_id": 7}}, "props.order_id"),
         ({"props": {"order_id": "1", "colour": "red"}}, "props.colour"),
         ({"lines": (Line("s", "c", Decimal(-1), Decimal(1)),)}, "lines.0.quantity"),
+        ({"lines": (Line("s", "c", Decimal("0.3333"), Decimal(1)),)}, "amount"),
         ({"type": "order.paid"}, "lines"),
+        ({"occurred_at": datetime(1969, 7, 20, tzinfo=UTC)}, "occurred_at"),
+        ({"identifiers": (IdentifierValue("member", "shop", "1\x1f2"),)}, "identifiers.0.value"),
+        ({"identifiers": (IdentifierValue("member", "sh\x1eop", "1"),)}, "identifiers.0.value"),
+        ({"identifiers": (IdentifierValue("member", "shop", "\u3000"),)}, "identifiers.0.value"),
     ],
 )
 def test_what_the_vocabulary_refuses_is_named(change: dict[str, object], place: str) -> None:
@@ -81,6 +86,37 @@ def test_what_the_vocabulary_refuses_is_named(change: dict[str, object], place: 
         services.check(replace(ORDER, **change))  # type: ignore[arg-type]
     assert place in caught.value.en
     assert place in caught.value.zh
+
+
+@pytest.mark.django_db
+def test_a_slice_comes_out_as_columns_with_nothing_personal_among_the_props() -> None:
+    device = IdentifierValue("device", "web", "d1")
+    seen = replace(
+        ORDER, id=EventId("s-1"), type="person.seen", amount=None, currency=None, lines=(),
+        identifiers=(*ORDER.identifiers, device), props={"name": "张三丰", "synthetic": True},
+    )  # fmt: skip
+    services.record([ORDER])
+    services.record([seen, replace(ORDER, id=EventId("o-2"), type="order.paid", amount=None, currency=None, lines=())])
+    InboxEnvelope.objects.update(slice=1)
+    found = services.columns(services.envelopes(1))
+    rows = found.events.to_pylist()
+    assert [row["event_id"] for row in rows] == ["o-1", "s-1", "o-2"]
+    assert [row["who"] for row in rows] == [said(ORDER.identifiers)] * 3, "a weak identifier beside a strong one is not"
+    assert [row["props"] for row in rows] == ['{"order_id":"1"}', '{"synthetic":true}', '{"order_id":"1"}']
+    assert [row["order_id"] for row in rows] == ["1", None, "1"]
+    assert [row["synthetic"] for row in rows] == [False, True, False]
+    assert [(row["amount"], row["has_lines"], row["discount"]) for row in rows] == [
+        (Decimal("12.30"), True, Decimal(0)), (None, False, None), (None, False, None),
+    ]  # fmt: skip
+    assert found.private == {1: '{"name":"张三丰"}'}
+    assert found.lines.to_pylist()[0] | {"row": 0, "ordinal": 0, "sku": "sku"} == found.lines.to_pylist()[0]
+
+
+def test_a_quick_look_and_a_close_one_take_the_same_events() -> None:
+    for amount in ("0", "12", "12.3", "12.30", "1E+2", "-0"):
+        services.check(replace(ORDER, amount=Decimal(amount)))
+    services.check(replace(ORDER, type="coupon.redeemed", amount=Decimal("-1.5"), lines=(), props={"coupon": "c"}))
+    services.check(replace(ORDER, occurred_at=datetime(1990, 1, 1, tzinfo=UTC)))
 
 
 def test_free_lines_are_valid() -> None:

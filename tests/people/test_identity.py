@@ -8,12 +8,14 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.people.pond import T0, found_pond, friend, member, phone
-from yutang.log.contracts import IdentifierValue
-from yutang.people import identity, queries, services
+from yutang.log.contracts import IdentifierValue, said
+from yutang.people import identity, memory, queries, services
 from yutang.people.identifiers import is_strong, normalised
 from yutang.people.models import Edge, Identifier, Person, PersonOverride
 
@@ -108,22 +110,39 @@ def _partition(groups: list[list[IdentifierValue]]) -> set[frozenset[IdentifierV
     return {frozenset(joined) for joined in persons.values()}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=GROUPS, data=st.data())
 def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
     raw: list[list[tuple[str, int]]], data: st.DataObject
 ) -> None:
     groups = [[_identifier(*one) for one in group] for group in raw]
     shuffled = data.draw(st.permutations(groups))
+    middle = data.draw(st.integers(0, len(groups)))
     limit, identity.HUB_LIMIT = identity.HUB_LIMIT, 3
+    everybody = identity.EVERYBODY
     try:
         wanted = _oracle(groups)
-        for way in ("all at once", "one at a time"):
+        for way in (
+            "all at once",
+            "in two parts",
+            "in two parts, all settled anew",
+            "as the pump does",
+            "one at a time",
+        ):
+            identity.EVERYBODY = 0 if way.endswith("anew") else everybody
             PersonOverride.objects.all().delete()
             Edge.objects.all().delete()
             Identifier.objects.all().delete()
             if way == "all at once":
                 services.resolve(groups, seen_at=T0)
+            elif way == "as the pump does":
+                texts = list(dict.fromkeys(said(group) for group in shuffled))
+                seen_at = np.full(len(texts), int(T0.timestamp() * 1e6))
+                births = services.births_said(texts, seen_at)
+                assert services.births_said(texts, seen_at).tolist() == births.tolist()
+            elif way != "one at a time":
+                services.resolve(shuffled[:middle], seen_at=T0)
+                services.resolve(shuffled[middle:], seen_at=T0)
             else:
                 for group in shuffled:
                     services.resolve([group], seen_at=T0)
@@ -131,7 +150,42 @@ def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
             survivors = set(PersonOverride.objects.values_list("survivor_id", flat=True))
             assert not survivors & set(PersonOverride.objects.values_list("birth_id", flat=True)), "flattened"
     finally:
-        identity.HUB_LIMIT = limit
+        identity.HUB_LIMIT, identity.EVERYBODY = limit, everybody
+
+
+def test_groups_with_nothing_new_are_only_read() -> None:
+    texts = [said([member("1")]), said([phone("138 0013 8000"), member("2")])]
+    at = np.full(2, int(T0.timestamp() * 1e6))
+    births = services.births_said(texts, at)
+    with CaptureQueriesContext(connection) as asked:
+        assert services.births_said(texts, at).tolist() == births.tolist()
+    assert all(query["sql"].startswith("SELECT") for query in asked.captured_queries)
+    assert identity.settled([said([member("1"), member("2")]), said([member("3")])], "CN").tolist() == [0, 0]
+
+
+def test_a_weak_identifier_beside_a_strong_one_makes_nobody_and_is_nobody_yet() -> None:
+    device = IdentifierValue("device", "", "ipad")
+    services.resolve([[member("1"), device]], seen_at=T0)
+    assert Person.objects.count() == 1
+    assert services.resolve([[device]], seen_at=T0) != services.resolve([[member("1")]], seen_at=T0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_remembered_is_void_in_every_process_once_somebody_was_taken_away() -> None:
+    text, at = said([member("1")]), np.array([int(T0.timestamp() * 1e6)])
+    (birth,) = services.births_said([text], at).tolist()
+    assert identity.settled([text], "CN").tolist() == [birth]
+    assert memory.current().get(text, 0) == birth
+    Identifier.objects.all().delete()
+    memory.forget_all()
+    assert services.births_said([text], at).tolist() != [birth]
+
+
+def test_what_a_transaction_made_is_not_remembered_before_it_is_kept() -> None:
+    text, at = said([member("1")]), np.array([int(T0.timestamp() * 1e6)])
+    services.births_said([text], at)
+    identity.settled([text], "CN")
+    assert memory.current().get(text, 0) == 0
 
 
 def test_a_column_and_a_live_event_agree_and_a_repeat_makes_nobody() -> None:

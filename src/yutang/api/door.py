@@ -9,11 +9,13 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.security import HttpBearer
 from ninja.types import DictStrAny
 
 from yutang import __version__
+from yutang.api.collect_schema import SECURITY, collect_paths
 from yutang.api.schemas import ErrorOut
 from yutang.kernel.errors import BadInput, NotFound, OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
@@ -69,7 +71,20 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(word)
 
 
-api = NinjaAPI(
+class WholeApi(NinjaAPI):
+    """The operations that Django answers, and in the document also those of the collect API beside it."""
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: DictStrAny | None = None
+    ) -> OpenAPISchema:
+        """The OpenAPI document of both."""
+        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        schema["paths"] = {**schema["paths"], **collect_paths()}
+        schema["components"].setdefault("securitySchemes", {}).update(SECURITY)
+        return schema
+
+
+api = WholeApi(
     title="Yutang 鱼塘",
     version=__version__,
     description="One log, one gate, one ledger. Times carry their zone. Amounts are decimal text; estimates (lift, "

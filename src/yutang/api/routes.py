@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest
 from ninja import Router
 
-from yutang.api import events, persons, plans, segments, stores
+from yutang.api import events, persons, plans, segments, stores, ways
 from yutang.api.door import api
 
 __all__ = ["api"]
@@ -19,5 +19,5 @@ def nothing_here(request: HttpRequest, rest: str) -> None:
     raise Http404
 
 
-for _router in (events.router, segments.router, persons.router, plans.router, stores.router, _elsewhere):
+for _router in (events.router, segments.router, persons.router, plans.router, stores.router, ways.router, _elsewhere):
     api.add_router("", _router)

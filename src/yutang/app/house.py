@@ -75,6 +75,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     unlock(where)
     from django.core.management import call_command
 
+    from yutang.log.registry import refresh_vocabulary
     from yutang.organisation.clock import BrandClock
     from yutang.organisation.services import check_key
     from yutang.warehouse.current import install_warehouse
@@ -83,6 +84,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     if upgrade:
         call_command("migrate", verbosity=0, interactive=False)
     check_key()
+    refresh_vocabulary()
     brand_clock = BrandClock()
     clock.install_business_clock(brand_clock)
     warehouse = open_warehouse(where)

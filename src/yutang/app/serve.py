@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +19,7 @@ import httpx
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from yutang.kernel.errors import Refused, Unavailable
 from yutang.sandbox.asgi import create_app as sandbox_app
@@ -28,10 +30,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from yutang.app.house import House
-    from yutang.operations.loop import Loop
     from yutang.reach.issuing import Ports
 
 SANDBOX_TOKEN = "sandbox"  # noqa: S105  # the token's name, not its secret
+SWITCH = 0.001  # seconds; at Python's 5 ms the collector's writer stands behind busy threads after every commit
 ELSEWHERE = "YUTANG_SANDBOX_URL"  # a sandbox in a process of its own
 
 
@@ -53,15 +55,32 @@ def listen(port: int) -> socket.socket:
         ) from error
 
 
+def with_collector(house: ASGIApp) -> ASGIApp:
+    """The house behind the collect API's door, which is none of Django's: see `api.collect`."""
+    from yutang.api.collect import Collect
+    from yutang.intake.collect.writer import Collector, install_collector
+
+    collector = Collector()
+    collector.start()
+    install_collector(collector)
+    sys.setswitchinterval(SWITCH)
+    gc.collect()
+    gc.freeze()  # what was loaded until now stays, and need not be looked at with every collection
+    return Collect(collector, house)
+
+
 def asgi(directory: Path, address: str, token: str) -> Starlette:
     """The whole house as one application; the sandbox stands at /sandbox unless it has a process of its own."""
     from django.core.asgi import get_asgi_application
 
+    from yutang.api.wecom import direct
+
+    callbacks = Route("/wecom/callback/{corp}", direct, methods=["GET", "POST"])
     house = Mount("/", cast("ASGIApp", get_asgi_application()))
     if os.environ.get(ELSEWHERE):
-        return Starlette(routes=[house])
+        return Starlette(routes=[callbacks, house])
     sandbox = sandbox_app(sandbox_directory(directory), events_url=f"{address}/api/v1/events", events_token=token)
-    return Starlette(routes=[Mount("/sandbox", sandbox), house])
+    return Starlette(routes=[Mount("/sandbox", sandbox), callbacks, house])
 
 
 def sandbox_at(address: str) -> str:
@@ -70,25 +89,27 @@ def sandbox_at(address: str) -> str:
 
 
 def ports_at(sandbox: str) -> Callable[[], Ports]:
-    """The channels of the corps that are connected now; clients are kept, so tokens and rate limits are shared."""
-    from yutang.channels.wecom.client import WeComClient
-    from yutang.channels.wecom.mass_send import WeComMassSend
-    from yutang.channels.wecom.tokens import MemoryTokenStore
+    """The mass sends of the corps that are connected now."""
+    from yutang.app.channels import Channels
+
+    return Channels(sandbox).mass_send
+
+
+def expect_callbacks(sandbox: str, address: str) -> None:
+    """Let our own sandbox call us back, as the admin console is told to let the platform. It may be away: then the
+    next start tells it."""
     from yutang.organisation.queries import corps
+    from yutang.organisation.services import expect_callbacks as kept
 
-    kept: dict[tuple[str, str, str], WeComMassSend] = {}
-
-    def ports() -> Ports:
-        found = {}
-        for corp in corps():
-            base = corp.address or f"{sandbox}/cgi-bin/"
-            key = (corp.corp, corp.secret, base)
-            if key not in kept:
-                kept[key] = WeComMassSend(WeComClient(base, corp.corp, corp.secret, token_store=MemoryTokenStore()))
-            found[corp.channel, corp.corp] = kept[key]
-        return found
-
-    return ports
+    for corp in corps():
+        if corp.sandboxed and corp.channel == "wecom":
+            secrets = kept(corp.channel, corp.corp)
+            url = f"{address}/wecom/callback/{corp.corp}"
+            body = {"url": url, "token": secrets.token, "key": secrets.key}
+            try:
+                httpx.post(f"{sandbox}/control/callbacks", json=body, timeout=10, trust_env=False).raise_for_status()
+            except httpx.HTTPError as error:
+                structlog.get_logger(__name__).warning("the sandbox was not told of callbacks", reason=str(error))
 
 
 def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
@@ -106,7 +127,9 @@ def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
 
 def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Serve until interrupted; `ready` is called with the address once requests are answered."""
+    from yutang.app.channels import Channels
     from yutang.operations.loop import Loop
+    from yutang.operations.reflexes import ReflexLane
     from yutang.organisation.queries import corps, is_set_up
     from yutang.organisation.services import issue_token, revoke_tokens
 
@@ -118,29 +141,52 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
         token = issue_token(SANDBOX_TOKEN, ["events:write"])
     sandboxed = any(corp.sandboxed for corp in corps())
     sandbox = sandbox_at(address)
-    loop = Loop(house.warehouse, ports_at(sandbox), house.clock, sandbox_clock(sandbox) if sandboxed else None)
+    channels = Channels(sandbox)
+    loop = Loop(
+        house.warehouse,
+        channels.mass_send,
+        house.clock,
+        sandbox_clock(sandbox) if sandboxed else None,
+        channels.contact_ways,
+    )
+    lane = ReflexLane(channels.welcomes, lambda: expect_callbacks(sandbox, address))
     _quiet_logs()
     config = uvicorn.Config(
-        asgi(house.directory, address, token), log_level="warning", access_log=False, lifespan="off"
+        with_collector(asgi(house.directory, address, token)),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
     )
-    asyncio.run(_serve(uvicorn.Server(config), listener, loop, lambda: ready(address)))
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop, where it is there
+        runner.run(_serve(uvicorn.Server(config), listener, [loop.run, lane.run], lambda: ready(address)))
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, loop: Loop, ready: Callable[[], None]) -> None:
+async def _serve(
+    server: uvicorn.Server,
+    listener: socket.socket,
+    lanes: Sequence[Callable[[threading.Event], None]],
+    ready: Callable[[], None],
+) -> None:
+    from yutang.intake.collect.writer import current_collector
+
     stop = threading.Event()
-    worker = threading.Thread(target=loop.run, args=(stop,), name="clock", daemon=True)
+    workers = [threading.Thread(target=lane, args=(stop,), daemon=True) for lane in lanes]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
     if server.started:
-        worker.start()
+        for worker in workers:
+            worker.start()
         ready()
     while not serving.done() and not server.should_exit:
         await asyncio.sleep(0.1)
     stop.set()  # before the sandbox stops answering
     await serving
-    if worker.is_alive():
-        await asyncio.to_thread(worker.join, 10)
+    if (collector := current_collector()) is not None:
+        await asyncio.to_thread(collector.stop)
+    for worker in workers:
+        if worker.is_alive():
+            await asyncio.to_thread(worker.join, 10)
 
 
 def _quiet_logs() -> None:

@@ -32,7 +32,10 @@ INSTALLED_APPS = [
     "yutang.log",
     "yutang.people",
     "yutang.intake",
+    "yutang.channels",
     "yutang.reach",
+    "yutang.connect",
+    "yutang.reflex",
     "yutang.console",
 ]
 

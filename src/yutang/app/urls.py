@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from yutang.api.routes import api
+from yutang.api.wecom import callback
 from yutang.app.house import data_directory
 from yutang.console.health import healthz, readyz
 from yutang.console.urls import pages
@@ -31,4 +32,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("api/v1/", api.urls),
+    path("wecom/callback/<str:corp>", callback, name="wecom_callback"),
 ]

@@ -155,6 +155,69 @@ class Customers:
     unlicensed: tuple[str, ...]
 
 
+class WelcomePort(Protocol):
+    """A platform that lets one message be sent to somebody who has just come, by a code that works once, and briefly.
+
+    May raise `AnswerLost` (trying the same code again is safe: it works once), `TryLater`, `CodeSpent` or
+    `RefusedByPlatform`.
+    """
+
+    def send_welcome(self, code: str, content: MessageContent) -> None:
+        """Send now; returns once the platform has taken it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaySpec:
+    """A contact way as the platform is to have it. `state` (≤ 30 characters) comes back with everyone who scans it."""
+
+    state: str
+    remark: str
+    users: tuple[str, ...]
+    skip_verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformWay:
+    """A contact way as the platform has it. `qr_code` is the address of its picture."""
+
+    config_id: str
+    qr_code: str
+    state: str
+    users: tuple[str, ...]
+
+
+class ContactWayPort(Protocol):
+    """A platform on which software makes QR codes that lead to staff. May raise as `MassSendPort` does."""
+
+    def create_way(self, spec: WaySpec) -> PlatformWay:
+        """Not idempotent: on `AnswerLost` look with `find_ways` for the state before ever asking again."""
+        ...
+
+    def update_way(self, config_id: str, spec: WaySpec) -> None:
+        """Make it so; again is no error."""
+        ...
+
+    def delete_way(self, config_id: str) -> None:
+        """Its QR stops working at once; friendships stay. Deleting again is no error."""
+        ...
+
+    def find_ways(self, since: datetime, until: datetime) -> Sequence[PlatformWay]:
+        """The ways made by this app in the span. Costs a call per way found."""
+        ...
+
+
+class CodeSpent(YutangError):
+    """The code of a welcome works no more: used, expired, or used by another app (`elsewhere`)."""
+
+    def __init__(self, elsewhere: bool) -> None:
+        super().__init__(
+            "这次添加的欢迎语已由别的应用发出。" if elsewhere else "欢迎语凭证已用过，或已过 20 秒。",
+            "Another app has sent the welcome." if elsewhere else "The welcome's code was used, or is older than 20 s.",
+        )
+        self.elsewhere = elsewhere
+
+
 class AnswerLost(YutangError):
     """The request may have been carried out; nobody can say. The task is unknown: look for it, never repeat blindly."""
 

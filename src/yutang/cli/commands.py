@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from yutang.cli.context import Shell, command, headquarters_only, table
+from yutang.connect.documents import ContactWay
+from yutang.connect.services import keep_way
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
@@ -17,6 +19,8 @@ from yutang.intake import imports
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
+from yutang.log.documents import EventTypeDocument
+from yutang.log.registry import save_event_type
 from yutang.organisation.contracts import Viewer
 from yutang.playbooks.services import read_file
 from yutang.profiles import services as profiles
@@ -26,6 +30,8 @@ from yutang.reach import services as reach
 from yutang.reach.contracts import PlanCounts
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.lift import Lift, Verdict
+from yutang.reflex.documents import ReflexRule
+from yutang.reflex.services import keep_rule
 from yutang.segments import queries as segments
 from yutang.segments import services
 from yutang.segments.documents import SegmentDocument
@@ -211,6 +217,12 @@ def _keep(document: Document, viewer: Viewer) -> StoredDocument:
     """Keep a document that is no plan: a segment, or what the whole brand goes by."""
     if isinstance(document, SegmentDocument):
         return services.save(document, viewer)
+    if isinstance(document, ContactWay):
+        return keep_way(document, viewer)
+    if isinstance(document, ReflexRule):
+        return keep_rule(document, viewer)
+    if isinstance(document, EventTypeDocument):
+        return save_event_type(document, viewer)
     headquarters_only(viewer)
     return save_document(document, viewer.name)
 

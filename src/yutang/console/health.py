@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
+from yutang.intake.collect.writer import current_collector
 from yutang.kernel.errors import YutangError
 from yutang.organisation.queries import is_set_up
 from yutang.warehouse.contracts import Statement
@@ -12,8 +13,11 @@ from yutang.warehouse.current import current_warehouse
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when database and warehouse answer, else 503 and which does not."""
+    """200 when database and warehouse answer and the collect API writes, else 503 and which does not."""
     found = {"database": _database(), "warehouse": _warehouse()}
+    collector = current_collector()
+    if collector is not None:  # a process without that door says nothing of it
+        found["collector"] = collector.alive
     ok = all(found.values())
     return JsonResponse({"ok": ok, **found}, status=200 if ok else 503)
 

@@ -6,7 +6,21 @@ from collections.abc import Callable, Sequence
 
 from django.urls import URLPattern, path
 
-from yutang.console import campaigns, entrance, growth, persons, plans, pool, segments, settings, today
+from yutang.console import (
+    campaigns,
+    connect,
+    entrance,
+    growth,
+    keys,
+    landing,
+    persons,
+    plans,
+    pool,
+    quality,
+    segments,
+    settings,
+    today,
+)
 from yutang.console.settings import Checked
 from yutang.warehouse.contracts import Warehouse
 
@@ -18,6 +32,8 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         path("password/", entrance.choose_password, name="choose_password"),
         path("clock/", entrance.clock, name="clock"),
         *today.urls,
+        *connect.urls,
+        *landing.urls,
         *pool.urls,
         *persons.urls,
         *segments.urls,
@@ -25,4 +41,6 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *campaigns.urls,
         *growth.urls,
         *settings.urls(doctor),
+        *keys.urls,
+        *quality.urls,
     ]

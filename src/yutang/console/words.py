@@ -91,8 +91,37 @@ KINDS: dict[str, Promise] = {
     "broadcast": _("群发"),
     "content_rules": _("文案红线"),
     "policy": _("触达规则"),
+    "contact_way": _("活码"),
+    "reflex": _("反应规则"),
+    "event_type": _("事件类型"),
 }
 PURPOSES: dict[str, Promise] = {"marketing": _("营销"), "service": _("服务")}
+SOURCES: dict[str, Promise] = {
+    "package_card": _("包裹卡"),
+    "poster": _("海报"),
+    "store": _("门店台卡"),
+    "ad": _("广告"),
+    "live_room": _("直播间"),
+    "partner": _("异业伙伴"),
+    "inviter": _("老客邀请"),
+    "other": _("其他"),
+}
+ACTS: dict[str, Promise] = {
+    "welcome": _("欢迎语"),
+    "tag": _("打标签"),
+    "assign": _("分配"),
+    "follow_up": _("跟进"),
+}
+ACT_STATES: dict[str, Promise] = {
+    "due": _("待做"),
+    "doing": _("正在做"),
+    "done": _("已做"),
+    "missed": _("错过时限"),
+    "refused": _("没有做（规则或条件不允许）"),
+    "failed": _("平台拒绝"),
+    "unknown": _("说不清做没做"),
+}
+SHIFT_DAYS: dict[str, Promise] = {"all": _("每天"), "weekdays": _("工作日"), "weekend": _("周末")}
 BATCHES: dict[str, Promise] = {
     "unknown": _("平台没有回音，正在自动核对"),
     "ambiguous": _("平台上有几个相同的任务，需要人来认"),

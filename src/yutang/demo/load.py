@@ -29,6 +29,7 @@ CORP = "ww-demo-yutang"
 CHANNEL = "wecom"
 AUTHOR = "demo"
 EFFECT_DAYS = 14.0
+SCANS_PER_DAY = 0.2  # of each store's poster: a few new people a day over all stores
 # How a guide of each kind takes a task: mostly by their own habit, so that asking again is worth it.
 HABITS: dict[str, str | dict[str, float]] = {
     "at_once": {"at_once": 0.85, "late": 0.15},
@@ -177,6 +178,7 @@ def _sandbox(world: dataset.DemoWorld) -> Spec:
         zone=dataset.ZONE,
         currency=dataset.CURRENCY,
         dispatch_seconds=0.0,
+        scans_per_day=SCANS_PER_DAY,
     )
 
 

@@ -36,6 +36,12 @@ def current(kind: type[D]) -> list[StoredDocument]:
     return [stored(row) for row in rows if (row.name, row.version) in wanted]
 
 
+def latest_mark(kind: type[D]) -> object:
+    """Something that changes whenever a document of the kind is kept: by it a reader knows that what it read holds."""
+    row = DocumentVersion.objects.filter(kind=kind.KIND).order_by("-pk").values_list("pk", "digest", "created_at")
+    return row.first()
+
+
 def versions(kind: type[D], name: str) -> list[StoredDocument]:
     """Every version of a document, newest first."""
     return [stored(row) for row in DocumentVersion.objects.filter(kind=kind.KIND, name=name).order_by("-version")]

@@ -13,6 +13,7 @@ from yutang.warehouse.contracts import Statement, named
 AMOUNT = pa.decimal128(18, 2)
 QUANTITY = pa.decimal128(18, 3)
 FENCE = "intake.fence"
+_PART = 25_000
 
 # `row` ties lines to their event; order_id, discount, has_lines and synthetic are set for orders.
 INCOMING = pa.schema(
@@ -59,16 +60,21 @@ def append_statements(
         return []
     span = pc.min_max(incoming["occurred_at"])
     bounds = {"earliest": _aware(span["min"].as_py()), "latest": _aware(span["max"].as_py())}
-    statements = [named("intake/fresh", bounds, {"incoming": incoming})]
+    statements = [named("intake/fresh", bounds, {"incoming": _in_parts(incoming)})]
     orders = incoming["order_id"].null_count < incoming.num_rows
     if orders:
         statements += [named("intake/order_changes"), named("intake/forget_orders"), named("intake/keep_orders")]
-        statements.append(named("intake/append_lines", {}, {"incoming_lines": lines}))
+        statements.append(named("intake/append_lines", {}, {"incoming_lines": _in_parts(lines)}))
         statements.append(named("intake/settle_lines"))
         statements.append(Statement("DROP TABLE order_changes"))
     statements.append(named("intake/append_events", {"slice": slice_id, "import_id": import_id}))
     statements.append(Statement("DROP TABLE fresh"))
     return statements
+
+
+def _in_parts(table: pa.Table) -> pa.Table:
+    """The same rows in batches: DuckDB reads each batch in one thread, and one batch would keep the others idle."""
+    return pa.Table.from_batches(table.to_batches(max_chunksize=_PART), table.schema)
 
 
 def fact_statements(facts: FactTables, *, everything: bool = False) -> list[Statement]:

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import transaction
 
 from yutang.intake.append import INCOMING, LINES
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import NodeId, PersonId, SenderId, StaffId
-from yutang.log.contracts import Event, IdentifierValue
-from yutang.log.vocabulary import VOCABULARY
+from yutang.log.contracts import NEXT, PART, EventColumns, IdentifierValue, said
 from yutang.organisation.queries import OWNER, nodes, senders
 from yutang.people import queries as people
 from yutang.people import services
 from yutang.people.services import ConsentWord, RelationWord, TagWord
 
-_encode = msgspec.json.Encoder().encode
-_PII = {name: frozenset(key for key, prop in kind.props.items() if prop.pii) for name, kind in VOCABULARY.items()}
-_ORDERS = frozenset(name for name, kind in VOCABULARY.items() if kind.order)
+_from_json = msgspec.json.Decoder().decode
 _RELATIONS = {"relation.added": "added", "relation.lost": "lost"}
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """An event and when it was received (wall clock)."""
-
-    event: Event
-    received_at: datetime
+_SEEN = pa.array(["person.seen"], pa.string())
+_FACTS = pa.array(
+    ["consent.given", "consent.withdrawn", *_RELATIONS, "tag.added", "tag.removed", "person.seen"], pa.string()
+)
+_NEVER = np.iinfo(np.int64).max
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Births = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,112 +53,140 @@ def known() -> Known:
     )
 
 
-def distinct(arrived: Iterable[Arrived]) -> list[Arrived]:
+def distinct(arrived: EventColumns) -> EventColumns:
     """The first arrival of each (id, time)."""
-    seen: dict[tuple[str, datetime], Arrived] = {}
-    for one in arrived:
-        seen.setdefault((one.event.id, one.event.occurred_at), one)
-    return list(seen.values())
-
-
-def persons_of(events: Sequence[Event]) -> list[PersonId | None]:
-    """The birth person of each event, made where new. An event about nobody, or about a number unknown, has none."""
-    result: list[PersonId | None] = [event.person for event in events]
-    said = sorted({event.person for event in events if event.person is not None})
-    strangers = set(said) - people.existing(said)
-    for index, event in enumerate(events):
-        if event.person in strangers:
-            result[index] = None
-    for made_up in (False, True):
-        chosen = [
-            index for index, event in enumerate(events)
-            if event.person is None and event.identifiers and bool(event.props.get("synthetic")) == made_up
-        ]  # fmt: skip
-        births = services.birth_persons(
-            [_group(events[index]) for index in chosen],
-            seen_at=[events[index].occurred_at for index in chosen],
-            synthetic=made_up,
-        )
-        for index, birth in zip(chosen, births, strict=True):
-            result[index] = birth
-    return result
-
-
-def _group(event: Event) -> tuple[IdentifierValue, ...]:
-    phone = event.props.get("phone") if event.type == "person.seen" else None
-    return (
-        (*event.identifiers, IdentifierValue("phone", "", phone))
-        if isinstance(phone, str) and phone.strip()
-        else event.identifiers
+    events = arrived.events
+    if len(set(events["event_id"].to_pylist())) == events.num_rows:
+        return arrived
+    keys = zip(events["event_id"].to_pylist(), events["occurred_at"].cast(pa.int64()).to_pylist(), strict=True)
+    arrivals: dict[tuple[str, int], int] = {}
+    for row, key in enumerate(keys):
+        arrivals.setdefault(key, row)
+    first = np.zeros(events.num_rows, dtype=bool)
+    first[list(arrivals.values())] = True
+    place = np.cumsum(first) - 1
+    carriers = arrived.lines["row"].to_numpy()
+    lines = arrived.lines.filter(pa.array(first[carriers])) if len(carriers) else arrived.lines
+    return EventColumns(
+        events.filter(pa.array(first)),
+        lines.set_column(0, "row", pa.array(place[lines["row"].to_numpy()], pa.int64())),
+        {int(place[row]): text for row, text in arrived.private.items() if first[row]},
     )
 
 
-def apply_facts(events: Sequence[Event], persons: Sequence[PersonId | None], codes: Known) -> None:
+def persons_of(arrived: EventColumns) -> Births:
+    """The birth person of each event, made where new; 0 for an event about nobody, or about a number unknown."""
+    events = arrived.events
+    result: Births = events["person"].fill_null(0).to_numpy().copy()
+    numbers = [PersonId(number) for number in np.unique(result).tolist() if number]
+    unsaid = result == 0
+    result[np.isin(result, list(set(numbers) - people.existing(numbers)))] = 0
+    coded = _groups(arrived).dictionary_encode()
+    groups, group = coded.dictionary.to_pylist(), coded.indices.to_numpy()
+    at = events["occurred_at"].cast(pa.int64()).to_numpy()
+    synthetic = events["synthetic"].to_numpy()
+    for made_up in (False, True):
+        rows = np.flatnonzero(unsaid & (synthetic == made_up))
+        first = np.full(len(groups), _NEVER, dtype=np.int64)
+        np.minimum.at(first, group[rows], at[rows])
+        used = [index for index in np.flatnonzero(first < _NEVER).tolist() if groups[index]]
+        births = np.zeros(len(groups), dtype=np.int64)
+        births[used] = services.births_said([groups[index] for index in used], first[used], synthetic=made_up)
+        result[rows] = births[group[rows]]
+    return result
+
+
+def _groups(arrived: EventColumns) -> pa.Array:
+    """Whom each event names, as `said` writes it; the phone of a person seen is one of the identifiers."""
+    who = arrived.events["who"]
+    if not arrived.private:
+        return who.combine_chunks()
+    groups = who.to_pylist()
+    for row in _rows_of(arrived, _SEEN):
+        phone = _props(arrived.private.get(row)).get("phone")
+        if isinstance(phone, str) and phone.strip() and PART not in phone and NEXT not in phone:
+            more = said([IdentifierValue("phone", "", phone)])
+            groups[row] = f"{groups[row]}{NEXT}{more}" if groups[row] else more
+    return pa.array(groups, pa.string())
+
+
+def _rows_of(arrived: EventColumns, types: pa.Array) -> list[int]:
+    rows: list[int] = np.flatnonzero(pc.is_in(arrived.events["type"], types).to_numpy()).tolist()
+    return rows
+
+
+def _props(text: str | None) -> dict[str, Any]:
+    props: dict[str, Any] = _from_json(text) if text else {}
+    return props
+
+
+def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
     """What events say of consent, friendship, tags and names, into the operational store; again does no harm.
 
     A word from the future counts as said now, or it would outlive every later one.
     """
+    rows = _rows_of(arrived, _FACTS)
+    if not rows:
+        return
     latest = wall_now()
     consents: list[ConsentWord] = []
     relations: list[RelationWord] = []
     tags: list[TagWord] = []
     names: dict[PersonId, tuple[str, datetime]] = {}
-    for event, person in zip(events, persons, strict=True):
-        if person is None:
+    told = arrived.events.select(["type", "occurred_at", "staff", "props"]).take(pa.array(rows))
+    for row, kind, stamp, staff, text in zip(
+        rows,
+        told["type"].to_pylist(),
+        told["occurred_at"].cast(pa.int64()).to_pylist(),
+        told["staff"].to_pylist(),
+        told["props"].to_pylist(),
+        strict=True,
+    ):
+        person = PersonId(int(persons[row]))
+        if not person:
             continue
-        props: Any = event.props
-        at = min(event.occurred_at, latest)
-        match event.type:
+        at = min(_EPOCH + timedelta(microseconds=stamp), latest)
+        props = _props(text)
+        private = _props(arrived.private.get(row))
+        match kind:
             case "consent.given" | "consent.withdrawn":
-                granted = event.type == "consent.given"
-                word = ConsentWord(person, props["purpose"], props["channel"], granted, at, props.get("proof") or "")
-                consents.append(word)
-            case "relation.added" | "relation.lost" if event.staff in codes.senders:
-                relations.append(RelationWord(person, codes.senders[event.staff], _RELATIONS[event.type], at))
+                granted = kind == "consent.given"
+                proof = private.get("proof") or ""
+                consents.append(ConsentWord(person, props["purpose"], props["channel"], granted, at, proof))
+            case "relation.added" | "relation.lost" if staff in codes.senders:
+                relations.append(RelationWord(person, codes.senders[staff], _RELATIONS[kind], at))
             case "tag.added" | "tag.removed":
-                tags.append(TagWord(person, props["tag"], event.type == "tag.added", at))
-            case "person.seen" if props.get("name"):
+                tags.append(TagWord(person, props["tag"], kind == "tag.added", at))
+            case "person.seen" if private.get("name"):
                 if person not in names or names[person][1] < at:
-                    names[person] = (props["name"], at)
-    services.apply_consents(consents)
-    services.apply_relations(relations)
-    services.apply_tags(tags)
-    services.name_persons(names)
+                    names[person] = (private["name"], at)
+    with transaction.atomic():
+        services.apply_consents(consents)
+        services.apply_relations(relations)
+        services.apply_tags(tags)
+        services.name_persons(names)
 
 
-def incoming(arrived: Sequence[Arrived], persons: Sequence[PersonId | None], codes: Known) -> tuple[pa.Table, pa.Table]:
+def incoming(arrived: EventColumns, persons: Births, codes: Known) -> tuple[pa.Table, pa.Table]:
     """The events as INCOMING and their lines as LINES."""
-    rows = []
-    lines = []
-    for row, (one, person) in enumerate(zip(arrived, persons, strict=True)):
-        event = one.event
-        props: dict[str, Any] = {key: value for key, value in event.props.items() if key not in _PII[event.type]}
-        order = event.type in _ORDERS
-        discount = None
-        if event.lines:
-            discount = sum((line.discount for line in event.lines), Decimal(0))
-            lines += [
-                (row, ordinal, line.sku, line.category, line.quantity, line.amount, line.discount)
-                for ordinal, line in enumerate(event.lines)
-            ]
-        rows.append(
-            (
-                row, event.id, event.type, _naive(event.occurred_at), _naive(one.received_at), person,
-                codes.stores.get(event.store) if event.store else None,
-                codes.staff.get(event.staff) if event.staff else None,
-                event.source, event.plan, event.batch, event.channel, event.amount, event.currency,
-                _encode(props).decode() if props else None,
-                props["order_id"] if order else None, discount, bool(event.lines), bool(props.get("synthetic")),
-            )
-        )  # fmt: skip
-    return _table(rows, INCOMING), _table(lines, LINES)
+    events = arrived.events
+    made = {
+        "row": pa.array(np.arange(events.num_rows)),
+        "person": pa.array(persons, mask=persons == 0),
+        "store": _ids(events["store"], codes.stores),
+        "staff": _ids(events["staff"], codes.staff),
+    }
+    columns = [made[name] if name in made else events[name] for name in INCOMING.names]
+    return pa.table(columns, schema=INCOMING), arrived.lines.select(LINES.names).cast(LINES)
 
 
-def _naive(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(tzinfo=None)
+def _ids(said_codes: pa.ChunkedArray, known_codes: Mapping[str, int]) -> pa.Array:
+    """The id of each code, null for a code unknown."""
+    keys = pa.array(list(known_codes), pa.string())
+    return pa.array(list(known_codes.values()), pa.int64()).take(pc.index_in(said_codes, keys, skip_nulls=True))
 
 
-def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)
+def unknown_stores(arrived: EventColumns, codes: Known) -> dict[str, int]:
+    """How many events name each store that the tree does not know."""
+    counts = pc.value_counts(arrived.events["store"]).to_pylist()
+    return {one["values"]: one["counts"] for one in counts if one["values"] and one["values"] not in codes.stores}

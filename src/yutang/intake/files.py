@@ -7,7 +7,9 @@ import csv
 import errno
 import hashlib
 import io
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ BLOCK_BYTES = 8 << 20
 LINE_BYTES = 1 << 20
 BLOCK_ROWS = 131_072
 Rows = npt.NDArray[np.int64]
+Block = tuple[Rows, pa.RecordBatch]
 
 
 @dataclass(slots=True)
@@ -33,7 +36,7 @@ class Source:
 
     columns: list[str]
     rows: int
-    blocks: Iterator[tuple[Rows, pa.RecordBatch]]
+    blocks: Iterator[Block]
     ragged: list[tuple[int, int, int]] = field(default_factory=list)  # row, columns expected, columns found
 
 
@@ -71,7 +74,7 @@ def _parquet(path: Path) -> Source:
     return Source(_unique(file.schema_arrow.names), file.metadata.num_rows, _numbered(batches, 1))
 
 
-def _numbered(batches: Iterator[pa.RecordBatch], first: int) -> Iterator[tuple[Rows, pa.RecordBatch]]:
+def _numbered(batches: Iterator[pa.RecordBatch], first: int) -> Iterator[Block]:
     for batch in batches:
         yield np.arange(first, first + batch.num_rows, dtype=np.int64), batch
         first += batch.num_rows
@@ -85,7 +88,7 @@ def _csv(path: Path, encoding: str | None) -> Source:
     return source
 
 
-def _csv_blocks(path: Path, encoding: str, source: Source) -> Iterator[tuple[Rows, pa.RecordBatch]]:
+def _csv_blocks(path: Path, encoding: str, source: Source) -> Iterator[Block]:
     def ragged(row: pa.csv.InvalidRow) -> str:
         source.ragged.append((row.number, row.expected_columns, row.actual_columns))
         return "skip"
@@ -175,6 +178,15 @@ def _refuse_long_lines(path: Path) -> None:
                     f"{path.name} 的第 {line} 行超过 1 MB，不像一张表，请检查换行符。",
                     f"Line {line} of {path.name} is longer than 1 MB, which no table is; check its line ends.",
                 )
+
+
+def ahead(blocks: Iterator[Block], depth: int = 2) -> Iterator[Block]:
+    """The same blocks, the next few read in a thread of its own while one is looked at."""
+    with ThreadPoolExecutor(1, thread_name_prefix="import-reader") as reader:
+        waiting = deque(reader.submit(next, blocks, None) for _ in range(depth))
+        while (block := waiting.popleft().result()) is not None:
+            waiting.append(reader.submit(next, blocks, None))
+            yield block
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,8 +26,8 @@ from django.db import transaction
 
 from yutang.intake import eventfiles, orders
 from yutang.intake.append import append_statements
-from yutang.intake.columns import Arrived, apply_facts, distinct, incoming, known, persons_of
-from yutang.intake.files import Rows, Source, digest, full_disk_is_said, open_source
+from yutang.intake.columns import apply_facts, distinct, incoming, known, persons_of
+from yutang.intake.files import BLOCK_ROWS, Rows, Source, ahead, digest, full_disk_is_said, open_source
 from yutang.intake.lease import Held, lease
 from yutang.intake.mirror import LEASE as PUMP_LEASE
 from yutang.intake.mirror import PATIENCE, mirror_changed
@@ -35,8 +36,9 @@ from yutang.intake.refused import RefusedRows
 from yutang.kernel.clock import monotonic, wall_now
 from yutang.kernel.errors import BadInput
 from yutang.kernel.failpoints import failpoint
-from yutang.log.contracts import IdentifierValue
-from yutang.log.services import seal, unseal
+from yutang.log.contracts import Envelope, IdentifierValue
+from yutang.log.services import columns as opened
+from yutang.log.services import seal
 from yutang.organisation.queries import brand
 from yutang.people import services
 from yutang.people.contracts import TIMESTAMP
@@ -277,7 +279,7 @@ def _blocks(
 ) -> Iterator[tuple[Rows, dict[str, pa.Array]]]:
     done = 0
     renewed = monotonic()
-    for rows, batch in source.blocks:
+    for rows, batch in ahead(source.blocks):
         yield rows, {name: batch.column(column) for name, column in columns.items()}
         done += len(rows)
         progress("reading", done, max(source.rows, done))
@@ -375,7 +377,7 @@ class _Orders:
             refused.add(row, "order_id", "", "同一订单的另一行不能导入", "another row of the same order cannot be used")
 
     def persons_named(self) -> int:
-        return len(self._persons.codes)
+        return len(self._persons)
 
     def write(self, here: Path, wanted: Wanted, report: ImportReport, progress: Progress) -> ImportReport:
         """Write the chunk files; their persons are still numbers into this file's own list."""
@@ -388,25 +390,31 @@ class _Orders:
             wanted.synthetic,
         )
         unknown: set[str] = set()
-        for chunk, path in enumerate(self._paths):
-            table, _ = orders.load(path, self._refused_orders)
-            self._used.update(pc.unique(table["person"]).to_pylist())
-            unknown.update(orders.unknown_stores(table, codes.stores))
-            built = orders.build(table, meaning)
-            for name, part in zip(("events", "lines"), built, strict=True):
-                path_of = here / f"chunk-{chunk}-{name}.arrow"
-                with _durable(path_of) as file, pa.ipc.new_file(file, part.schema, options=_COMPRESSED) as writer:
-                    writer.write_table(part)
-            failpoint("import.after_chunk_file")
-            path.unlink()
-            report = replace(report, events=report.events + built[0].num_rows)
-            progress("writing", chunk + 1, len(self._paths))
+
+        def build(chunk: int) -> tuple[int, list[int], list[str]]:
+            table, _ = orders.load(self._paths[chunk], self._refused_orders)
+            events, lines = orders.build(table, meaning)
+            for name, part in (("events", events), ("lines", lines)):
+                path = here / f"chunk-{chunk}-{name}.arrow"
+                with _durable(path) as file, pa.ipc.new_file(file, part.schema, options=_COMPRESSED) as writer:
+                    writer.write_table(part, max_chunksize=BLOCK_ROWS)
+            used = pc.unique(table["person"]).to_pylist()
+            return events.num_rows, used, list(orders.unknown_stores(table, codes.stores))
+
+        with ThreadPoolExecutor(2) as pool:  # Arrow and NumPy leave the interpreter to the other meanwhile
+            for chunk, (events, used, strange) in enumerate(pool.map(build, range(len(self._paths)))):
+                self._used.update(used)
+                unknown.update(strange)
+                failpoint("import.after_chunk_file")
+                self._paths[chunk].unlink()
+                report = replace(report, events=report.events + events)
+                progress("writing", chunk + 1, len(self._paths))
         named = len(self._used)
         return replace(report, chunks=len(self._paths), persons=named, unknown_stores=tuple(sorted(unknown)))
 
     def seal(self, here: Path, wanted: Wanted) -> None:
         """Make the persons of the file, and keep beside the chunks who they are; in the caller's transaction."""
-        named = [(code, pair) for pair, code in self._persons.codes.items() if code in self._used]
+        named = [(code, pair) for code, pair in enumerate(self._persons.pairs()) if code in self._used]
         seen = [datetime.fromtimestamp(self._persons.born[code] / 1_000_000, UTC) for code, _ in named]
         births = services.birth_persons(
             [_group(*pair, wanted.source) for _, pair in named], seen_at=seen, synthetic=wanted.synthetic
@@ -419,7 +427,7 @@ class _Orders:
                 if code in names
             }
         )
-        of_code = np.zeros(len(self._persons.codes), dtype=np.int64)
+        of_code = np.zeros(len(self._persons), dtype=np.int64)
         of_code[[code for code, _ in named]] = births
         with _durable(here / "persons.npy") as file:
             np.save(file, of_code)
@@ -504,11 +512,11 @@ class _Events:
     @staticmethod
     def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table]:
         """A chunk as INCOMING and LINES, its operational facts applied (again does no harm)."""
-        now, codes = wall_now(), known()
-        chosen = distinct(Arrived(event, now) for event in unseal((here / f"chunk-{chunk}.sealed").read_bytes()))
-        events = [one.event for one in chosen]
-        with transaction.atomic():
-            births = persons_of(events)
-            apply_facts(events, births, codes)
+        codes = known()
+        sealed = (here / f"chunk-{chunk}.sealed").read_bytes()
+        chosen = distinct(opened([Envelope(wall_now(), sealed)]))
+        births = persons_of(chosen)
+        failpoint("import.after_persons")
+        apply_facts(chosen, births, codes)
         failpoint("import.after_identity")
         return incoming(chosen, births, codes)

@@ -39,3 +39,67 @@ class Import(models.Model):
     started_at = models.DateTimeField(default=wall_now)
     finished_at = models.DateTimeField(null=True)
     author = models.CharField(max_length=80)
+
+
+class WriteKey(models.Model):
+    """By what a client names itself to the collect API. Only a keyed hash of the key is kept.
+
+    `source` is where its events are said to come from, and the namespace of its member numbers and devices. `types`
+    empty: every type. `rate`: events a second, 0 for no limit. `origins`: pages that may send (CORS). `trusted`: a
+    server's, whose word on phones, e-mails and unionids counts. `members`: its userId is a member number.
+    """
+
+    name = models.CharField(max_length=80)
+    digest = models.BinaryField(max_length=16, unique=True)
+    source = models.CharField(max_length=24)
+    types = models.JSONField(default=list)
+    rate = models.PositiveIntegerField(default=0)
+    origins = models.JSONField(default=list)
+    trusted = models.BooleanField(default=False)
+    members = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=wall_now)
+    revoked_at = models.DateTimeField(null=True)
+
+
+class HeldMessage(models.Model):
+    """A message that was accepted and is no event yet: its type or a field is not known. Sealed as it came.
+
+    `mark` is a keyed hash of its source and id, so that a second arrival is not held twice.
+    """
+
+    key = models.ForeignKey(WriteKey, models.CASCADE)
+    mark = models.BinaryField(max_length=16, unique=True)
+    type = models.CharField(max_length=120)
+    problem = models.CharField(max_length=160)
+    received_at = models.DateTimeField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        indexes = (models.Index(fields=["key", "type", "problem"], name="held_by_problem"),)
+
+
+class Violation(models.Model):
+    """How often messages of a type met a problem on a (UTC) day, and how many of them were let go unread."""
+
+    key = models.ForeignKey(WriteKey, models.CASCADE)
+    day = models.DateField()
+    type = models.CharField(max_length=120)
+    problem = models.CharField(max_length=160)
+    zh = models.CharField(max_length=240)
+    en = models.CharField(max_length=240)
+    seen = models.PositiveBigIntegerField(default=0)
+    let_go = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["key", "day", "type", "problem"], name="one_count_a_day"),)
+
+
+class FixedTime(models.Model):
+    """The time that was given to an event whose sender's clock was wrong or silent: the first arrival's counts.
+
+    Its second arrival would otherwise be corrected by a hair more or less, and count as another event.
+    """
+
+    mark = models.BinaryField(max_length=16, primary_key=True)
+    occurred_at = models.DateTimeField()
+    noted_at = models.DateTimeField(default=wall_now, db_index=True)

@@ -46,6 +46,7 @@ SPILL = pa.schema(
 )
 
 
+_SEPARATOR = "\x1f"
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -53,25 +54,30 @@ class Persons:
     """The distinct (member, phone) pairs of a file in order of appearance: name, and when first seen (microseconds)."""
 
     def __init__(self) -> None:
-        self.codes: dict[tuple[str, str], int] = {}
+        self._codes: dict[str, int] = {_SEPARATOR: -1}  # both numbers as one text: a tuple of them takes twice as long
         self.names: dict[int, str] = {}
         self.born = np.empty(0, dtype=np.int64)
 
     def code(self, members: pa.Array, phones: pa.Array, names: pa.Array | None, at: Ints) -> npt.NDArray[np.int32]:
         """The code of each row's person, -1 for who has neither number."""
-        both = pc.binary_join_element_wise(members, phones, "\x1f").dictionary_encode()
-        pairs = [value.split("\x1f", 1) for value in both.dictionary.to_pylist()]
-        of = np.array([self._code(member, phone) for member, phone in pairs], dtype=np.int32)
+        both = pc.binary_join_element_wise(members, phones, _SEPARATOR).dictionary_encode()
+        pairs = both.dictionary.to_pylist()
+        codes = self._codes
+        of = np.fromiter((codes.setdefault(pair, len(codes) - 1) for pair in pairs), dtype=np.int32, count=len(pairs))
         rows: npt.NDArray[np.int32] = of[both.indices.to_numpy(zero_copy_only=False)]
-        self.born = np.concatenate([self.born, np.full(len(self.codes) - len(self.born), _NEVER, dtype=np.int64)])
+        self.born = np.concatenate([self.born, np.full(len(self) - len(self.born), _NEVER, dtype=np.int64)])
         np.minimum.at(self.born, rows[rows >= 0], at[rows >= 0])
         if names is not None:
             for index in np.flatnonzero(pc.not_equal(names, "").to_numpy(zero_copy_only=False)).tolist():
                 self.names[int(rows[index])] = names[index].as_py()
         return rows
 
-    def _code(self, member: str, phone: str) -> int:
-        return self.codes.setdefault((member, phone), len(self.codes)) if member or phone else -1
+    def __len__(self) -> int:
+        return len(self._codes) - 1
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Member number and phone of each code, empty where not given."""
+        return [(member, phone) for member, _, phone in (pair.partition(_SEPARATOR) for pair in self._codes)][1:]
 
 
 def check_block(

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from yutang.kernel.calendars import zone
 from yutang.kernel.errors import BadInput
 from yutang.kernel.money import parse_amount
+from yutang.log import envelopes
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -95,10 +96,7 @@ def _unscaled(numbers: pa.Array) -> Ints:
 
 def decimals(values: Ints, digits: int) -> pa.Array:
     """Whole numbers as decimals with so many digits behind the point: the inverse of `scaled`."""
-    words = np.empty((len(values), 2), dtype=np.int64)
-    words[:, 0] = values
-    words[:, 1] = values >> 63
-    return pa.Array.from_buffers(pa.decimal128(18, digits), len(values), [None, pa.py_buffer(words)])
+    return envelopes.decimals(pa.array(values), digits)
 
 
 def _missing(column: pa.Array, values: Ints, bad: Any, empty: int | None) -> tuple[Ints, Flags]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from yutang.intake.append import append_statements, fact_statements, fence_statements, fenced
-from yutang.intake.columns import Arrived, apply_facts, distinct, incoming, known, persons_of
+from yutang.intake.columns import apply_facts, distinct, incoming, known, persons_of, unknown_stores
 from yutang.intake.lease import Held, lease
 from yutang.intake.mirror import LEASE, mirror_changed
 from yutang.intake.models import Slice
@@ -21,11 +21,14 @@ from yutang.kernel.errors import Unavailable
 from yutang.kernel.failpoints import failpoint
 from yutang.log import queries as log
 from yutang.log import services as inbox
+from yutang.log.contracts import EventColumns
 from yutang.people import queries as people
 from yutang.people import services
 from yutang.warehouse.contracts import Statement, Warehouse
 
-SLICE_EVENTS = 20_000  # identity holds the operational write lock for a slice, so slices are short
+# What a slice costs whatever its size (six tables of facts, the orders that may have changed) is shared by its events.
+# Identity takes the operational write lock only for what is new, so a large slice keeps nobody waiting.
+SLICE_EVENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,7 @@ def pump_once(warehouse: Warehouse, *, limit: int = SLICE_EVENTS, patience: floa
         if current is None:
             return PumpReport(mirrored=mirror_changed(warehouse, held), seconds=monotonic() - started)
         failpoint("pump.after_claim")
-        arrived = [Arrived(event, one.received_at) for one in inbox.envelopes(current.pk) for event in one.events]
-        report = _append(warehouse, held, current, arrived)
+        report = _append(warehouse, held, current, inbox.columns(inbox.envelopes(current.pk)))
         failpoint("pump.after_done")
     return PumpReport(report.events, report.duplicates, report.mirrored, report.unknown_stores, monotonic() - started)
 
@@ -90,7 +92,7 @@ def _slice(limit: int) -> Slice | None:
     """The slice that was begun and not finished, or a new one; None when nothing waits."""
     with transaction.atomic():
         begun = Slice.objects.filter(done=False).order_by("pk").first()
-        if begun is not None or not log.waiting():
+        if begun is not None or not log.anything_waits():
             return begun
         fresh = Slice.objects.create()
         if inbox.claim(fresh.pk, limit):
@@ -99,13 +101,12 @@ def _slice(limit: int) -> Slice | None:
         return None
 
 
-def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: list[Arrived]) -> PumpReport:
+def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: EventColumns) -> PumpReport:
     chosen = distinct(arrived)
-    events = [one.event for one in chosen]
     codes = known()
-    with transaction.atomic():
-        persons = persons_of(events)
-        apply_facts(events, persons, codes)
+    persons = persons_of(chosen)
+    failpoint("pump.after_persons")
+    apply_facts(chosen, persons, codes)
     failpoint("pump.after_identity")
     marks, changed = people.unmirrored()
     facts = people.fact_tables(changed)
@@ -130,11 +131,8 @@ def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: list[Arri
         inbox.finish(current.pk)
         Slice.objects.filter(pk=current.pk).update(done=True)
     fresh = _count(warehouse, "SELECT count(*) FROM events WHERE slice = $slice", current.pk)
-    unknown: dict[str, int] = {}
-    for event in events:
-        if event.store and event.store not in codes.stores:
-            unknown[event.store] = unknown.get(event.store, 0) + 1
-    return PumpReport(fresh, len(arrived) - fresh, len(facts.keys) if wrote else 0, unknown)
+    mirrored = len(facts.keys) if wrote else 0
+    return PumpReport(fresh, arrived.events.num_rows - fresh, mirrored, unknown_stores(chosen, codes))
 
 
 def _written(slice_id: int, token: int) -> Statement:

@@ -11,12 +11,14 @@ import signal
 
 FAILPOINTS = (
     "pump.after_claim",
+    "pump.after_persons",
     "pump.after_identity",
     "pump.after_append",
     "pump.after_mirrored",
     "pump.after_done",
     "import.after_started",
     "import.after_spill",
+    "import.after_persons",
     "import.after_identity",
     "import.after_chunk_file",
     "import.after_sealed",
@@ -24,6 +26,8 @@ FAILPOINTS = (
     "import.after_chunk_done",
     "import.after_done",
     "mirror.after_write",
+    "collect.before_commit",
+    "collect.after_commit",
     "plan.audience_frozen",
     "plan.runs_opened",
     "plan.decisions_written",
@@ -39,6 +43,12 @@ FAILPOINTS = (
     "expire.cancelled",
     "expire.read",
     "expire.receipts_written",
+    "way.claimed",
+    "way.answered",
+    "way.found",
+    "reflex.claimed",
+    "reflex.said",
+    "reflex.entries_recorded",
 )
 
 _armed: str | None = None

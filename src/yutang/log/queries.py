@@ -20,3 +20,8 @@ def passed(head: int) -> bool:
 def waiting() -> int:
     """How many events have arrived and do not stand in the warehouse yet. Unscoped because it is a count."""
     return InboxEnvelope.objects.filter(done=False).aggregate(events=Sum("events"))["events"] or 0
+
+
+def anything_waits() -> bool:
+    """Whether any event does not stand in the warehouse yet. Unscoped because it tells nothing of anybody."""
+    return InboxEnvelope.objects.filter(done=False).exists()

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import close_old_connections
 
+from yutang.connect import services as connect
+from yutang.connect.services import WayPorts
 from yutang.intake import pump
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
@@ -24,11 +26,13 @@ from yutang.profiles import queries as profile_queries
 from yutang.profiles import services as profiles
 from yutang.reach import services as reach
 from yutang.reach.issuing import Ports
+from yutang.reflex import services as reflex
 from yutang.warehouse.contracts import Warehouse
 
 IDLE = 0.5  # wall seconds between turns
 STRIDE = timedelta(hours=12)  # the longest step of a stepped clock
 BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
+WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
 MOMENT = timedelta(microseconds=1)
 _log = structlog.get_logger(__name__)
@@ -38,15 +42,19 @@ Advance = Callable[[datetime], None]
 
 @dataclass(slots=True)
 class Loop:
-    """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is."""
+    """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` are the
+    channels on which contact ways are kept."""
 
     warehouse: Warehouse
     ports: Callable[[], Ports]
     clock: BrandClock
     advance: Advance | None = None
+    ways: Callable[[], WayPorts] | None = None
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
+    kept_ways: float = float("-inf")
+    noticed: datetime | None = None
 
     def __post_init__(self) -> None:
         self.last = monotonic()
@@ -103,8 +111,15 @@ class Loop:
     def _turn(self) -> None:
         pumped = pump.pump_until_empty(self.warehouse)
         reach.turn(self.warehouse, self.ports())
+        if self.ways is not None and monotonic() - self.kept_ways >= WAYS:
+            connect.turn(self.ways())
+            self.kept_ways = monotonic()
         as_of = profile_queries.as_of(self.warehouse)
         self.behind |= bool(pumped.events) or as_of is None or business_now() - as_of >= STALE
         if self.behind and monotonic() - self.refreshed >= BREATH:  # planning refreshes for itself
             profiles.refresh(self.warehouse, business_now())
             self.refreshed, self.behind = monotonic(), False
+        as_of = profile_queries.as_of(self.warehouse)
+        if as_of is not None and as_of != self.noticed:
+            reflex.notice_entered(self.warehouse)
+            self.noticed = as_of

@@ -51,7 +51,7 @@ class CorpFacts:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A node of the tree with its zone resolved."""
+    """A node of the tree with its zone resolved. Its place is (latitude, longitude) in degrees, where it is known."""
 
     id: NodeId
     parent: NodeId | None
@@ -60,6 +60,29 @@ class NodeFacts:
     name: str
     zone: str
     synthetic: bool
+    place: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """An account that can speak, without whose it is: what the fast lanes need of `SenderFacts`."""
+
+    id: SenderId
+    store: NodeId
+    store_code: str
+    corp: str
+    userid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackSecrets:
+    """What a platform signs (`token`) and encrypts (`key`, 43 characters) a corp's callbacks with."""
+
+    channel: str
+    corp: str
+    sandboxed: bool
+    token: str = field(repr=False)
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,18 @@ class Brand(models.Model):
 
 
 class Node(MP_Node):  # type: ignore[misc]  # treebeard is untyped
-    """Brand, region or store. `zone` is inherited from the nearest ancestor that names one."""
+    """Brand, region or store. `zone` is inherited from the nearest ancestor that names one.
+
+    `latitude` and `longitude` are degrees (WGS 84) of a store that somebody can be led to; null where unknown.
+    """
 
     kind = models.CharField(max_length=8, choices=[(kind.value, kind.value) for kind in NodeKind])
     code = models.CharField(max_length=64, unique=True)
     name = models.CharField(max_length=80)
     zone = models.CharField(max_length=64, blank=True)
     synthetic = models.BooleanField(default=False)
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
 
     node_order_by: ClassVar[list[str]] = []
 
@@ -87,12 +92,17 @@ class SenderAccount(models.Model):
 
 
 class Corp(models.Model):
-    """A corp at a platform, with the secret by which its API is called. `address` empty: our own sandbox."""
+    """A corp at a platform, with the secret by which its API is called. `address` empty: our own sandbox.
+
+    `callback_token` and `callback_key` are what the platform signs and encrypts its callbacks with.
+    """
 
     channel = models.CharField(max_length=16)
     corp = models.CharField(max_length=64)
     secret = EncryptedTextField()
     address = models.CharField(max_length=200, blank=True)
+    callback_token = EncryptedTextField(null=True)
+    callback_key = EncryptedTextField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_corp_once"),)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from django.db.models import Q
 
 from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import (
+    AccountFacts,
     BrandFacts,
+    CallbackSecrets,
     CorpFacts,
     NodeFacts,
     NodeKind,
@@ -55,7 +58,9 @@ def nodes() -> list[NodeFacts]:
         parent, inherited = zones.get(parent_path, (None, default))
         zone = row.zone or inherited
         zones[row.path] = (NodeId(row.pk), zone)
-        result.append(NodeFacts(NodeId(row.pk), parent, NodeKind(row.kind), row.code, row.name, zone, row.synthetic))
+        kind = NodeKind(row.kind)
+        place = None if row.latitude is None or row.longitude is None else (row.latitude, row.longitude)
+        result.append(NodeFacts(NodeId(row.pk), parent, kind, row.code, row.name, zone, row.synthetic, place))
     return result
 
 
@@ -87,6 +92,31 @@ def senders(viewer: Viewer) -> list[SenderFacts]:
         )
         for row in rows
     ]
+
+
+def accounts(channel: str, corp: str | None, userids: Iterable[str] | None = None) -> list[AccountFacts]:
+    """The active accounts of a corp (None: of all), by id, without names; of these userids, whose case matters not.
+
+    (Unscoped: routing and callbacks read it, which show it to nobody.)
+    """
+    rows = SenderAccount.objects.filter(channel=channel, active=True, staff__active=True)
+    rows = rows if corp is None else rows.filter(corp=corp)
+    if userids is not None:
+        chosen = Q(pk=None)
+        for userid in userids:
+            chosen |= Q(userid__iexact=userid)
+        rows = rows.filter(chosen)
+    found = rows.order_by("pk").values_list("pk", "staff__node_id", "staff__node__code", "corp", "userid")
+    return [AccountFacts(SenderId(pk), NodeId(node), code, name, userid) for pk, node, code, name, userid in found]
+
+
+def callback_secrets(channel: str, corp: str) -> CallbackSecrets | None:
+    """By what a corp's callbacks are checked; None for a corp that is not connected or takes none. (Unscoped: only the
+    callback's door reads it.)"""
+    row = Corp.objects.filter(channel=channel, corp=corp).first()
+    if row is None or not row.callback_token or not row.callback_key:
+        return None
+    return CallbackSecrets(channel, corp, not row.address, row.callback_token, row.callback_key)
 
 
 def corps() -> list[CorpFacts]:

@@ -14,7 +14,7 @@ from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring, wrong_key
 from yutang.kernel.errors import BadInput, Refused
 from yutang.kernel.ids import NodeId, SenderId
-from yutang.organisation.contracts import NodeKind, RoleName, Viewer
+from yutang.organisation.contracts import CallbackSecrets, NodeKind, RoleName, Viewer
 from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, Staff, User
 from yutang.organisation.queries import token_digest
 
@@ -23,7 +23,7 @@ ROOT = "brand"
 
 @dataclass(frozen=True, slots=True)
 class NewNode:
-    """A node to be made. `parent` is a code (None: the brand itself)."""
+    """A node to be made. `parent` is a code (None: the brand itself); `place` is (latitude, longitude) in degrees."""
 
     code: str
     name: str
@@ -31,6 +31,7 @@ class NewNode:
     parent: str | None = None
     zone: str = ""
     synthetic: bool = False
+    place: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def add_nodes(new: Sequence[NewNode]) -> dict[str, NodeId]:
                 )
             parent.refresh_from_db()
             fields = {"kind": item.kind.value, "code": item.code, "name": item.name, "zone": item.zone}
-            known[item.code] = Node.objects.add_child(parent, {**fields, "synthetic": item.synthetic})
+            where = dict(zip(("latitude", "longitude"), item.place or (None, None), strict=True))
+            known[item.code] = Node.objects.add_child(parent, {**fields, **where, "synthetic": item.synthetic})
         return {code: NodeId(node.pk) for code, node in known.items()}
 
 
@@ -145,6 +147,40 @@ def issue_token(name: str, scopes: Sequence[str], role: RoleName = RoleName.OWNE
 def connect_corp(channel: str, corp: str, secret: str, address: str = "") -> None:
     """Keep a corp's secret (encrypted) and address; empty address: our own sandbox."""
     Corp.objects.update_or_create(channel=channel, corp=corp, defaults={"secret": secret, "address": address})
+
+
+def place_node(code: str, latitude: float, longitude: float) -> None:
+    """Keep where a store is (degrees, WGS 84). Raises BadInput for a place that is not on the earth."""
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise BadInput(
+            f"「{latitude}, {longitude}」不是坐标：纬度在 ±90、经度在 ±180 之间。",
+            f"“{latitude}, {longitude}” is no place: latitudes lie within ±90, longitudes within ±180.",
+        )
+    if not Node.objects.filter(code=code).update(latitude=latitude, longitude=longitude):
+        raise BadInput(f"没有编号为「{code}」的门店或区域。", f"There is no store or region with the code “{code}”.")
+
+
+def expect_callbacks(channel: str, corp: str, token: str = "", key: str = "") -> CallbackSecrets:
+    """Keep by what a corp's callbacks are signed and encrypted; without them, make some where none are kept yet.
+
+    `token`: at most 32 letters and digits; `key`: 43 (WeCom doc 90930). Raises BadInput.
+    """
+    with transaction.atomic():
+        row = Corp.objects.select_for_update().filter(channel=channel, corp=corp).first()
+        if row is None:
+            raise BadInput(f"还没有连接企业「{corp}」。", f"The corp “{corp}” is not connected.")
+        if token or key:
+            plain = token.isascii() and token.isalnum() and key.isascii() and key.isalnum()
+            if not plain or len(token) > 32 or len(key) != 43:
+                raise BadInput(
+                    "Token 至多 32 位、EncodingAESKey 正好 43 位，都只有英文字母和数字，请从管理后台重新复制。",
+                    "A Token has at most 32 letters and digits, an EncodingAESKey exactly 43; copy both again.",
+                )
+            row.callback_token, row.callback_key = token, key
+        elif not row.callback_token or not row.callback_key:
+            row.callback_token, row.callback_key = secrets.token_hex(16), secrets.token_hex(22)[:43]
+        row.save(update_fields=["callback_token", "callback_key"])
+        return CallbackSecrets(channel, corp, not row.address, row.callback_token, row.callback_key)
 
 
 def print_password(username: str) -> str | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,10 @@ import pyarrow.compute as pc
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts
 from yutang.organisation.queries import OWNER, brand, nodes, senders
-from yutang.people import identity
+from yutang.people import bulk
 from yutang.people.consent import Word, effective
 from yutang.people.contracts import TIMESTAMP, FactTables
 from yutang.people.models import Consent, Person, PersonOverride, Relation, ScopeRow, Tag
-from yutang.people.services import is_live
 
 Ids = npt.NDArray[np.int64]
 _AWARE = pa.timestamp("us", "UTC")
@@ -27,49 +24,40 @@ _AWARE = pa.timestamp("us", "UTC")
 
 def build_facts(births: set[int] | None) -> FactTables:
     """The tables of these birth persons (None: all). `births` must hold whole components."""
-    persons = identity.rows_of(
-        Person, ("id", "home_node", "bucket", "born_at", "blocked", "silent", "risk", "synthetic"), births, "id"
-    )
-    overrides = identity.rows_of(PersonOverride, ("birth_id", "survivor_id"), births, "birth_id")
-    keys = np.array([row[0] for row in persons], dtype=np.int64)
-    survivors = _Survivors(keys, overrides)
+    persons = bulk.table(
+        Person,
+        [("id", pa.int64()), ("home_node", pa.int64()), ("bucket", pa.int32()), ("born_at", _AWARE),
+         ("blocked", pa.bool_()), ("silent", pa.bool_()), ("risk", pa.int32()), ("synthetic", pa.bool_())],
+        births, "id",
+    )  # fmt: skip
+    overrides = bulk.table(
+        PersonOverride, [("birth_id", pa.int64()), ("survivor_id", pa.int64())], births, "birth_id"
+    ).rename_columns(["birth", "survivor"])
+    survivors = _Survivors(persons["id"].to_numpy(), overrides)
     tree = nodes()
     return FactTables(
-        keys,
-        _facts(persons, survivors, tree),
+        survivors.keys,
+        _facts(persons.rename_columns(["person", *persons.column_names[1:]]), survivors, tree),
         _relations(births, survivors),
         _consents(births, survivors),
         _tags(births, survivors),
         _scopes(births, survivors, tree),
-        _columns(overrides, [("birth", pa.int64()), ("survivor", pa.int64())]),
+        overrides,
     )
 
 
 class _Survivors:
     """Birth persons to survivors, for whole columns."""
 
-    def __init__(self, keys: Ids, overrides: Sequence[tuple[Any, ...]]) -> None:
-        self.keys = keys
-        self._order = np.argsort(keys)
-        self._sorted = keys[self._order]
-        self._survivor = self._sorted.copy()
-        if overrides:
-            pairs = np.array(overrides, dtype=np.int64)
-            self._survivor[np.searchsorted(self._sorted, pairs[:, 0])] = pairs[:, 1]
+    def __init__(self, keys: Ids, overrides: pa.Table) -> None:
+        self.keys = keys  # in order
+        self._survivor = keys.copy()
+        self._survivor[np.searchsorted(keys, overrides["birth"].to_numpy())] = overrides["survivor"].to_numpy()
 
     def of(self, births: Ids) -> Ids:
         if not len(births):
             return births
-        return self._survivor[np.searchsorted(self._sorted, births)]
-
-
-def _columns(rows: Iterable[Sequence[Any]], fields: Sequence[tuple[str, pa.DataType]]) -> pa.Table:
-    """Rows as a table of these columns."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(fields)
-    return pa.table(
-        [pa.array(column, kind) for column, (_, kind) in zip(columns, fields, strict=True)],
-        names=[name for name, _ in fields],
-    )
+        return self._survivor[np.searchsorted(self.keys, births)]
 
 
 def _naive(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -85,12 +73,7 @@ def _grouped(table: pa.Table, survivors: _Survivors, keys: list[str], aggregates
     return result.rename_columns([*keys, *(one[0] for one in aggregates)])
 
 
-def _facts(persons: list[tuple[Any, ...]], survivors: _Survivors, tree: list[NodeFacts]) -> pa.Table:
-    table = _columns(
-        persons,
-        [("person", pa.int64()), ("home_node", pa.int64()), ("bucket", pa.int32()), ("born_at", _AWARE),
-         ("blocked", pa.bool_()), ("silent", pa.bool_()), ("risk", pa.int32()), ("synthetic", pa.bool_())],
-    )  # fmt: skip
+def _facts(table: pa.Table, survivors: _Survivors, tree: list[NodeFacts]) -> pa.Table:
     first = pc.ScalarAggregateOptions(skip_nulls=True)
     table = _grouped(
         table, survivors, ["person"],
@@ -120,22 +103,16 @@ def _looked_up(column: pa.ChunkedArray, words: dict[Any, Any], kind: pa.DataType
 
 
 def _relations(births: set[int] | None, survivors: _Survivors) -> pa.Table:
-    rows = (
-        (person, sender, added, talked, is_live(added, lost))
-        for person, sender, added, lost, talked in identity.rows_of(
-            Relation, ("person_id", "sender", "added_at", "lost_at", "last_talk_at"), births
-        )
-    )
-    table = _columns(
-        rows,
-        [
-            ("person", pa.int64()),
-            ("sender", pa.int64()),
-            ("added_at", _AWARE),
-            ("last_talk_at", _AWARE),
-            ("live", pa.bool_()),
-        ],
-    )
+    table = bulk.table(
+        Relation,
+        [("person_id", pa.int64()), ("sender", pa.int64()), ("added_at", _AWARE), ("lost_at", _AWARE),
+         ("last_talk_at", _AWARE)],
+        births,
+    ).rename_columns(["person", "sender", "added_at", "lost_at", "last_talk_at"])  # fmt: skip
+    # As `services.is_live` says of one.
+    stands = pc.fill_null(pc.less(table["lost_at"], table["added_at"]), True)
+    lost = pc.and_(pc.is_valid(table["lost_at"]), pc.invert(stands))
+    table = table.append_column("live", pc.and_not(pc.is_valid(table["added_at"]), lost))
     table = _grouped(
         table, survivors, ["person", "sender"], [("added_at", "max"), ("last_talk_at", "max"), ("live", "any")]
     )
@@ -155,33 +132,41 @@ def _relations(births: set[int] | None, survivors: _Survivors) -> pa.Table:
 
 
 def _consents(births: set[int] | None, survivors: _Survivors) -> pa.Table:
-    rows = identity.rows_of(Consent, ("person_id", "purpose", "channel", "granted", "at"), births)
-    owners = survivors.of(np.array([row[0] for row in rows], dtype=np.int64)).tolist()
-    words: dict[int, list[Word]] = defaultdict(list)
-    for owner, row in zip(owners, rows, strict=True):
-        words[owner].append(Word(*row))
-    standing = (
+    words = bulk.table(
+        Consent,
+        [("person_id", pa.int64()), ("purpose", pa.string()), ("channel", pa.string()), ("granted", pa.bool_()),
+         ("at", _AWARE)],
+        births,
+    ).rename_columns(["person", "purpose", "channel", "granted", "at"])  # fmt: skip
+    birth = words["person"].to_numpy()
+    owner = survivors.of(birth)
+    _, place, count = np.unique(owner, return_inverse=True, return_counts=True)
+    only = count[place] == 1  # a person's only word stands as it was said
+    standing = words.set_column(0, "person", pa.array(owner, pa.int64())).filter(pa.array(only))
+    if not only.all():
+        standing = pa.concat_tables([standing, _weighed(words.filter(pa.array(~only)), owner[~only])])
+    return standing.set_column(4, "at", _naive(standing["at"]))
+
+
+def _weighed(words: pa.Table, owner: Ids) -> pa.Table:
+    """What the words of persons who said several come to."""
+    said: dict[int, list[Word]] = defaultdict(list)
+    for survivor, *word in zip(owner.tolist(), *(column.to_pylist() for column in words.columns), strict=True):
+        said[survivor].append(Word(*word))
+    rows = [
         (person, purpose, channel, granted, at)
-        for person, said in words.items()
-        for (purpose, channel), (granted, at) in sorted(effective(said).items())
-    )
-    table = _columns(
-        standing,
-        [
-            ("person", pa.int64()),
-            ("purpose", pa.string()),
-            ("channel", pa.string()),
-            ("granted", pa.bool_()),
-            ("at", _AWARE),
-        ],
-    )
-    return table.set_column(4, "at", _naive(table["at"]))
+        for person, each in said.items()
+        for (purpose, channel), (granted, at) in sorted(effective(each).items())
+    ]
+    columns = zip(zip(*rows, strict=True), words.schema.types, strict=True)
+    return pa.table([pa.array(column, kind) for column, kind in columns], schema=words.schema)
 
 
 def _tags(births: set[int] | None, survivors: _Survivors) -> pa.Table:
-    rows = [row[:3] for row in identity.rows_of(Tag, ("person_id", "tag", "at", "live"), births) if row[3]]
-    table = _columns(rows, [("person", pa.int64()), ("tag", pa.string()), ("at", _AWARE)])
-    table = _grouped(table, survivors, ["person", "tag"], [("at", "max")])
+    table = bulk.table(
+        Tag, [("person_id", pa.int64()), ("tag", pa.string()), ("at", _AWARE), ("live", pa.bool_())], births
+    ).rename_columns(["person", "tag", "at", "live"])
+    table = _grouped(table.filter(table["live"]).drop_columns("live"), survivors, ["person", "tag"], [("at", "max")])
     return pa.table({"person": table["person"], "tag": table["tag"], "at": _naive(table["at"])})
 
 
@@ -190,13 +175,16 @@ def _scopes(births: set[int] | None, survivors: _Survivors, tree: list[NodeFacts
     parent = {node.id: node.parent for node in tree}
     lines = {node.id: [node.id, *_ancestors(node.id, parent)] for node in tree}
     root = next(node.id for node in tree if node.parent is None)
-    rows = identity.rows_of(ScopeRow, ("person_id", "node"), births)
-    seen = survivors.of(np.array([row[0] for row in rows], dtype=np.int64))
-    above = [lines.get(row[1], []) for row in rows]
+    rows = bulk.table(ScopeRow, [("person_id", pa.int64()), ("node", pa.int64())], births)
+    seen, at = survivors.of(rows["person_id"].to_numpy()), rows["node"].to_numpy()
     everybody = np.unique(survivors.of(survivors.keys))
-    person = np.concatenate([everybody, np.repeat(seen, [len(line) for line in above]).astype(np.int64)])
-    node = np.concatenate([np.full(len(everybody), root, np.int64), np.fromiter(chain.from_iterable(above), np.int64)])
-    pairs = pa.table({"person": person, "node": node})
+    persons, places = [everybody], [np.full(len(everybody), root, np.int64)]
+    for node in np.unique(at).tolist():
+        here = np.unique(seen[at == node])
+        for above in lines.get(node, []):
+            persons.append(here)
+            places.append(np.full(len(here), above, np.int64))
+    pairs = pa.table({"person": np.concatenate(persons), "node": np.concatenate(places)})
     return pairs.group_by(["person", "node"]).aggregate([])
 
 

@@ -8,27 +8,31 @@ in any order, gives the same persons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring
 from yutang.kernel.ids import BUCKETS, mix_array, salt
-from yutang.log.contracts import STRONG_KINDS, IdentifierValue
-from yutang.people import bulk
-from yutang.people.identifiers import is_strong
+from yutang.log.contracts import NEXT, PART, STRONG_KINDS, IdentifierValue, heard, said_alone
+from yutang.people import bulk, components, memory
+from yutang.people.identifiers import is_strong, normalised
 from yutang.people.models import Counter, Edge, Identifier, IdentifierSpace, Person, PersonOverride, Unmirrored
 
 HUB_LIMIT = 20
+EVERYBODY = (
+    100_000  # when more identifiers than these were joined, one pass over all beats looking for whom it concerns
+)
+_REWRITTEN = ("phone", "email")  # kinds whose values `normalised` writes anew
 _RANK = {kind: rank for rank, kind in enumerate(STRONG_KINDS)}
 
 Ids = npt.NDArray[np.int64]
@@ -37,7 +41,11 @@ Known = dict[IdentifierValue, tuple[int, int | None]]  # identifier → (its row
 
 def leader(group: Sequence[IdentifierValue]) -> IdentifierValue:
     """The identifier whose birth person the group's rows bear: strong before weak, then by the order of kinds."""
-    return min(group, key=lambda one: (not is_strong(one), _RANK.get(one.kind, len(_RANK)), one.namespace, one.value))
+    return group[0] if len(group) == 1 else min(group, key=_order)
+
+
+def _order(one: IdentifierValue) -> tuple[bool, int, str, str]:
+    return not is_strong(one), _RANK.get(one.kind, len(_RANK)), one.namespace, one.value
 
 
 def births_of(groups: Sequence[Sequence[IdentifierValue]], seen_at: Sequence[datetime], synthetic: bool) -> list[int]:
@@ -46,19 +54,66 @@ def births_of(groups: Sequence[Sequence[IdentifierValue]], seen_at: Sequence[dat
     born: dict[IdentifierValue, datetime] = {}
     for one, group, at in zip(leaders, groups, seen_at, strict=True):
         for identifier in group:
-            if is_strong(identifier) or identifier == one:
+            if identifier == one or is_strong(identifier):  # a weak one beside a strong one says nothing of who it is
                 born[identifier] = min(at, born.get(identifier, at))
-            else:
-                born.setdefault(identifier, at)
     with transaction.atomic():
-        known = _known(born, set(leaders), synthetic)
+        known, fresh = _known(born, set(leaders), synthetic)
         pairs: set[tuple[int, int]] = set()
         for group in groups:
             if len(group) > 1:
-                strong = sorted({known[one][0] for one in group if is_strong(one)})
+                strong = sorted({known[one][0] for one in group if one in known and is_strong(one)})
                 pairs.update(combinations(strong, 2))
-        join(pairs)
+        join(pairs, fresh)
     return [_person(known, one) for one in leaders]
+
+
+def settled(groups: Sequence[str], country: str) -> Ids:
+    """The birth person of each group (as `said` writes it) that holds nothing new: all its identifiers are kept, and
+    joined as seen. 0 for the others. Only reads."""
+    remembered = memory.current()
+    births = np.fromiter((remembered.get(group, 0) for group in groups), dtype=np.int64, count=len(groups))
+    misses = np.flatnonzero(births == 0).tolist()
+    if misses:
+        found = _settled([groups[index] for index in misses], country)
+        births[misses] = found
+        remembered.keep((groups[index], birth) for index, birth in zip(misses, found, strict=True) if birth)
+    return births
+
+
+def _settled(groups: list[str], country: str) -> list[int]:
+    births = [0] * len(groups)
+    places: list[int] = []  # of those groups that are one identifier, written as it is hashed: nearly all
+    alone: list[str] = []
+    others: dict[int, tuple[IdentifierValue, ...]] = {}
+    for place, group in enumerate(groups):
+        if NEXT not in group:
+            kind, _, value = group.split(PART)
+            if kind not in _REWRITTEN and value == value.strip():
+                places.append(place)
+                alone.append(group)
+                continue
+        clean = {normalised(one, country) for one in heard(group)}
+        strong = sorted(filter(is_strong, clean), key=_order)
+        others[place] = tuple(strong) or (min(clean, key=_order),)
+    lookups = keyring().lookup_hashes(alone)
+    rows = bulk.select(Identifier, ("lookup", "person_id"), "lookup", sorted(lookups))
+    person_of = {bytes(lookup): person or 0 for lookup, person in rows}
+    for place, lookup in zip(places, lookups, strict=True):
+        births[place] = person_of.get(lookup, 0)
+    if others:
+        for place, birth in _settled_together(others).items():
+            births[place] = birth
+    return births
+
+
+def _settled_together(groups: dict[int, tuple[IdentifierValue, ...]]) -> dict[int, int]:
+    """The same of groups whose identifiers are joined, their leader first: only those that are settled."""
+    known = find(set(chain.from_iterable(groups.values())))
+    whole = {place: group for place, group in groups.items() if all(one in known for one in group)}
+    pairs = {place: list(combinations(sorted(known[one][0] for one in group), 2)) for place, group in whole.items()}
+    firsts = {first for several in pairs.values() for first, _ in several}
+    kept = set(bulk.select(Edge, ("first_id", "second_id"), "first_id", sorted(firsts)))
+    return {place: known[group[0]][1] or 0 for place, group in whole.items() if kept.issuperset(pairs[place])}
 
 
 def _person(known: Known, one: IdentifierValue) -> int:
@@ -74,19 +129,23 @@ def lookup_of(one: IdentifierValue) -> bytes:
 
 def find(identifiers: Iterable[IdentifierValue]) -> Known:
     """Those of the normalised identifiers that exist."""
-    return _find({lookup_of(one): one for one in identifiers})
+    wanted = list(identifiers)
+    return _find(dict(zip(keyring().lookup_hashes(map(said_alone, wanted)), wanted, strict=True)))
 
 
 def _find(by_lookup: dict[bytes, IdentifierValue]) -> Known:
-    rows = bulk.select(Identifier, ("lookup", "id", "person_id"), "lookup", by_lookup)
+    rows = bulk.select(Identifier, ("lookup", "id", "person_id"), "lookup", sorted(by_lookup))
     return {by_lookup[bytes(lookup)]: (row, person) for lookup, row, person in rows}
 
 
-def _known(born: dict[IdentifierValue, datetime], leaders: set[IdentifierValue], synthetic: bool) -> Known:
-    """Find or make the identifiers, and a birth person for each that is strong or leads."""
-    by_lookup = {lookup_of(one): one for one in born}
+def _known(
+    born: dict[IdentifierValue, datetime], leaders: set[IdentifierValue], synthetic: bool
+) -> tuple[Known, dict[int, int]]:
+    """Find or make the identifiers, and a birth person for each. Also the rows made now, with their persons."""
+    by_lookup = dict(zip(keyring().lookup_hashes(map(said_alone, born)), born, strict=True))
     known = _find(by_lookup)
-    if len(known) < len(born) or any(known[one][1] is None for one in leaders):
+    something_new = len(known) < len(born) or any(known[one][1] is None for one in leaders)
+    if something_new and connection.features.has_select_for_update:
         _lock()  # another resolver may have made the same identifiers meanwhile: look again
         known = _find(by_lookup)
     lone = [one for one in leaders if one in known and known[one][1] is None]
@@ -96,9 +155,9 @@ def _known(born: dict[IdentifierValue, datetime], leaders: set[IdentifierValue],
     for one in lone:
         Identifier.objects.filter(pk=known[one][0]).update(person_id=persons[one])
         known[one] = (known[one][0], persons[one])
-    if new:
-        known.update(_new_identifiers(new, persons))
-    return known
+    made = _new_identifiers(new, persons) if new else {}
+    known.update(made)
+    return known, {row: person for row, person in made.values() if person is not None}
 
 
 def _new_persons(born_at: Sequence[datetime], synthetic: bool) -> list[int]:
@@ -130,7 +189,7 @@ def _new_identifiers(new: dict[bytes, IdentifierValue], persons: dict[Identifier
 
 
 def _lock() -> None:
-    """Let one resolver at a time make rows (SQLite's own write lock does so already)."""
+    """Let one resolver at a time make rows. (In SQLite every transaction begins with its one write lock.)"""
     Counter.objects.get_or_create(name="person")
     list(Counter.objects.select_for_update().filter(name="person"))
 
@@ -149,12 +208,16 @@ def mark(persons: Iterable[int]) -> None:
     bulk.insert(Unmirrored, ("person",), ((person,) for person in persons))
 
 
-def join(pairs: Iterable[tuple[int, int]]) -> None:
-    """Keep that these identifiers (row ids, lower first) were seen together, and let persons follow."""
+def join(pairs: Iterable[tuple[int, int]], newborn: Mapping[int, int] | None = None) -> None:
+    """Keep that these identifiers (row ids, lower first) were seen together, and let persons follow.
+
+    `newborn` are identifiers that this transaction made, with their birth persons: nothing else is known of them yet,
+    so those that were seen with each other only are settled without asking.
+    """
+    newborn = newborn or {}
     fresh = set(pairs)
-    if not fresh:
-        return
-    fresh -= set(bulk.select(Edge, ("first_id", "second_id"), "first_id", {first for first, _ in fresh}))
+    asked = {first for first, _ in fresh if first not in newborn}
+    fresh -= set(bulk.select(Edge, ("first_id", "second_id"), "first_id", asked))
     if not fresh:
         return
     now = bulk.stored_time(wall_now())
@@ -162,9 +225,28 @@ def join(pairs: Iterable[tuple[int, int]]) -> None:
         Edge, ("first_id", "second_id", "seen_at"), ((first, second, now) for first, second in sorted(fresh)),
         key=("first_id", "second_id"),
     )  # fmt: skip
-    ends = {end for pair in fresh for end in pair}
-    _find_hubs(ends)
-    _settle(ends)
+    rest = _settle_newborn(fresh, newborn)
+    if len(rest) > EVERYBODY:
+        settle_all()
+    elif rest:
+        _find_hubs(rest)
+        _settle(rest)
+
+
+def _settle_newborn(pairs: set[tuple[int, int]], newborn: Mapping[int, int]) -> set[int]:
+    """Settle the components that hold newborn identifiers only; returns the ends of the others."""
+    edges = np.array(list(pairs), dtype=np.int64)
+    ends, places = np.unique(edges, return_inverse=True)
+    places = places.reshape(edges.shape)
+    label = components.labels(len(ends), places)
+    persons = np.fromiter((newborn.get(end, 0) for end in ends.tolist()), dtype=np.int64, count=len(ends))
+    open_ = (persons == 0) | (np.bincount(places.ravel(), minlength=len(ends)) > HUB_LIMIT)
+    left = np.isin(label, label[open_])
+    survivors = components.lowest(label, np.where(left, 0, persons))
+    chosen = ~left & (survivors != persons)
+    rows = list(zip(persons[chosen].tolist(), survivors[chosen].tolist(), strict=True))
+    bulk.insert(PersonOverride, ("birth_id", "survivor_id"), rows)  # all of them are marked: they were born just now
+    return set(ends[left].tolist())
 
 
 def _find_hubs(ends: set[int]) -> None:
@@ -197,22 +279,43 @@ def _settle(ends: set[int]) -> None:
     edges = [pair for pair in bulk.select(Edge, ("first_id", "second_id"), "first_id", free) if pair[1] in free]
     place = {row: index for index, row in enumerate(rows)}
     ends_of = np.array([(place[first], place[second]) for first, second in edges], dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(edges)), (ends_of[:, 0], ends_of[:, 1])), shape=(len(rows), len(rows)))
-    _, label = connected_components(graph, directed=False)
     persons = np.array([person for person, _ in rows.values()], dtype=np.int64)
-    lowest = np.full(label.max(initial=-1) + 1, np.iinfo(np.int64).max, dtype=np.int64)
-    np.minimum.at(lowest, label, persons)
-    _write_survivors(dict(zip(persons.tolist(), lowest[label].tolist(), strict=True)))
+    lowest = components.lowest(components.labels(len(rows), ends_of), persons)
+    _write_survivors(dict(zip(persons.tolist(), lowest.tolist(), strict=True)))
 
 
-def _write_survivors(wanted: dict[int, int]) -> None:
+def settle_all() -> int:
+    """Work out everybody anew from all edges; returns how many birth persons changed their survivor.
+
+    Hubs are found anew too: one that is none any more, because edges were taken away, joins again.
+    """
+    with transaction.atomic():
+        rows = bulk.table(
+            Identifier,
+            [("id", pa.int64()), ("kind", pa.string()), ("namespace", pa.string()), ("person_id", pa.int64()),
+             ("hub", pa.bool_())],
+            None, "id",
+        )  # fmt: skip
+        rows = rows.filter(pc.is_valid(rows["person_id"]))
+        ids, persons = rows["id"].to_numpy(), rows["person_id"].to_numpy()
+        space = pc.binary_join_element_wise(rows["kind"], rows["namespace"], PART).combine_chunks()
+        edges = bulk.table(Edge, [("first_id", pa.int64()), ("second_id", pa.int64())], None, "id")
+        ends = np.column_stack([np.searchsorted(ids, edges[name].to_numpy()) for name in edges.column_names])
+        spaces = space.dictionary_encode().indices.to_numpy().astype(np.int64)
+        found, hub = components.survivors(persons, spaces, ends.reshape(-1, 2), HUB_LIMIT)
+        turned = hub != rows["hub"].to_numpy()
+        bulk.update(Identifier, ("hub",), zip(hub[turned].tolist(), ids[turned].tolist(), strict=True))
+        return _write_survivors(dict(zip(persons.tolist(), found.tolist(), strict=True)))
+
+
+def _write_survivors(wanted: dict[int, int]) -> int:
     before = survivors_of(wanted)
     changed = {birth: survivor for birth, survivor in wanted.items() if before[birth] != survivor}
-    for part in bulk.chunks(changed):
-        PersonOverride.objects.filter(birth_id__in=part).delete()
+    bulk.delete(PersonOverride, "birth_id", changed)
     rows = ((birth, survivor) for birth, survivor in changed.items() if birth != survivor)
     bulk.insert(PersonOverride, ("birth_id", "survivor_id"), rows)
     mark({*changed, *changed.values(), *(before[birth] for birth in changed)})
+    return len(changed)
 
 
 def survivors_of(births: Iterable[int]) -> dict[int, int]:
@@ -232,7 +335,7 @@ def births_of_survivors(survivors: Iterable[int]) -> set[int]:
 def column_births(identifiers: Sequence[IdentifierValue], seen_at: Sequence[datetime], synthetic: bool) -> list[int]:
     """The birth person of each of many distinct strong identifiers that stand alone (no edges)."""
     with transaction.atomic():
-        known = _known(dict(zip(identifiers, seen_at, strict=True)), set(identifiers), synthetic)
+        known, _ = _known(dict(zip(identifiers, seen_at, strict=True)), set(identifiers), synthetic)
     return [_person(known, one) for one in identifiers]
 
 

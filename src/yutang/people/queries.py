@@ -69,6 +69,19 @@ def survivors(births: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.fromiter(known.values(), dtype=np.int64, count=len(known))[inverse]
 
 
+def homes_of(persons: Iterable[PersonId]) -> dict[PersonId, NodeId]:
+    """The home store of each person who has one (of any of their birth persons, the oldest first).
+
+    Unscoped because routing reads it, which shows it to nobody.
+    """
+    asked, births = _births_by_survivor(persons)
+    homes: dict[int, NodeId] = {}
+    for birth, home in identity.rows_of(Person, ("id", "home_node"), births, "id"):
+        if home is not None:
+            homes.setdefault(births[birth], NodeId(home))
+    return {person: homes[survivor] for person, survivor in asked.items() if survivor in homes}
+
+
 def identifiers_of(persons: Iterable[PersonId], kind: str, namespace: str) -> dict[PersonId, str]:
     """The identifier of that kind and namespace of each person (of any of their birth persons, the oldest first).
 

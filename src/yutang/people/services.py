@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from yutang.kernel.clock import business_now
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import NodeId, PersonId, SenderId
-from yutang.log.contracts import IdentifierValue
+from yutang.log.contracts import IdentifierValue, heard
 from yutang.organisation.queries import OWNER, brand, nodes, senders
 from yutang.people import bulk, identity
 from yutang.people.contracts import CONSENTS_IN, PERSONS_IN, RELATIONS_IN, TAGS_IN
@@ -28,6 +28,7 @@ from yutang.people.identifiers import normalised
 from yutang.people.models import Consent, Person, Relation, ScopeRow, Tag, Unmirrored
 
 Births = npt.NDArray[np.int64]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,22 @@ def birth_persons(
     clean = [tuple(normalised(one, country) for one in group) for group in groups]
     times = [seen_at] * len(clean) if isinstance(seen_at, datetime) else seen_at
     return [PersonId(birth) for birth in identity.births_of(clean, times, synthetic)]
+
+
+def births_said(groups: Sequence[str], seen_at: Births, *, synthetic: bool = False) -> Births:
+    """As `birth_persons`, for distinct groups as `log.contracts.said` writes them, each with when it was first seen
+    (microseconds since 1970, UTC).
+
+    Of groups seen before, with nothing new in them, only reads are asked: no lock is taken.
+    """
+    country = brand().country
+    births = identity.settled(groups, country)
+    rest = np.flatnonzero(births == 0)
+    if len(rest):
+        clean = [tuple(normalised(one, country) for one in heard(groups[index])) for index in rest.tolist()]
+        at = [_EPOCH + timedelta(microseconds=stamp) for stamp in seen_at[rest].tolist()]
+        births[rest] = identity.births_of(clean, at, synthetic)
+    return births
 
 
 def resolve_column(
@@ -145,18 +162,17 @@ def apply_relations(words: Iterable[RelationWord]) -> None:
         times = latest.setdefault((word.person, word.sender), {})
         times[word.what] = max(word.at, times.get(word.what, word.at))
     with transaction.atomic():
-        for part in bulk.chunks({person for person, _ in latest}):
-            for row in Relation.objects.filter(person_id__in=part).iterator():
-                times = latest.get((row.person_id, row.sender), {})
-                if times:
-                    for what, at in (("added", row.added_at), ("lost", row.lost_at), ("talked", row.last_talk_at)):
-                        if at is not None:
-                            times[what] = max(at, times.get(what, at))
+        columns = ("person_id", "sender", "added_at", "lost_at", "last_talk_at")
+        for person, sender, *before in identity.rows_of(Relation, columns, {person for person, _ in latest}):
+            if (person, sender) in latest:
+                times = latest[person, sender]
+                for what, at in zip(("added", "lost", "talked"), before, strict=True):
+                    if at is not None:
+                        times[what] = max(at, times.get(what, at))
         rows = (
             (person, sender, *(bulk.stored_time(times.get(what)) for what in ("added", "lost", "talked")))
             for (person, sender), times in latest.items()
         )
-        columns = ("person_id", "sender", "added_at", "lost_at", "last_talk_at")
         bulk.insert(Relation, columns, rows, key=columns[:2], update=columns[2:])
         _rescope({person for person, _ in latest})
 
@@ -168,11 +184,10 @@ def apply_tags(words: Iterable[TagWord]) -> None:
         key, said = (int(word.person), word.tag[:64]), (word.at, not word.live)
         latest[key] = max(said, latest.get(key, said))
     with transaction.atomic():
-        for part in bulk.chunks({person for person, _ in latest}):
-            for row in Tag.objects.filter(person_id__in=part).iterator():
-                key = (row.person_id, row.tag)
-                if key in latest:
-                    latest[key] = max(latest[key], (row.at, not row.live))
+        before = identity.rows_of(Tag, ("person_id", "tag", "at", "live"), {person for person, _ in latest})
+        for person, tag, at, live in before:
+            if (person, tag) in latest:
+                latest[person, tag] = max(latest[person, tag], (at, not live))
         rows = ((person, tag, bulk.stored_time(at), not off) for (person, tag), (at, off) in latest.items())
         bulk.insert(Tag, ("person_id", "tag", "at", "live"), rows, key=("person_id", "tag"), update=("at", "live"))
         identity.mark({person for person, _ in latest})
@@ -232,8 +247,7 @@ def _rescope(births: set[PersonId] | set[int]) -> None:
             seen.add((person, store_of[sender]))
     before = set(bulk.select(ScopeRow, ("person_id", "node"), "person_id", births))
     gone = {person for person, _ in before - seen}
-    for part in bulk.chunks(gone):
-        ScopeRow.objects.filter(person_id__in=part).delete()
+    bulk.delete(ScopeRow, "person_id", gone)
     rows = [(person, node) for person, node in seen if person in gone or (person, node) not in before]
     bulk.insert(ScopeRow, ("person_id", "node"), rows)
     identity.mark(births)
@@ -330,8 +344,7 @@ def _shaped(table: pa.Table, schema: pa.Schema, required: Sequence[str]) -> pa.T
 def mirrored(rows: Iterable[int]) -> None:
     """Forget the marks (`queries.unmirrored`) of which the warehouse has been told."""
     with transaction.atomic():
-        for part in bulk.chunks(rows):
-            Unmirrored.objects.filter(pk__in=part).delete()
+        bulk.delete(Unmirrored, "id", rows)
 
 
 def mark_all() -> None:

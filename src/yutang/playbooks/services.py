@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from yutang.connect.documents import ContactWay
 from yutang.documents import services as documents
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
+from yutang.log.documents import EventTypeDocument
 from yutang.reach.documents import BroadcastDocument, ContentRules
 from yutang.reach.policy import PolicyDocument
+from yutang.reflex.documents import ReflexRule
 from yutang.segments.documents import SegmentDocument
 
-SHIPPED_KINDS: tuple[type[Document], ...] = (SegmentDocument, BroadcastDocument, PolicyDocument, ContentRules)
+SHIPPED_KINDS: tuple[type[Document], ...] = (
+    SegmentDocument,
+    BroadcastDocument,
+    PolicyDocument,
+    ContentRules,
+    ContactWay,
+    ReflexRule,
+    EventTypeDocument,
+)
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[3] / "playbooks"  # where a clone has them

@@ -12,21 +12,31 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
+from yutang.sandbox.callbacks import Postman, Receiver
 from yutang.sandbox.control import Control
 from yutang.sandbox.engine import Engine
 from yutang.sandbox.faults import Faults, Limits
 from yutang.sandbox.outbox import Outbox
-from yutang.sandbox.page import render_page
+from yutang.sandbox.page import qr_picture, render_page
 from yutang.sandbox.platform import Platform
 from yutang.sandbox.store import Store
 
 
-def create_app(directory: Path, *, events_url: str | None, events_token: str | None) -> Starlette:
+def create_app(
+    directory: Path, *, events_url: str | None, events_token: str | None, callbacks: Receiver | None = None
+) -> Starlette:
     """A sandbox whose durable file is in `directory`. Purchases are posted to `events_url` with the bearer token;
-    without a URL they wait in the outbox. The token is kept in memory only.
+    without a URL they wait in the outbox. So do callbacks without a receiver. Secrets are kept in memory only.
     """
     store, faults, limits = Store(directory), Faults(), Limits()
-    engine = Engine(store, Outbox(store, events_url, events_token or "", faults))
+    postman = Postman(store, faults, callbacks)
+    engine = Engine(store, Outbox(store, events_url, events_token or "", faults), postman)
+
+    def picture(request: Request) -> Response:
+        text = (
+            f"wecom-sandbox:{request.path_params['config']}"  # a picture of the right look; nobody can really scan it
+        )
+        return Response(qr_picture(text), media_type="image/svg+xml")
 
     async def home(request: Request) -> Response:
         def page() -> str:
@@ -38,13 +48,15 @@ def create_app(directory: Path, *, events_url: str | None, events_token: str | N
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        postman.close()
         store.close()
 
     return Starlette(
         routes=[
             Route("/", home),
             Route("/cgi-bin/{api:path}", Platform(store, faults, limits).endpoint, methods=["GET", "POST"]),
-            Mount("/control", routes=Control(store, engine, faults, limits).routes()),
+            Mount("/control", routes=Control(store, engine, faults, limits, postman).routes()),
+            Route("/qr/{config}.svg", picture),
         ],
         lifespan=lifespan,
     )

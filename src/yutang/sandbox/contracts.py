@@ -73,6 +73,7 @@ class Spec:
     `cap` is how many mass messages one customer can receive: monthly = as many as the month has days, weekly = 7,
     daily = 1 (WeCom doc 92135). `dispatch_seconds` and `token_seconds` are wall-clock seconds. `concurrent` is the
     number of calls of one API under way at once beyond which 45033 is answered (undocumented; users report 5).
+    `scans_per_day`: how many new people scan each contact way on a day, on average, without being asked.
     """
 
     corp_id: str
@@ -92,6 +93,7 @@ class Spec:
     per_hour: int = 150_000
     concurrent: int = 5
     trusted_ips: tuple[str, ...] = ()
+    scans_per_day: float = 0.0
 
 
 def spec_json(spec: Spec) -> dict[str, object]:
@@ -158,6 +160,8 @@ def checked(spec: Spec) -> Spec:
         raise bad("start_at", "时间缺少时区", "the time has no zone")
     if spec.cap not in CAPS:
         raise bad("cap", f"应为 {'、'.join(CAPS)} 之一", f"must be one of {', '.join(CAPS)}")
+    if not 0 <= spec.scans_per_day <= 1000:
+        raise bad("scans_per_day", "应在 0–1000", "must be 0–1,000")
     if min(spec.per_minute, spec.per_hour, spec.concurrent, spec.token_seconds) < 1 or spec.effect_days < 0:
         raise bad("per_minute", "各项上限应为正数", "limits must be positive")
     for member in spec.members:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
+import httpx
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,11 +14,13 @@ from starlette.routing import Route
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import NotFound, Refused, YutangError
+from yutang.sandbox.callbacks import Postman, Receiver, enqueue
 from yutang.sandbox.contracts import bad, instant, read_relation, read_spec
 from yutang.sandbox.engine import Engine
 from yutang.sandbox.faults import Faults, Limits, read_faults
 from yutang.sandbox.store import Store, settings_of
 from yutang.sandbox.tokens import revoke_tokens
+from yutang.sandbox.ways import leave, scan
 from yutang.sandbox.world import put_relations, seed_store
 
 _COUNTS = """
@@ -42,7 +45,8 @@ Door = Callable[[dict[str, object]], dict[str, object]]
 class Control:
     """The control doors over one store. Each is idempotent: the same body twice leaves what it left once."""
 
-    def __init__(self, store: Store, engine: Engine, faults: Faults, limits: Limits) -> None:
+    def __init__(self, store: Store, engine: Engine, faults: Faults, limits: Limits, postman: Postman) -> None:
+        self._postman = postman
         self._store = store
         self._engine = engine
         self._faults = faults
@@ -56,6 +60,10 @@ class Control:
             Route("/relations", _guarded(self.relations), methods=["POST"]),
             Route("/faults", _guarded(self.faults), methods=["POST"]),
             Route("/truth", _guarded(self.truth), methods=["GET", "POST"]),
+            Route("/scan", _guarded(self.scan), methods=["POST"]),
+            Route("/leave", _guarded(self.leave), methods=["POST"]),
+            Route("/tell", _guarded(self.tell), methods=["POST"]),
+            Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),
             Route("/state", _guarded(self.state), methods=["GET"]),
         ]
 
@@ -91,6 +99,64 @@ class Control:
                     )
             put_relations(con, read)
         return {"relations": len(read)}
+
+    def scan(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"way": config id or state, "external_userid"?, "half"?, "times"?}`: that many people scan, one after
+        another → `{"scans": [...]}`."""
+        times = body.get("times", 1)
+        if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= 10_000:
+            raise bad("times", "应在 1–10000", "must be 1–10,000")
+        who = body.get("external_userid")
+        with self._store.write() as con:
+            found = [
+                scan(
+                    con,
+                    str(body.get("way", "")),
+                    external_userid=str(who) if who else None,
+                    half=body.get("half") is True,
+                )
+                for _ in range(times)
+            ]
+        self._postman.wake()
+        return {"scans": found}
+
+    def leave(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"userid", "external_userid", "by": "customer" | "member"}`: a friendship ends."""
+        if body.get("by") not in ("customer", "member"):
+            raise bad("by", "应为 customer 或 member", "must be customer or member")
+        with self._store.write() as con:
+            answer = leave(
+                con, str(body.get("userid")), str(body.get("external_userid")), by_customer=body["by"] == "customer"
+            )
+        self._postman.wake()
+        return answer
+
+    def tell(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"event", "change", "fields": {...}}`: any other callback, as it is said."""
+        fields = body.get("fields", {})
+        if not isinstance(fields, dict) or not all(isinstance(text, str) for text in fields.values()):
+            raise bad("fields", "应为文字", "must be texts by name")
+        with self._store.write() as con:
+            now = settings_of(con).now
+            enqueue(con, now, str(body.get("change", "")), str(body.get("event", "")), **fields)
+        self._postman.wake()
+        return {"at": now}
+
+    def callbacks(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"url", "token", "key"}`: where callbacks go → whether the address passes the URL check; and what waits."""
+        checked = None
+        if body.get("url"):
+            self._postman.send_to(Receiver(str(body["url"]), str(body.get("token", "")), str(body.get("key", ""))))
+            try:
+                checked = self._postman.check_address()
+            except (httpx.HTTPError, ValueError):
+                checked = False
+        with self._store.read() as con:
+            waiting = con.execute("SELECT count(*) FROM callbacks WHERE done = 0").fetchone()[0]
+            sent = con.execute("SELECT count(*) FROM welcomes WHERE sent_wall IS NOT NULL").fetchone()[0]
+            rows = con.execute("SELECT external_userid, content FROM welcomes WHERE sent_wall IS NOT NULL LIMIT 1000")
+            said = {row["external_userid"]: json.loads(row["content"]) for row in rows}
+        return {"checked": checked, "waiting": waiting, "welcomes": sent, "said": said}
 
     def faults(self, body: dict[str, object]) -> dict[str, object]:
         """`{"faults": [...], "revoke_tokens"?: true}` replaces all faults and lifts every block."""

@@ -49,7 +49,7 @@ def get_customer(con: sqlite3.Connection, settings: Settings, arguments: Argumen
     )
     if not found:
         raise PlatformError(84061)
-    followers = [_follow(row, customer["name"]) | {"tags": []} for row in found]
+    followers = [_follow(con, row, customer["name"]) | {"tags": []} for row in found]
     answer: dict[str, object] = {"external_contact": _contact(customer), "follow_user": followers}
     return answer | ({"next_cursor": cursor} if cursor else {})
 
@@ -81,7 +81,7 @@ def batch_customers(
     )
     return {
         "external_contact_list": [
-            {"external_contact": _contact(row), "follow_info": _follow(row, row["name"]) | {"tag_id": []}}
+            {"external_contact": _contact(row), "follow_info": _follow(con, row, row["name"]) | {"tag_id": []}}
             for row in found
         ],
         "next_cursor": cursor,
@@ -100,8 +100,11 @@ def _contact(row: sqlite3.Row) -> dict[str, object]:
     return {"external_userid": row["external_userid"], "name": row["name"], "type": 1, "gender": 0}
 
 
-def _follow(row: sqlite3.Row, name: str) -> dict[str, object]:
-    return {
+def _follow(con: sqlite3.Connection, row: sqlite3.Row, name: str) -> dict[str, object]:
+    door = con.execute(
+        "SELECT state FROM doors WHERE userid = ? AND external_userid = ?", (row["userid"], row["external_userid"])
+    ).fetchone()
+    return ({"state": door["state"]} if door else {}) | {
         "userid": row["userid"],
         "remark": name,
         "description": "",

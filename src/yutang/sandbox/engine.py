@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from yutang.kernel.calendars import day_start, local_day
+from yutang.sandbox.callbacks import Postman
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.habits import offgate_sends
 from yutang.sandbox.outbox import Outbox, money
@@ -23,14 +24,16 @@ from yutang.sandbox.population import (
 )
 from yutang.sandbox.store import Settings, Store, put, settings_of
 from yutang.sandbox.tasks import Tap, release, send_offgate
+from yutang.sandbox.ways import scan_now_and_then
 
 
 class Engine:
     """Moves the world on. One advance at a time; calls of the platform go on between its steps."""
 
-    def __init__(self, store: Store, outbox: Outbox) -> None:
+    def __init__(self, store: Store, outbox: Outbox, postman: Postman) -> None:
         self._store = store
         self._outbox = outbox
+        self._postman = postman
         self._lock = threading.Lock()
         self._population: tuple[str, Population] | None = None
 
@@ -46,6 +49,7 @@ class Engine:
             posted, posting = 0, None
             while (step := self._step(int(to.timestamp()))) is not None:
                 done += Counter(step)
+                self._postman.wake()
                 if posting is None or not posting.trouble:
                     posting = self._outbox.post()
                     posted += posting.posted
@@ -129,12 +133,14 @@ class Engine:
                 settings.now,
                 stop,
             )
+            done["scans"] += scan_now_and_then(con, settings, settings.now, stop)
             put(con, now=stop)
             return {**done, "purchases": baseline + extra, "extra_purchases": extra}
 
     def _people(self, con: sqlite3.Connection, settings: Settings) -> Population:
-        if self._population is None or self._population[0] != settings.digest:
-            self._population = (settings.digest, load_population(con))
+        mark = f"{settings.digest}:{settings.scans}"  # whoever scanned is one of them
+        if self._population is None or self._population[0] != mark:
+            self._population = (mark, load_population(con))
         return self._population[1]
 
     def _next(self, con: sqlite3.Connection, settings: Settings) -> int | None:
@@ -151,7 +157,9 @@ class Engine:
         return min([*([tap] if tap is not None else []), *own, *([midnight] if alive else [])], default=None)
 
 
-_NOTHING = dict.fromkeys(("taps", "sent", "not_friend", "capped", "offgate", "purchases", "extra_purchases"), 0)
+_NOTHING = dict.fromkeys(
+    ("taps", "scans", "sent", "not_friend", "capped", "offgate", "purchases", "extra_purchases"), 0
+)
 
 
 def _taps(con: sqlite3.Connection, after: int, until: int) -> list[tuple[int, str, str]]:

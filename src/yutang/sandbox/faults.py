@@ -15,7 +15,7 @@ from yutang.sandbox.wire import PlatformError
 
 #: drop_answer: the act is done, the connection closes without its answer. latency: `seconds` before the act.
 #: refuse: `errcode` before the act; 45009 then blocks that call for `seconds` (default 60).
-#: lose, duplicate: of events posted.
+#: lose, duplicate: of events posted, and of callbacks (api `callback`), where latency lets the next ones overtake.
 KINDS = ("drop_answer", "latency", "refuse", "lose", "duplicate")
 MINUTE, HOUR = 60, 3600
 
@@ -57,7 +57,7 @@ class Faults:
         """The fault that strikes this call, if any; it is used up by one."""
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if fault.api != api and (fault.api != "*" or api == "events"):
+                if fault.api != api and (fault.api != "*" or api in ("events", "callback")):
                     continue
                 if fault.times == 0:
                     continue

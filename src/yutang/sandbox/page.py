@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
+
+import qrcode
+from qrcode.image.svg import SvgPathImage
 
 from yutang.kernel.calendars import zone
 from yutang.sandbox.store import Settings, find_settings
@@ -220,3 +224,13 @@ def _content(text: str, words: dict[str, str]) -> str:
 
 def _time(at: int, settings: Settings) -> str:
     return datetime.fromtimestamp(at, UTC).astimezone(zone(settings.zone)).strftime("%Y-%m-%d %H:%M")
+
+
+def qr_picture(text: str) -> bytes:
+    """A QR code as an SVG file, such as the platform's server gives for a contact way."""
+    made = qrcode.QRCode(border=4, image_factory=SvgPathImage)
+    made.add_data(text)
+    made.make(fit=True)
+    file = io.BytesIO()
+    made.make_image().save(file)
+    return file.getvalue()

@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
-from yutang.sandbox import customers, tasks
+from yutang.sandbox import customers, tasks, ways
 from yutang.sandbox.faults import MINUTE, Fault, Faults, Limits
 from yutang.sandbox.store import Settings, Store, find_settings
 from yutang.sandbox.tokens import check_token, get_token
@@ -57,6 +57,12 @@ CALLS: dict[str, Call] = {
     f"{_OF}get_groupmsg_list_v2": Call("POST", tasks.list_tasks, {"group_msg_list": []}),
     f"{_OF}get_groupmsg_task": Call("POST", tasks.list_member_tasks, {"task_list": []}),
     f"{_OF}get_groupmsg_send_result": Call("POST", tasks.list_results, {"send_list": []}),
+    f"{_OF}add_contact_way": Call("POST", ways.add_way, writes=True),
+    f"{_OF}get_contact_way": Call("POST", ways.get_way),
+    f"{_OF}list_contact_way": Call("POST", ways.list_ways, {"contact_way": []}),
+    f"{_OF}update_contact_way": Call("POST", ways.update_way, writes=True),
+    f"{_OF}del_contact_way": Call("POST", ways.delete_way, writes=True),
+    f"{_OF}send_welcome_msg": Call("POST", ways.send_welcome, writes=True),
     f"{_OF}get_group_msg_result": Call("POST", _withdrawn),
 }
 
@@ -79,6 +85,7 @@ class Platform:
         fault = self._faults.take(api)
         caller = request.client.host if request.client else "127.0.0.1"
         answer = await self._answer(api, call, _Asked(request.method, dict(request.query_params), body, caller), fault)
+        _locate(answer, request)
         if fault is not None and fault.kind == "drop_answer":
             return Dropped()
         return _response(answer)
@@ -137,6 +144,15 @@ class _Asked:
         if not isinstance(values, dict):
             raise PlatformError(40058)
         return Arguments(values)
+
+
+def _locate(answer: dict[str, object], request: Request) -> None:
+    """Say where pictures stand: by their path alone where the sandbox is mounted in a house, whose port may change."""
+    mounted = request.scope.get("root_path", "")
+    base = mounted or f"{request.url.scheme}://{request.url.netloc}"
+    for part in (answer, answer.get("contact_way")):
+        if isinstance(part, dict) and part.get("qr_code"):
+            part["qr_code"] = f"{base}{part['qr_code']}"
 
 
 class Dropped(Response):

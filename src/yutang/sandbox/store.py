@@ -56,6 +56,21 @@ CREATE TABLE IF NOT EXISTS purchases (
     id TEXT PRIMARY KEY, external_userid TEXT, day INT, k INT, kind INT, occurred_at INT, cents INT,
     posted INT DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS outbox ON purchases (occurred_at, id) WHERE posted = 0;
+-- Contact ways; `state` comes back with everyone who scans one.
+CREATE TABLE IF NOT EXISTS ways (
+    config_id TEXT PRIMARY KEY, type INT, scene INT, remark TEXT, skip_verify INT, state TEXT, users TEXT,
+    created_at INT, deleted_at INT) WITHOUT ROWID;
+-- By which door a friendship came.
+CREATE TABLE IF NOT EXISTS doors (
+    userid TEXT COLLATE NOCASE, external_userid TEXT, state TEXT, PRIMARY KEY (userid, external_userid)) WITHOUT ROWID;
+-- One welcome may be sent for each scan, by its code, until a wall second.
+CREATE TABLE IF NOT EXISTS welcomes (
+    code TEXT PRIMARY KEY, userid TEXT, external_userid TEXT, until_wall REAL, sent_wall REAL, content TEXT)
+    WITHOUT ROWID;
+-- What the corp's server is to be told of; kept after it was.
+CREATE TABLE IF NOT EXISTS callbacks (
+    id INTEGER PRIMARY KEY, body TEXT, posts INT DEFAULT 0, next_wall REAL, done INT DEFAULT 0);
+CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (next_wall, id) WHERE done = 0;
 CREATE INDEX IF NOT EXISTS purchases_of_customer ON purchases (external_userid, occurred_at);
 """
 
@@ -80,6 +95,9 @@ class Settings:
     digest: str
     now: int
     tasks: int
+    ways: int = 0
+    scans: int = 0
+    scans_per_day: float = 0.0
 
 
 class Store:

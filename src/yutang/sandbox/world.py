@@ -53,6 +53,9 @@ def seed_store(store: Store, spec: Spec) -> bool:
             digest=mark,
             now=before.now if before else int(spec.start_at.timestamp()),
             tasks=before.tasks if before else 0,
+            ways=before.ways if before else 0,
+            scans=before.scans if before else 0,
+            scans_per_day=spec.scans_per_day,
         )
         con.executemany(
             "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)",

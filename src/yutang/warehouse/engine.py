@@ -83,6 +83,7 @@ def _settings(directory: Path, memory_limit: str | None, threads: int | None) ->
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "python_enable_replacements": False,  # else a statement could read any variable of this process
+        "checkpoint_threshold": "128MB",  # by DuckDB's own 16 MB every slice of the pump ended in a checkpoint
     }
     if memory_limit:
         settings["memory_limit"] = memory_limit

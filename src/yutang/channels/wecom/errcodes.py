@@ -20,7 +20,13 @@ NO_CUSTOMER: Final = 84061
 NO_LICENCE: Final = 701008
 BEING_HANDED_OUT: Final = 41063
 CANCELLED: Final = 41093
-EVERYDAY: Final = frozenset({OK, NO_CUSTOMER, BEING_HANDED_OUT, CANCELLED})
+NO_SUCH_WAY: Final = 41044
+WELCOME_SPENT: Final = 41050
+WELCOME_TAKEN: Final = 41051
+WELCOME_UNDER_WAY: Final = 41096
+EVERYDAY: Final = frozenset(
+    {OK, NO_CUSTOMER, BEING_HANDED_OUT, CANCELLED, NO_SUCH_WAY, WELCOME_SPENT, WELCOME_TAKEN, WELCOME_UNDER_WAY}
+)
 
 _HINT = re.compile(r"hint: ?\[([\w-]{1,64})\]")
 _CALLER = re.compile(r"from ip: ?([0-9a-fA-F.:]{3,45})")
@@ -71,6 +77,19 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
     40096: _BAD_RECIPIENTS,
     40201: _WORDS,
     41001: _TOKEN,
+    41041: (
+        "一个活码最多 100 位成员，请减少人数",
+        "A contact way takes 100 members at most; name fewer",
+    ),
+    NO_SUCH_WAY: (
+        "平台上没有这个活码，可能已被删除",
+        "The platform knows no such contact way; it may have been deleted",
+    ),
+    41054: (
+        "成员还没有激活，请先让成员登录企业微信",
+        "A member is not active yet; let them log in to WeCom first",
+    ),
+    40098: ("成员还没有实名认证，请先完成认证", "A member has not verified their name; do that first"),
     41047: ("平台上没有这个群发任务", "The platform knows no such task"),
     41048: (
         "这批客户里没有一个可以发送：他们都不是该成员的客户，或本期接收次数已用完",

@@ -60,12 +60,7 @@ class WeComMassSend:
         A customer whom several members know is given to the one who chatted last, whatever `sender` says.
         """
         self._check(sender, recipients, content)
-        body: dict[str, Any] = {"chat_type": "single", "external_userid": list(recipients), "sender": sender}
-        # empty objects are refused (40063), so they are left out
-        if content.text:
-            body["text"] = {"content": content.text}
-        if content.links:
-            body["attachments"] = [{"msgtype": "link", "link": _link_body(link)} for link in content.links]
+        body = {"chat_type": "single", "external_userid": list(recipients), "sender": sender, **text_and_links(content)}
         answer = self._client.call(CREATE, body=body, repeatable=False)
         if not answer.get("msgid"):
             raise AnswerLost(CREATE, "no msgid")
@@ -165,6 +160,16 @@ class WeComMassSend:
             )
         for link in content.links:
             _check_link(link)
+
+
+def text_and_links(content: MessageContent) -> dict[str, Any]:
+    """A message's part of a body. Empty objects are refused (40063), so they are left out."""
+    body: dict[str, Any] = {}
+    if content.text:
+        body["text"] = {"content": content.text}
+    if content.links:
+        body["attachments"] = [{"msgtype": "link", "link": _link_body(link)} for link in content.links]
+    return body
 
 
 @contextmanager

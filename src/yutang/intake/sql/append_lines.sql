@@ -1,8 +1,13 @@
 -- The lines that fresh events carry. Lines of an earlier revision stay; those with revised_at = orders.lines_at count.
 INSERT INTO order_lines BY NAME
+WITH carriers AS MATERIALIZED (  -- the join by text is done per order, the one per line by number
+    SELECT f.row, f.source, f.order_id, o.person, o.store, o.placed_at, f.occurred_at AS revised_at
+    FROM fresh AS f
+    JOIN order_changes AS o ON o.source = f.source AND o.order_id = f.order_id
+    WHERE f.has_lines
+)
 SELECT
-    f.source, f.order_id, l.ordinal, o.person, o.store, o.placed_at, f.occurred_at AS revised_at,
+    c.source, c.order_id, l.ordinal, c.person, c.store, c.placed_at, c.revised_at,
     l.sku, l.category, l.quantity, l.amount, l.discount
 FROM incoming_lines AS l
-JOIN fresh AS f ON f.row = l.row
-JOIN order_changes AS o ON o.source = f.source AND o.order_id = f.order_id
+JOIN carriers AS c ON c.row = l.row

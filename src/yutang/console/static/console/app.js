@@ -1,6 +1,6 @@
 // Keyboard: "/" searches, "g" then a letter goes to a page. A form marked data-auto sends itself when a choice changes.
 (() => {
-  const pages = { t: "/", o: "/pool/", p: "/persons/", s: "/segments/", l: "/plans/", r: "/campaigns/", e: "/settings/" };
+  const pages = { t: "/", c: "/connect/", o: "/pool/", p: "/persons/", s: "/segments/", l: "/plans/", r: "/campaigns/", e: "/settings/" };
   let going = 0;
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;

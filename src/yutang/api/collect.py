@@ -1,0 +1,343 @@
+"""The collect API: Segment's HTTP calls over raw ASGI, beside Django.
+
+Django answers some thousand requests a second; a page that everybody opens at noon sends more. So this door is one
+function: it reads the body, knows the key, has the messages read and checked, and answers when they are durable.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from yutang.intake.collect.contracts import BATCH_BYTES, BATCH_MESSAGES, MESSAGE_BYTES, KeyFacts
+from yutang.intake.collect.keys import digest
+from yutang.intake.collect.messages import READ_BATCH, READ_SINGLE, Context, moment, post
+from yutang.intake.collect.reading import lot_of
+from yutang.kernel.clock import wall_now
+from yutang.kernel.errors import OutOfSpace, YutangError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from yutang.intake.collect.writer import Collector
+
+CALLS = {
+    "track": ("track", "t"),
+    "identify": ("identify", "i"),
+    "page": ("page", "p"),
+    "screen": ("screen", "s"),
+    "group": ("group", "g"),
+    "alias": ("alias", "a"),
+    "batch": ("batch", "b", "import"),
+}
+"""Each call's addresses under /v1/: the HTTP API's, and the short ones that Segment's web SDK uses. `import` is a batch
+whose times are history: they are taken as they stand."""
+
+_PATHS: dict[str, tuple[str, bool]] = {
+    f"/v1/{name}": (call, name == "import") for call, names in CALLS.items() for name in names
+}
+_SNIPPET = (Path(__file__).parent / "w.js").read_bytes()
+_JSON = (b"content-type", b"application/json; charset=utf-8")
+_DONE = b'{"success":true}'
+_CACHED_HEADERS = 10_000
+_SHOWN = 20
+
+Headers = list[tuple[bytes, bytes]]
+Raws = list[msgspec.Raw]
+
+
+class Sorry(Exception):
+    """An answer other than 200. `problems`: one sentence for each message that is at fault."""
+
+    def __init__(
+        self, status: int, code: str, zh: str, en: str, *, wait: int = 0, problems: Iterable[Mapping[str, object]] = ()
+    ) -> None:
+        super().__init__(en)
+        self.status, self.code, self.zh, self.en, self.wait = status, code, zh, en, wait
+        self.problems = list(problems)[:_SHOWN]
+
+    def body(self) -> bytes:
+        """As the other APIs say it, with the `code` and `message` that Segment's SDKs print."""
+        said: dict[str, object] = {"success": False, "code": self.code, "message": self.en}
+        said["error"] = {"zh": self.zh, "en": self.en}
+        if self.problems:
+            said["problems"] = self.problems
+        return msgspec.json.encode(said)
+
+
+class Collect:
+    """The door. What is not its own goes on to `inner`, the rest of the house."""
+
+    def __init__(self, collector: Collector, inner: ASGIApp) -> None:
+        self._collector = collector
+        self._inner = inner
+        self._by_header: dict[bytes, bytes] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.startswith(("/v1/", "/w.js")):
+            await self._inner(scope, receive, send)
+            return
+        more: Headers = []
+        status, body, kind = 200, _DONE, _JSON
+        try:
+            if path == "/w.js":
+                body, kind = _snippet(scope, more), (b"content-type", b"text/javascript; charset=utf-8")
+            else:
+                body = await self._take(path, scope, receive, more)
+        except Sorry as sorry:
+            status, body = sorry.status, sorry.body()
+            if sorry.wait:
+                more.append((b"retry-after", b"%d" % sorry.wait))
+        if scope["method"] == "OPTIONS" and status == 200:
+            status, body = 204, b""
+        headers = [kind, (b"content-length", b"%d" % len(body)), *more]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _take(self, path: str, scope: Scope, receive: Receive, more: Headers) -> bytes:
+        found = _PATHS.get(path) or _PATHS.get(path.rstrip("/"))
+        if found is None:
+            raise Sorry(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        call, historical = found
+        authorization = origin = encoding = b""
+        host = b""
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"content-encoding":
+                encoding = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"host":
+                host = value
+        if origin:
+            more += self._cors(origin, host)
+        method = scope["method"]
+        if method == "OPTIONS":
+            return b""
+        if method != "POST":
+            more.append((b"allow", b"POST, OPTIONS"))
+            raise Sorry(405, "method_not_allowed", "这个地址只接受 POST。", "This address takes POST only.")
+        single = call != "batch"
+        raw = await _body(receive, scope, MESSAGE_BYTES if single else BATCH_BYTES)
+        if encoding and encoding != b"identity":
+            raw = _inflated(raw, encoding, MESSAGE_BYTES if single else BATCH_BYTES)
+        if not raw.isascii():
+            _readable(raw)
+        raws, said_key, sent_at, context = _single(raw) if single else _batch(raw)
+        key = await self._key(authorization, said_key)
+        if origin and not _is_own(origin, host) and not key.lets(origin.decode("latin-1")):
+            raise Sorry(
+                403,
+                "origin",
+                "这把写入密钥不允许从这个网页来源发送，请在密钥里加上它。",
+                "This write key takes nothing from this origin; add the origin to the key.",
+            )
+        self._make_room(key, len(raws), len(raw))
+        return await self._keep(raws, key, None if not single else call, sent_at, historical, context, len(raw))
+
+    async def _keep(
+        self, raws: Raws, key: KeyFacts, call: str | None, sent_at: object, historical: bool,
+        context: Context | None, size: int,
+    ) -> bytes:  # fmt: skip
+        lot = lot_of(
+            raws,
+            key,
+            call=call,
+            post=post(moment(sent_at), wall_now(), historical=historical),
+            context=context,
+            currency=self._collector.known.currency or "",
+            size=size,
+        )
+        error = await self._collector.offer(lot)
+        if error is not None:
+            raise _not_kept(error)
+        return _DONE if not lot.held else b'{"success":true,"held":%d}' % len(lot.held)
+
+    def _make_room(self, key: KeyFacts, messages: int, size: int) -> None:
+        if self._collector.full(messages, size):
+            raise Sorry(
+                429, "busy", "正忙，请按 Retry-After 稍后再发，这次什么也没有收下。",
+                "Busy: nothing of this was taken; send it again after Retry-After seconds.", wait=1,
+            )  # fmt: skip
+        wait = self._collector.wait_for(key, messages)
+        if wait:
+            raise Sorry(
+                429, "rate_limited", f"这把写入密钥每秒至多 {key.rate:,} 条，请按 Retry-After 稍后再发。",
+                f"This write key may send {key.rate:,} events a second; send this again after Retry-After seconds.",
+                wait=wait,
+            )  # fmt: skip
+
+    async def _key(self, authorization: bytes, said: str | None) -> KeyFacts:
+        """The key of the header, else of the body. Raises Sorry (401)."""
+        mark = self._by_header.get(authorization) if authorization else None
+        if mark is None:
+            secret = _user(authorization) if authorization else said
+            if secret is None or not 0 < len(secret) <= 200:
+                raise _no_key()
+            mark = digest(secret)
+            if authorization:
+                if len(self._by_header) >= _CACHED_HEADERS:
+                    self._by_header.clear()
+                self._by_header[authorization] = mark
+        key = self._collector.known.keys.get(mark)
+        if key is None:
+            await self._collector.look()
+            key = self._collector.known.keys.get(mark)
+        if key is None:
+            raise _no_key()
+        if self._collector.known.currency is None:
+            raise Sorry(503, "not_set_up", "还没有设置品牌。", "The brand is not set up yet.", wait=60)
+        return key
+
+    def _cors(self, origin: bytes, host: bytes) -> Headers:
+        """What a browser asks before it shows a page the answer: any origin that some key lets in."""
+        known = self._collector.known.origins
+        if "*" not in known and origin.decode("latin-1") not in known and not _is_own(origin, host):
+            return [(b"vary", b"Origin")]
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
+            (b"access-control-expose-headers", b"retry-after"),
+            (b"access-control-max-age", b"86400"),
+            (b"vary", b"Origin"),
+        ]
+
+
+def _is_own(origin: bytes, host: bytes) -> bool:
+    return bool(host) and origin.partition(b"://")[2] == host
+
+
+def _snippet(scope: Scope, more: Headers) -> bytes:
+    if scope["method"] not in ("GET", "HEAD"):
+        more.append((b"allow", b"GET, HEAD"))
+        raise Sorry(405, "method_not_allowed", "这个地址只接受 GET。", "This address takes GET only.")
+    more += [(b"cache-control", b"public, max-age=3600"), (b"x-content-type-options", b"nosniff")]
+    more.append((b"cross-origin-resource-policy", b"cross-origin"))
+    return _SNIPPET
+
+
+async def _body(receive: Receive, scope: Scope, most: int) -> bytes:
+    """The body as sent. Raises Sorry (400) once it is longer than it may be."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Sorry(400, "disconnected", "请求没有发完。", "The request broke off.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        if not message.get("more_body"):
+            return part if not parts else b"".join([*parts, part])
+        parts.append(part)
+
+
+def _inflated(raw: bytes, encoding: bytes, most: int) -> bytes:
+    """The body unpacked, never more than it may be. Raises Sorry (400)."""
+    if encoding.strip().lower() not in (b"gzip", b"x-gzip"):
+        raise Sorry(400, "encoding", "Content-Encoding 只认 gzip。", "Content-Encoding: only gzip is understood.")
+    unpacked = b""
+    try:
+        while raw:
+            stream = zlib.decompressobj(wbits=31)
+            unpacked += stream.decompress(raw, most + 1 - len(unpacked))
+            if len(unpacked) > most:
+                raise _too_large(most)
+            if not stream.eof:
+                raise zlib.error("cut short")
+            raw = stream.unused_data
+    except zlib.error:
+        raise Sorry(400, "encoding", "请求正文不是完整的 gzip。", "The body is not whole gzip.") from None
+    return unpacked
+
+
+def _readable(raw: bytes) -> None:
+    """Raise Sorry (400) unless the body is UTF-8."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise _malformed(error, "") from None
+
+
+def _batch(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
+    """A batch's messages, in order. Raises Sorry (400) where the body is no batch, or has a message past the limit."""
+    try:
+        batch = READ_BATCH(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed(error, '{"batch": [{"type": "track", …}]}') from None
+    if not batch.batch:
+        raise Sorry(400, "empty", "batch 里没有消息。", "The batch holds no message.")
+    if len(batch.batch) > BATCH_MESSAGES:
+        raise Sorry(
+            400, "too_many", f"一批至多 {BATCH_MESSAGES:,} 条消息，请分批。",
+            f"A batch holds at most {BATCH_MESSAGES:,} messages; split it.",
+        )  # fmt: skip
+    if len(raw) > MESSAGE_BYTES and (large := [n for n, one in enumerate(batch.batch) if len(one) > MESSAGE_BYTES]):
+        raise Sorry(
+            400, "too_large", f"第 {large[0] + 1} 条消息超过 32 kB，整批都没有收下。",
+            f"Message {large[0] + 1} is larger than 32 kB; nothing of the batch was taken.",
+            problems=({"message": n, "zh": "超过 32 kB。", "en": "It is larger than 32 kB."} for n in large),
+        )  # fmt: skip
+    return batch.batch, batch.write_key, batch.sent_at, batch.context
+
+
+def _single(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
+    try:
+        said = READ_SINGLE(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed(error, '{"userId": …, "event": …}') from None
+    return [msgspec.Raw(raw)], said.write_key, said.sent_at, None
+
+
+def _user(authorization: bytes) -> str | None:
+    """The user of HTTP basic auth: SDKs send the write key so, with an empty password."""
+    scheme, _, value = authorization.partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        return base64.b64decode(value, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _malformed(error: Exception, shape: str) -> Sorry:
+    if isinstance(error, msgspec.ValidationError):
+        place = str(error).partition(" - at `$.")[2].rstrip("`")
+        at_zh, at_en = (f"（{place}）", f" ({place})") if 0 < len(place) < 60 else ("", "")
+        return Sorry(
+            400,
+            "malformed",
+            f"请求正文的写法不对{at_zh}，应为 {shape}。",
+            f"The body has the wrong form{at_en}; it is {shape}.",
+        )
+    return Sorry(400, "malformed", "请求正文不是有效的 JSON（UTF-8）。", "The body is not valid JSON in UTF-8.")
+
+
+def _too_large(most: int) -> Sorry:
+    return Sorry(
+        400, "too_large", f"请求正文至多 {most // 1000} kB（单条消息 32 kB，一批 500 kB）。",
+        f"The body is at most {most // 1000} kB (32 kB for a message, 500 kB for a batch).",
+    )  # fmt: skip
+
+
+def _no_key() -> Sorry:
+    return Sorry(
+        401, "write_key", "需要有效的写入密钥：HTTP Basic 的用户名，或正文里的 writeKey。",
+        "A valid write key is needed: as the user of HTTP basic auth, or as writeKey in the body.",
+    )  # fmt: skip
+
+
+def _not_kept(error: YutangError) -> Sorry:
+    if isinstance(error, OutOfSpace):
+        return Sorry(507, "out_of_space", error.zh, error.en, wait=60)
+    return Sorry(503, "unavailable", error.zh, error.en, wait=1)

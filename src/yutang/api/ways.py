@@ -1,0 +1,84 @@
+"""Contact ways, and what each cost and brought."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+
+from yutang.api.door import REFUSALS, Token, viewer_of, warehouse
+from yutang.api.schemas import Amount, TitleOut
+from yutang.connect import queries
+from yutang.connect.contracts import Interval, WayFacts, WayResult
+from yutang.organisation.queries import brand
+
+router = Router(tags=["connect"])
+
+
+class IntervalOut(Schema):
+    """An estimate with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class WayOut(Schema):
+    """A contact way. Costs and spending are in the brand's currency; `spent` is not profit."""
+
+    name: str = Field(examples=["store_poster"])
+    title: TitleOut
+    version: int
+    source: str = Field(examples=["poster"])
+    at: str = Field(description="The code of the store, region or brand that it belongs to.", examples=["brand"])
+    ready: bool = Field(description="Whether its page shows a code to add.")
+    address: str = Field(description="The path of its public page.", examples=["/w/3f2a9c11d0/"])
+    scans: int
+    joined: int = Field(description="Persons who became friends by it.")
+    kept: int = Field(description="Of them, still a friend of somebody.")
+    first_orders: int = Field(description="Of them, who bought for the first time ever afterwards.")
+    spent: Amount = Field(description="The net amount of their orders since.")
+    cost: Amount
+    cost_per_head: Amount | None
+    first_rate: IntervalOut | None = Field(description="Null where too few joined: it cannot be told.")
+    payback: IntervalOut | None = Field(description="What came in for each unit spent; null where it cannot be told.")
+    currency: str = Field(examples=["CNY"])
+
+
+def shown(facts: WayFacts, result: WayResult, currency: str) -> dict[str, object]:
+    """A way as scripts read it."""
+    document = facts.document
+    return {
+        "name": facts.name,
+        "title": {"zh": document.title.zh, "en": document.title.en},
+        "version": facts.version,
+        "source": document.source,
+        "at": document.at,
+        "ready": facts.ready,
+        "address": f"/w/{facts.slug}/",
+        "scans": result.scans,
+        "joined": result.joined,
+        "kept": result.kept,
+        "first_orders": result.firsts,
+        "spent": result.spent,
+        "cost": result.cost.quantize(Decimal("0.01")),
+        "cost_per_head": result.cost_per_head,
+        "first_rate": _interval(result.first_rate),
+        "payback": _interval(result.payback),
+        "currency": currency,
+    }
+
+
+def _interval(found: Interval | None) -> dict[str, float] | None:
+    return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
+
+
+@router.get("/ways", response={200: list[WayOut], **REFUSALS}, auth=Token("read"))
+def list_ways(request: HttpRequest) -> list[dict[str, object]]:
+    """The contact ways of the stores that the token sees, with what each cost and brought."""
+    viewer = viewer_of(request)
+    found = queries.ways(viewer)
+    results = queries.results(warehouse(), viewer, found)
+    currency = brand().currency
+    return [shown(one, results[one.name], currency) for one in found]

@@ -1,0 +1,54 @@
+"""The channels of the corps that are connected now, as each room's port. One client per corp and app is kept, so that
+tokens and rate limits are shared by all who speak through it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from yutang.channels.wecom.client import WeComClient
+from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
+from yutang.channels.wecom.mass_send import WeComMassSend
+from yutang.channels.wecom.tokens import MemoryTokenStore
+from yutang.organisation.queries import corps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yutang.connect.services import WayPorts
+    from yutang.reach.issuing import Ports
+    from yutang.reflex.contracts import WelcomePorts
+
+T = TypeVar("T")
+
+
+class Channels:
+    """The connectors; `sandbox` is where our own sandbox answers. Safe to ask from any thread."""
+
+    def __init__(self, sandbox: str) -> None:
+        self._sandbox = sandbox
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str, str], WeComClient] = {}
+
+    def mass_send(self) -> Ports:
+        """For `reach`."""
+        return self._each(WeComMassSend)
+
+    def contact_ways(self) -> WayPorts:
+        """For `connect`."""
+        return self._each(WeComContactWays)
+
+    def welcomes(self) -> WelcomePorts:
+        """For `reflex`."""
+        return self._each(WeComWelcome)
+
+    def _each(self, port: Callable[[WeComClient], T]) -> dict[tuple[str, str], T]:
+        found = {}
+        for corp in corps():
+            base = corp.address or f"{self._sandbox}/cgi-bin/"
+            key = (corp.corp, corp.secret, base)
+            with self._lock:
+                if key not in self._clients:
+                    self._clients[key] = WeComClient(base, corp.corp, corp.secret, token_store=MemoryTokenStore())
+                found[corp.channel, corp.corp] = port(self._clients[key])
+        return found

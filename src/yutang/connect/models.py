@@ -1,0 +1,65 @@
+"""Contact ways as they stand: their public address, their codes at the platform, who came by them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from yutang.connect.contracts import CodeState
+from yutang.kernel.clock import wall_now
+
+
+class Way(models.Model):
+    """A contact way that somebody can open; what it says is the current document of its name.
+
+    `picture` is the QR picture of a way without an API, as it was uploaded.
+    """
+
+    name = models.CharField(max_length=63, unique=True)
+    slug = models.CharField(max_length=16, unique=True)
+    picture = models.BinaryField(null=True)
+    picture_type = models.CharField(max_length=24, blank=True)
+    made_at = models.DateTimeField(default=wall_now)
+
+
+class Code(models.Model):
+    """A QR code at the platform. `node` 0: the whole way's; else a store's. `token` is the state by which we know it.
+
+    `users` and `wish` are whom the platform was last told, and whom it should lead to (sorted, as JSON lists).
+    `full`: everyone on duty has had their share of the day.
+    """
+
+    way = models.ForeignKey(Way, models.CASCADE, related_name="codes")
+    node = models.BigIntegerField(default=0)
+    corp = models.CharField(max_length=64)
+    token = models.CharField(max_length=30, unique=True)
+    state = models.CharField(max_length=10, default=CodeState.WANTED.value, db_index=True)
+    config_id = models.CharField(max_length=128, blank=True)
+    qr_code = models.CharField(max_length=2048, blank=True)
+    users = models.JSONField(default=list)
+    wish = models.JSONField(default=list)
+    told = models.CharField(max_length=64, blank=True)
+    full = models.BooleanField(default=False)
+    called_at = models.DateTimeField(null=True)
+    called_by = models.CharField(max_length=80, blank=True)
+    calls = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["way", "node", "corp"], name="one_code_once"),
+            models.UniqueConstraint(fields=["config_id"], condition=~models.Q(config_id=""), name="one_config_once"),
+        )
+
+
+class Join(models.Model):
+    """Somebody came by a way to a member of staff; `who` is the look-up hash of their id. For the day's limit."""
+
+    way = models.CharField(max_length=63)
+    userid = models.CharField(max_length=64)
+    who = models.BinaryField(max_length=16)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["way", "userid", "who"], name="one_join_once"),)
+        indexes = (models.Index(fields=["at"]),)

@@ -1,0 +1,104 @@
+"""A request's messages as a lot: events that may be recorded, and messages that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from yutang.intake.collect.contracts import Held, KeyFacts, Lot, Trouble
+from yutang.intake.collect.mapping import called, event_id, events_of
+from yutang.intake.collect.messages import READ_MESSAGE, Context, Message, Post, occurred
+from yutang.log.contracts import Event
+
+_BAD_TIME = Trouble(
+    "timestamp", "时间应在 1990 年之后、最多比现在晚一天", "the time is before 1990, or more than a day ahead"
+)
+
+
+class Kept(msgspec.Struct):
+    """A held message as it is sealed: as it came, with the call by which, its id, and the time that it would have."""
+
+    message: msgspec.Raw
+    call: str | None
+    at: datetime | None
+    unsure: bool
+    id: str = ""
+
+
+def lot_of(
+    raws: Iterable[msgspec.Raw],
+    key: KeyFacts,
+    *,
+    call: str | None,
+    post: Post,
+    context: Context | None,
+    currency: str,
+    size: int,
+) -> Lot:
+    """Read, map and check. `call`: what all of them are where the address said so, else each says its `type`."""
+    lot = Lot([], [], [], size)
+    for raw in raws:
+        try:
+            message = READ_MESSAGE(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            lot.held.append(_held(_loosely(raw), key, Kept(raw, call, None, False), unreadable(error)))
+            continue
+        if call is not None:
+            message.type = call
+        if message.context is None:
+            message.context = context
+        at, unsure = occurred(message, post)
+        found = events_of(message, key, at, currency) if at is not None else _BAD_TIME
+        if isinstance(found, Trouble):
+            lot.held.append(_held(message, key, Kept(raw, call, at, unsure), found))
+        elif unsure:
+            lot.unsure += found
+        else:
+            lot.events += found
+    return lot
+
+
+def again(kept: Kept, key: KeyFacts, currency: str) -> list[Event] | Trouble:
+    """What a held message says now."""
+    try:
+        message = READ_MESSAGE(kept.message)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return unreadable(error)
+    if kept.call is not None:
+        message.type = kept.call
+    message.message_id = kept.id
+    return events_of(message, key, kept.at, currency) if kept.at is not None else _BAD_TIME
+
+
+def unreadable(error: Exception) -> Trouble:
+    """Why a message's shape is none of Segment's: msgspec names the field."""
+    place = str(error).rpartition(" - at `$.")[2].rstrip("`")
+    if place and len(place) < 100 and " - at `$." in str(error):
+        return Trouble(place, f"{place} 的写法不对", f"{place} has the wrong form")
+    return Trouble("shape", "消息的写法不对", "the message has the wrong form")
+
+
+def _loosely(raw: msgspec.Raw) -> Message:
+    """The id, call and event of a message that cannot be read, as far as they can be found."""
+    try:
+        found: Any = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Message()
+    found = found if isinstance(found, dict) else {}
+
+    def text(name: str) -> str | None:
+        return found[name] if isinstance(found.get(name), str) else None
+
+    return Message(type=text("type"), message_id=text("messageId"), event=text("event"))
+
+
+def _held(message: Message, key: KeyFacts, kept: Kept, trouble: Trouble) -> Held:
+    if message.message_id is None:
+        message.message_id = uuid4().hex
+    kept.id = message.message_id
+    sealed = msgspec.json.encode(kept)
+    return Held(key.id, message.message_id, called(message), event_id(message, key), trouble, sealed)
