@@ -1,11 +1,13 @@
-"""Single steps on a data directory, each in a process of its own: build, launch more, books."""
+"""Steps on a data directory, in a process of their own: build, launch more, books. `--` stands between two steps."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +90,14 @@ def books(directory: Path) -> dict[str, object]:
     return answer
 
 
-STEPS = {"build": build, "more": more, "books": books}
+STEPS: dict[str, Callable[..., dict[str, object]]] = {"build": build, "more": more, "books": books}
 
 if __name__ == "__main__":
     where = Path(os.environ["YUTANG_DATA"])
     house.configure(where)
-    print(json.dumps(STEPS[sys.argv[1]](where, *sys.argv[2:])))
+    found: dict[str, object] = {}
+    for _, words in groupby(sys.argv[1:], "--".__eq__):
+        name, *arguments = words
+        if name != "--":
+            found |= STEPS[name](where, *arguments)
+    print(json.dumps(found))

@@ -76,7 +76,7 @@ def persons_of(events: Sequence[Event]) -> list[PersonId | None]:
             if event.person is None and event.identifiers and bool(event.props.get("synthetic")) == made_up
         ]  # fmt: skip
         births = services.birth_persons(
-            [_group(events[index]) for index in chosen],
+            [group_of(events[index]) for index in chosen],
             seen_at=[events[index].occurred_at for index in chosen],
             synthetic=made_up,
         )
@@ -85,7 +85,8 @@ def persons_of(events: Sequence[Event]) -> list[PersonId | None]:
     return result
 
 
-def _group(event: Event) -> tuple[IdentifierValue, ...]:
+def group_of(event: Event) -> tuple[IdentifierValue, ...]:
+    """The identifiers that an event says are one person's."""
     phone = event.props.get("phone") if event.type == "person.seen" else None
     return (
         (*event.identifiers, IdentifierValue("phone", "", phone))

@@ -39,6 +39,7 @@ FAILPOINTS = (
     "expire.cancelled",
     "expire.read",
     "expire.receipts_written",
+    "expire.given_up",
 )
 
 _armed: str | None = None

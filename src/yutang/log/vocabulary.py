@@ -41,15 +41,17 @@ _ORDER = {
     "order_id": Prop(str, required=True, zh="订单号", en="the order's id, unique within its source"),
     "synthetic": Prop(bool, zh="合成数据", en="made by a sandbox, not by a customer"),
 }
+_SYNTHETIC = Prop(bool, zh="合成数据", en="made by a sandbox or a demo")
 _PERSON = {
     "name": Prop(str, pii=True, zh="姓名", en="name"),
     "phone": Prop(str, pii=True, zh="手机号", en="phone number"),
-    "synthetic": Prop(bool, zh="合成数据", en="made by a sandbox or a demo"),
+    "synthetic": _SYNTHETIC,
 }
 _CONSENT = {
     "purpose": Prop(str, required=True, zh="用途", en="what for, such as marketing"),
     "channel": Prop(str, required=True, zh="渠道", en="by which channel, or * for all"),
     "proof": Prop(str, pii=True, zh="凭证", en="where and how it was said"),
+    "synthetic": _SYNTHETIC,
 }
 _CAMPAIGN = {"campaign": Prop(str, required=True, zh="活动", en="the campaign's name or number")}
 
@@ -77,7 +79,7 @@ VOCABULARY: dict[str, EventType] = {
             lines=True,
         ),
         EventType("person.seen", "新客户", "a person became known", _PERSON),
-        EventType("relation.added", "添加好友", "a person became a staff account's friend"),
+        EventType("relation.added", "添加好友", "a person became a staff account's friend", {"synthetic": _SYNTHETIC}),
         EventType("relation.lost", "好友流失", "a friendship ended"),
         EventType("consent.given", "同意", "consent was given", _CONSENT),
         EventType("consent.withdrawn", "撤回同意", "consent was withdrawn", _CONSENT),

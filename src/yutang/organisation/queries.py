@@ -9,12 +9,14 @@ from django.db.models import Q
 from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import (
+    PRESUMED,
     BrandFacts,
     CorpFacts,
     NodeFacts,
     NodeKind,
     RoleName,
     SenderFacts,
+    SenderQuota,
     TokenFacts,
     Viewer,
 )
@@ -32,7 +34,12 @@ def brand() -> BrandFacts:
             "还没有设置品牌，请先运行 yutang up 并打开设置页。",
             "The brand is not set up yet; run yutang up and open its set-up page.",
         )
-    return BrandFacts(row.name, row.currency, row.zone, row.country, row.demo)
+    return BrandFacts(row.name, row.currency, row.zone, row.country, row.demo, row.presumed)
+
+
+def brand_or_presumed() -> BrandFacts:
+    """The brand's settings, or what they are taken to be before set-up."""
+    return brand() if is_set_up() else PRESUMED
 
 
 def brand_currency() -> str | None:
@@ -87,6 +94,13 @@ def senders(viewer: Viewer) -> list[SenderFacts]:
         )
         for row in rows
     ]
+
+
+def quotas() -> list[SenderQuota]:
+    """How many recipients every sender account may have in a day, by id. (Unscoped: whoever plans counts for all.)"""
+    columns = ("pk", "active", "staff__active", "daily_quota")
+    rows = SenderAccount.objects.order_by("pk").values_list(*columns)
+    return [SenderQuota(SenderId(pk), active and employed, daily) for pk, active, employed, daily in rows]
 
 
 def corps() -> list[CorpFacts]:

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import combinations
+from itertools import combinations, pairwise, permutations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring
@@ -59,6 +57,43 @@ def births_of(groups: Sequence[Sequence[IdentifierValue]], seen_at: Sequence[dat
                 pairs.update(combinations(strong, 2))
         join(pairs)
     return [_person(known, one) for one in leaders]
+
+
+def count_persons(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int]:
+    """How many persons would bear these groups' rows: of those known already, and new. Keeps nothing.
+
+    Who is beside whom is what is known now and what the groups say; identifiers are normalised.
+    """
+    groups = list(groups)
+    lookups = {lookup_of(one): one for group in groups for one in group}
+    rows = bulk.select(Identifier, ("lookup", "person_id", "hub"), "lookup", lookups)
+    births = {lookups[bytes(lookup)]: person for lookup, person, _ in rows if person is not None}
+    hubs = {lookups[bytes(lookup)] for lookup, _, hub in rows if hub} | _crowded(groups)
+    place: dict[IdentifierValue | int, int] = {}
+
+    def node(thing: IdentifierValue | int) -> int:
+        return place.setdefault(thing, len(place))
+
+    leaders = [node(leader(group)) for group in groups]
+    ends: list[tuple[int, int]] = []
+    for group in groups:
+        joined = [node(one) for one in group if is_strong(one) and one not in hubs]
+        ends += pairwise(joined)
+    survivors = survivors_of(births.values())
+    ends += [(node(one), node(survivors[birth])) for one, birth in births.items()]
+    label = _components(len(place), ends)
+    named = set(label[leaders].tolist())
+    known = named & {int(label[index]) for thing, index in place.items() if isinstance(thing, int)}
+    return len(known), len(named - known)
+
+
+def _crowded(groups: Iterable[Sequence[IdentifierValue]]) -> set[IdentifierValue]:
+    """Those that stand beside too many values of one kind and namespace."""
+    beside: dict[tuple[IdentifierValue, str, str], set[str]] = {}
+    for group in groups:
+        for one, other in permutations([one for one in group if is_strong(one)], 2):
+            beside.setdefault((one, other.kind, other.namespace), set()).add(other.value)
+    return {one for (one, _, _), values in beside.items() if len(values) > HUB_LIMIT}
 
 
 def _person(known: Known, one: IdentifierValue) -> int:
@@ -196,13 +231,22 @@ def _settle(ends: set[int]) -> None:
     free = {row for row, (_, hub) in rows.items() if not hub}
     edges = [pair for pair in bulk.select(Edge, ("first_id", "second_id"), "first_id", free) if pair[1] in free]
     place = {row: index for index, row in enumerate(rows)}
-    ends_of = np.array([(place[first], place[second]) for first, second in edges], dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(edges)), (ends_of[:, 0], ends_of[:, 1])), shape=(len(rows), len(rows)))
-    _, label = connected_components(graph, directed=False)
+    label = _components(len(rows), [(place[first], place[second]) for first, second in edges])
     persons = np.array([person for person, _ in rows.values()], dtype=np.int64)
     lowest = np.full(label.max(initial=-1) + 1, np.iinfo(np.int64).max, dtype=np.int64)
     np.minimum.at(lowest, label, persons)
     _write_survivors(dict(zip(persons.tolist(), lowest[label].tolist(), strict=True)))
+
+
+def _components(size: int, edges: Sequence[tuple[int, int]]) -> Ids:
+    """The number of the connected component in which each of `size` nodes is."""
+    from scipy.sparse import coo_array  # not above: commands that join nobody need not wait for it
+    from scipy.sparse.csgraph import connected_components
+
+    ends = np.array(edges, dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(size, size))
+    label: Ids = connected_components(graph, directed=False)[1].astype(np.int64)
+    return label
 
 
 def _write_survivors(wanted: dict[int, int]) -> None:
