@@ -6,13 +6,9 @@ import csv
 import io
 
 import httpx
-import pytest
 
 from tests.console.conftest import World
 from tests.console.pond import CUSTOMERS, PLANTED, PROSPECTS, has_friend, has_lost
-
-pytestmark = pytest.mark.xdist_group("console")
-
 
 # Customers stand in the scope of their live friend's store; prospects were assigned to one.
 MINE = sum(who % 3 == 0 and has_friend(who) and not has_lost(who) for who in range(CUSTOMERS))

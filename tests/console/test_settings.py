@@ -10,8 +10,6 @@ import pytest
 from tests.console.conftest import World, log_in
 from tests.console.pond import PASSWORD
 
-pytestmark = pytest.mark.xdist_group("console")
-
 
 def _send(client: httpx.Client, path: str, **data: str | list[str]) -> httpx.Response:
     headers = {"Referer": str(client.base_url), "X-CSRFToken": client.cookies["csrftoken"]}

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow as pa
 from django.db import connection, transaction
-from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from yutang.intake.mirror import mirror_nodes
@@ -38,9 +37,6 @@ from yutang.warehouse.engine import open_warehouse
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten in the morning in Shanghai
 CORP, CHANNEL, SOURCE = "ww-house", "wecom", "till"
-QUICK = (
-    "django.contrib.auth.hashers.MD5PasswordHasher"  # the real one takes half a second a user, and is not asked here
-)
 PASSWORD = "correct horse battery"
 SCOPES = ("events:write", "read", "plans:write")
 FAR = {
@@ -125,7 +121,7 @@ def built(directory: Path) -> Iterator[World]:
     warehouse = open_warehouse(directory, threads=1, memory_limit="1GB")
     install_warehouse(warehouse)
     try:
-        with business_clock(START), override_settings(PASSWORD_HASHERS=[QUICK]):
+        with business_clock(START):
             yield _build(warehouse, directory)
     finally:
         install_warehouse(None)

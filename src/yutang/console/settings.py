@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from yutang.api.door import SCOPES
+from yutang.api.contracts import SCOPES
 from yutang.console.pages import Page, page
 from yutang.documents.queries import current
 from yutang.kernel.documents import KINDS
