@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from yutang.operations.loop import Loop
     from yutang.reach.issuing import Ports
 
-SANDBOX_TOKEN = "sandbox"  # noqa: S105  # the token's name, not its secret
+OF_SANDBOX = "sandbox"
+"""The name of the token with which the sandbox comes to the door."""
 ELSEWHERE = "YUTANG_SANDBOX_URL"  # a sandbox in a process of its own
 
 
@@ -114,8 +115,8 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     token = ""
     if is_set_up():
-        revoke_tokens(SANDBOX_TOKEN)
-        token = issue_token(SANDBOX_TOKEN, ["events:write"])
+        revoke_tokens(OF_SANDBOX)
+        token = issue_token(OF_SANDBOX, ["events:write"])
     sandboxed = any(corp.sandboxed for corp in corps())
     sandbox = sandbox_at(address)
     loop = Loop(house.warehouse, ports_at(sandbox), house.clock, sandbox_clock(sandbox) if sandboxed else None)

@@ -2,6 +2,7 @@
 
 Where the business clock is stepped (the demo), it is moved here and nowhere else: from one instant at which something
 is due to the next, the sandbox always first, so that fast-forwarding skips nothing and no guide taps after a deadline.
+A part of a turn that fails keeps no other from its work, and a stepped clock stands until all of it was done.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ STRIDE = timedelta(hours=12)  # the longest step of a stepped clock
 BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
 MOMENT = timedelta(microseconds=1)
+PATIENCE = 2.0  # wall seconds for which another pump at work is waited for
 _log = structlog.get_logger(__name__)
 
 Advance = Callable[[datetime], None]
@@ -47,6 +49,7 @@ class Loop:
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
+    patience: float = PATIENCE
 
     def __post_init__(self) -> None:
         self.last = monotonic()
@@ -70,14 +73,13 @@ class Loop:
         state = brand_clock.clock_state()
         elapsed, self.last = monotonic() - self.last, monotonic()
         if state.at is None:
-            self._advance(business_now())
-            self._turn()
+            _each(lambda: self._advance(business_now()), self._turn)
             return
         target = state.at + timedelta(seconds=elapsed * state.rate)
         if state.until is not None and target >= state.until:
             target = state.until
         self.step_to(target, stop)
-        if state.until is not None and target >= state.until:
+        if state.until is not None and self._now() >= state.until:  # not if it was stopped on the way
             brand_clock.end_fast_forward()
 
     def step_to(self, target: datetime, stop: threading.Event | None = None) -> None:
@@ -101,10 +103,29 @@ class Loop:
             self.advance(to)
 
     def _turn(self) -> None:
-        pumped = pump.pump_until_empty(self.warehouse)
-        reach.turn(self.warehouse, self.ports())
+        _each(self._pump, lambda: reach.turn(self.warehouse, self.ports()), self._refresh)
+
+    def _pump(self) -> None:
+        self.behind |= bool(pump.pump_until_empty(self.warehouse, patience=self.patience).events)
+
+    def _refresh(self) -> None:
         as_of = profile_queries.as_of(self.warehouse)
-        self.behind |= bool(pumped.events) or as_of is None or business_now() - as_of >= STALE
+        self.behind |= as_of is None or business_now() - as_of >= STALE
         if self.behind and monotonic() - self.refreshed >= BREATH:  # planning refreshes for itself
             profiles.refresh(self.warehouse, business_now())
             self.refreshed, self.behind = monotonic(), False
+
+
+def _each(*parts: Callable[[], object]) -> None:
+    """Do every part, whatever became of those before it; then raise the first error. Later ones are logged."""
+    first: Exception | None = None
+    for part in parts:
+        try:
+            part()
+        except Exception as error:  # noqa: BLE001  # raised below
+            if first is None:
+                first = error
+            else:
+                _log.warning("another part of the turn failed too", reason=str(error))
+    if first is not None:
+        raise first
