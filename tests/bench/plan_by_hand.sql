@@ -1,13 +1,29 @@
 -- One marketing broadcast on WeCom to everybody, its rules written out for this one case; see bench_plan.py.
-WITH spent AS (
-    SELECT coalesce(o.survivor, d.person) AS person, d.touch_class = 'marketing' AS marketing, d.value, d.due_at, d.deadline
-    FROM decisions d
-    LEFT JOIN person_overrides o ON o.birth = d.person
-    WHERE d.outcome IN ('send', 'held_out', 'globally_held_out')
-      AND d.deadline > $start - INTERVAL 30 DAY AND d.due_at < $deadline + INTERVAL 30 DAY
-      AND d.touch NOT IN (SELECT touch FROM receipts WHERE state IN ('failed', 'expired', 'suppressed'))
+WITH granted AS (
+    SELECT
+        touch, person, outcome = 'send' AS to_send, touch_class = 'marketing' AS marketing, value, due_at, deadline
+    FROM decisions
+    WHERE outcome IN ('send', 'held_out', 'globally_held_out')
+      AND deadline > $start - INTERVAL 38 DAY AND due_at < $deadline + INTERVAL 30 DAY
+),
+ends AS (
+    SELECT touch, state = 'sent' AS sent, "at" FROM receipts WHERE state IN ('sent', 'failed', 'expired', 'suppressed')
+),
+spent AS (
+    SELECT
+        coalesce(o.survivor, g.person) AS person, g.value, g.due_at,
+        CASE
+            WHEN NOT g.to_send THEN g.deadline
+            WHEN e.sent THEN greatest(g.deadline, e."at")
+            WHEN g.deadline > $start - INTERVAL 7 DAY THEN greatest(g.deadline, $start)
+            ELSE g.deadline
+        END AS till
+    FROM granted g
+    LEFT JOIN ends e ON e.touch = g.touch
+    LEFT JOIN person_overrides o ON o.birth = g.person
+    WHERE g.marketing AND e.sent IS NOT FALSE
     UNION ALL
-    SELECT coalesce(o.survivor, e.person), TRUE, FALSE, e.occurred_at, e.occurred_at
+    SELECT coalesce(o.survivor, e.person), FALSE, e.occurred_at, e.occurred_at
     FROM events e
     LEFT JOIN person_overrides o ON o.birth = e.person
     WHERE e.type = 'offgate.sent'
@@ -16,12 +32,13 @@ WITH spent AS (
 counts AS (
     SELECT
         person,
-        count(*) FILTER (deadline > $start - INTERVAL 1 DAY AND due_at < $deadline + INTERVAL 1 DAY) AS day,
-        count(*) FILTER (deadline > $start - INTERVAL 7 DAY AND due_at < $deadline + INTERVAL 7 DAY) AS week,
+        count(*) FILTER (till > $start - INTERVAL 1 DAY AND due_at < $deadline + INTERVAL 1 DAY) AS day,
+        count(*) FILTER (till > $start - INTERVAL 7 DAY AND due_at < $deadline + INTERVAL 7 DAY) AS week,
         count(*) AS month,
-        count(*) FILTER (value) AS gave,
-        count(*) FILTER (NOT value) AS promoted
-    FROM spent WHERE marketing GROUP BY person
+        count(*) FILTER (value) AS gave
+    FROM spent
+    WHERE till > $start - INTERVAL 30 DAY AND due_at < $deadline + INTERVAL 30 DAY
+    GROUP BY person
 ),
 friends AS (
     SELECT person, min(added_at) AS since FROM fact_relations WHERE live AND channel = 'wecom' GROUP BY person
@@ -49,7 +66,7 @@ SELECT
         WHEN coalesce(x.silent, FALSE) OR coalesce(x.blocked, FALSE) THEN 'preference'
         WHEN coalesce(x.risk, 0) > 1 THEN 'risk'
         WHEN f.since > $start - INTERVAL 3 DAY THEN 'grace_period'
-        WHEN coalesce(c.promoted, 0) >= 2 + 2 * coalesce(c.gave, 0) THEN 'value_ratio'
+        WHEN coalesce(c.month - c.gave, 0) >= 2 + 2 * coalesce(c.gave, 0) THEN 'value_ratio'
         WHEN g.best IS NULL THEN 'sender_choice'
         WHEN coalesce(c.day, 0) >= 1 OR coalesce(c.week, 0) >= 3 OR coalesce(c.month, 0) >= 8 THEN 'caps'
     END AS reason,

@@ -1,4 +1,4 @@
-"""One small pond for all browser tests, served by a process of its own, and Chromium to look at it."""
+"""One small pond for all browser tests, served by a process of its own, and who looks at it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.console.pond import PASSWORD
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 ROOT = Path(__file__).resolve().parents[2]
 
 World = Mapping[str, object]
@@ -56,17 +46,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The pond: `address`, and what paths are filled with."""
     with served(tmp_path_factory.mktemp("console") / "pond") as pond:
         yield pond
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; without it the tests that need it are skipped by name."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 def log_in(address: str, username: str = "owner") -> httpx.Client:

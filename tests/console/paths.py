@@ -22,6 +22,8 @@ PATHS: tuple[str, ...] = (
     "/plans/?state=stopped",
     "/plans/new/",
     "/plans/new/?from=whole_pool",
+    "/plans/document/?from=whole_pool",
+    "/plans/document/?plan={plan}",
     "/plans/{plan}/",
     "/connect/",
     "/connect/?source=poster&sort=-scans",

@@ -14,7 +14,6 @@ from tests.console.conftest import World
 from tests.console.pond import CUSTOMERS, STORES, has_friend, has_lost, order_times
 from yutang.review.difference import Difference, difference_of_differences
 
-pytestmark = pytest.mark.xdist_group("console")
 ZONE = ZoneInfo("Asia/Shanghai")
 
 

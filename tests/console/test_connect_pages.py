@@ -14,7 +14,6 @@ from playwright.sync_api import Browser
 from tests.console.conftest import World, complaints, opened
 from tests.console.test_campaigns_pages import post, text
 
-pytestmark = pytest.mark.xdist_group("console")
 FORM = {"title": "收银台", "source": "store", "at": "s1", "channel": "wecom", "by": "staff", "staff": "guide-s1-a"}
 
 

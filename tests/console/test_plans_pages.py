@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 from tests.console.conftest import World, complaints, opened
 from tests.console.test_campaigns_pages import post, text
 
-pytestmark = pytest.mark.xdist_group("console")
 FORM = {
     "from": "",
     "title": "周末到货",
@@ -152,3 +151,78 @@ def test_the_slider_tells_the_smallest_effect_without_asking_the_server(chromium
     assert page.inner_text("#bubble") == "一二三"
     assert said == []
     context.close()
+
+
+DOCUMENT = """kind: broadcast
+name: written_by_hand
+title: {zh: 手写的计划, en: Written by hand}
+audience: {segment: customer_pool}
+purpose: marketing
+message: {text: 店里的新鲜蔬果都到齐了。}
+start: 2026-03-06T10:00:00+08:00
+hold_out: 0.2
+"""
+
+
+def save(client: httpx.Client, text: str, name: str = "", version: int = 0) -> httpx.Response:
+    """What the page of a document sends: the text, from which version it was begun, and what was previewed."""
+    seen = previewed(client, {"document": text})
+    return post(client, "/plans/save/", {"document": text, "previewed": seen, "name": name, "version": str(version)})
+
+
+def test_a_plan_is_written_as_a_document_kept_changed_and_launched(owner: httpx.Client) -> None:
+    assert "已保存为第 1 版" in text(save(owner, DOCUMENT))
+    assert "written_by_hand" in text(owner.get("/plans/"))
+    changed = DOCUMENT.replace("0.2", "0.3")
+    assert "已保存为第 2 版" in text(save(owner, changed, "written_by_hand", 1))
+    late = save(owner, DOCUMENT.replace("0.2", "0.4"), "written_by_hand", 1)
+    assert late.status_code == 422
+    assert "已有第 2 版，没有保存" in unescape(late.text)
+    assert "hold_out: 0.4" in late.text
+    assert "hold_out: 0.3" in text(owner.get("/plans/document/?draft=written_by_hand"))
+    answer = post(owner, "/plans/launch/", {"document": changed, "previewed": previewed(owner, {"document": changed})})
+    assert "照这份另做一份" in text(answer)
+    read_only = owner.get("/plans/document/?draft=written_by_hand")
+    assert read_only.status_code == 403
+    assert "文档只读" in unescape(read_only.text)
+    assert save(owner, changed.replace("0.3", "0.1"), "written_by_hand", 2).status_code == 403
+    assert 'id="drafts"' not in text(owner.get("/plans/"))
+    assert post(owner, f"{answer.url}stop/", {}).status_code == 200
+
+
+def test_a_document_is_kept_only_as_it_was_previewed_and_under_a_name_of_its_own(owner: httpx.Client) -> None:
+    text_ = DOCUMENT.replace("written_by_hand", "overdue_gentle")
+    assert "已被使用" in unescape(save(owner, text_).text)
+    assert post(owner, "/plans/save/", {"document": DOCUMENT, "previewed": "0"}).status_code == 403
+    wrong = text(post(owner, "/plans/preview/", {"document": DOCUMENT.replace("0.2", "0.9")}))
+    assert "hold_out" in wrong
+    assert 'name="previewed"' not in wrong
+
+
+def test_the_form_is_kept_as_a_new_draft_each_time(owner: httpx.Client) -> None:
+    form = {**FORM, "start": "2026-03-06T10:00"}
+    form["previewed"] = previewed(owner, form)
+    one, other = (str(post(owner, "/plans/save/", form).url).rpartition("=")[2] for _ in range(2))
+    assert one.startswith("broadcast_260302")
+    assert other.startswith("broadcast_260302")
+    assert one != other
+    assert "周末到货" in text(owner.get(f"/plans/document/?draft={other}"))
+
+
+def test_a_copy_of_a_plan_begins_under_a_free_name(owner: httpx.Client, world: World) -> None:
+    page = text(owner.get(f"/plans/document/?plan={world['plan']}"))
+    assert "name: whole_pool_260302" in page
+    assert 'name="version" value="0"' in page
+
+
+def test_drafts_are_not_a_store_managers(keeper: httpx.Client, world: World) -> None:
+    for path in ("", "?draft=written_by_hand", f"?plan={world['plan']}"):
+        assert keeper.get(f"/plans/document/{path}").status_code == 403
+    assert post(keeper, "/plans/save/", {"document": DOCUMENT}).status_code == 403
+
+
+def test_a_plan_of_today_says_that_nothing_is_measured_yet(owner: httpx.Client, world: World) -> None:
+    page = text(owner.get(f"/plans/{world['plan']}/"))
+    assert "±" not in page
+    assert "每人多带来" not in page
+    assert "0.00 …" not in page

@@ -6,13 +6,9 @@ import csv
 import io
 
 import httpx
-import pytest
 
 from tests.console.conftest import World
 from tests.console.pond import CUSTOMERS, PLANTED, PROSPECTS, has_friend, has_lost
-
-pytestmark = pytest.mark.xdist_group("console")
-
 
 # Customers stand in the scope of their live friend's store; prospects were assigned to one.
 MINE = sum(who % 3 == 0 and has_friend(who) and not has_lost(who) for who in range(CUSTOMERS))
@@ -35,8 +31,10 @@ def test_a_person_of_another_store_does_not_exist(owner: httpx.Client, keeper: h
 
 
 def test_the_list_its_export_and_the_search_hold_only_ones_own(owner: httpx.Client, keeper: httpx.Client) -> None:
-    everybody = _table(owner, "/persons/?export=csv")
-    mine = _table(keeper, "/persons/?export=csv")
+    everybody, mine = (
+        [row for row in _table(client, "/persons/?export=csv") if row["姓名"]]  # who scanned a way has no name yet
+        for client in (owner, keeper)
+    )
     assert len(everybody) == CUSTOMERS + PROSPECTS
     assert {row["门店"] for row in mine} == {"s1"}
     assert len(mine) == MINE + MY_PROSPECTS

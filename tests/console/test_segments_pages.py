@@ -20,7 +20,6 @@ from yutang.organisation.services import NewNode, NodeKind, add_nodes, set_up_br
 from yutang.playbooks.services import keep_shipped, read_file, shipped_files
 from yutang.segments.documents import SegmentDocument
 
-pytestmark = pytest.mark.xdist_group("console")
 HEAD = {"name": "try_out", "title_zh": "试试", "title_en": "Try", "editing": ""}
 ROW = {"r-kind": "group", "r-op": "all", "r-n": "1", "r_0-kind": "trait", "r_0-trait": "orders_ever"}
 RULES = [
@@ -143,7 +142,9 @@ def test_versions_are_kept_and_compared(owner: httpx.Client) -> None:
     refused = post(owner, "/segments/save/", {**ROW, "text": first.replace("3", "4")})
     assert refused.status_code == 422
     assert "已经有名为 kept_twice 的分群" in unescape(refused.text)
-    saved = post(owner, "/segments/save/", {**ROW, "text": first.replace("3", "4"), "editing": "kept_twice"})
+    saved = post(
+        owner, "/segments/save/", {**ROW, "text": first.replace("3", "4"), "editing": "kept_twice", "version": "1"}
+    )
     assert "已保存为第 2 版" in text(saved)
     page = text(owner.get("/segments/of/kept_twice/?version=1"))
     assert "<del>-  at_least: 3</del>" in page
@@ -194,3 +195,26 @@ def test_a_segment_is_built_with_the_keyboard_and_saved(chromium: Browser, owner
     assert "买过 乳品" in page.inner_text("main")
     assert said == []
     context.close()
+
+
+def test_shipped_segments_about_goods_that_nobody_sells_here_stand_apart(owner: httpx.Client) -> None:
+    page = text(owner.get("/segments/"))
+    listed, apart = page.split('id="apart"')
+    assert "母婴家庭" not in listed
+    assert "母婴家庭" in apart
+    assert "DIAPERS &amp; DISPOSABLES" in owner.get("/segments/").text
+    assert "成交池" not in apart
+    for path in ("/plans/new/", "/persons/"):
+        assert "母婴家庭" not in text(owner.get(path))
+    assert '<option value="baby_families" selected>' in text(owner.get("/plans/new/?segment=baby_families"))
+
+
+def test_two_who_edit_one_segment_do_not_overwrite_each_other(owner: httpx.Client) -> None:
+    first = "kind: segment\nname: edited_twice\ntitle: {zh: 两人, en: Two}\nwhere: {trait: orders_ever, at_least: 3}\n"
+    assert post(owner, "/segments/save/", {**ROW, "text": first}).status_code == 200
+    mine = {**ROW, "editing": "edited_twice", "version": "1"}
+    assert "第 2 版" in text(post(owner, "/segments/save/", {**mine, "text": first.replace("3", "4")}))
+    late = post(owner, "/segments/save/", {**mine, "text": first.replace("3", "5")})
+    assert late.status_code == 422
+    assert "已有第 2 版，没有保存" in unescape(late.text)
+    assert "at_least: 5" in late.text

@@ -37,7 +37,6 @@ def _bucket(late: int) -> int:
     return next(index for index, (first, last) in enumerate(BUCKETS) if first <= late <= (last or 10_000))
 
 
-@pytest.mark.xdist_group("console")
 def test_the_table_of_the_overdue_is_what_plain_python_counts(owner: httpx.Client) -> None:
     people = [_days(order_times(who)) for who in range(1, CUSTOMERS)]  # the first has one more, planted order
     now, then, came = [0] * 4, [0] * 4, [0] * 4

@@ -162,14 +162,15 @@ def _campaigns(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
 
 
 def _effects(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
-    """The smallest effect and the self-test, of who bought in the six months before the launch."""
+    """The smallest effect, and how often random splits raise a false alarm, of who bought in the six months before the
+    launch."""
     import pyarrow as pa
 
+    from tests.reach.simulation import false_alarms
     from yutang.demo.dataset import BUSINESS_START, ZONE
     from yutang.kernel.calendars import day_start
     from yutang.reach.services import effect_points
-    from yutang.review.self_test import self_test
-    from yutang.warehouse.contracts import Statement
+    from yutang.warehouse.contracts import Statement, named
 
     first, launch = (day_start(datetime.fromisoformat(day).date(), ZONE) for day in (HALF_YEAR, LAUNCH))
     assert launch + timedelta(days=28) == BUSINESS_START
@@ -181,10 +182,12 @@ def _effects(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
     )
     audience = pa.table({"person": who["person"]})
     points = effect_points(warehouse, audience, BUSINESS_START, 28)
-    tests = [self_test(warehouse, audience, BUSINESS_START, 28, share) for share in (0.05, 0.10)]
+    window = {"window_start": BUSINESS_START - timedelta(days=28), "until": BUSINESS_START}
+    rows = warehouse.query(named("reach/history", window, {"audience": audience}))
+    spent, before = rows["outcome"].to_numpy(), rows["before"].to_numpy()
     return {
         "effects": {round(100 * point.share): [point.held_out, point.per_person, point.relative] for point in points},
-        "self_test": [[test.persons, test.share, test.splits, test.alarms] for test in tests],
+        "false_alarms": {percent: false_alarms(spent, before, percent / 100, 2_000, seed=2018) for percent in (5, 10)},
     }
 
 

@@ -19,7 +19,7 @@ from yutang.demo.synthetic import MEAN_LIFT, PROSPECTS
 from yutang.kernel.errors import Unavailable
 from yutang.sandbox.contracts import HABITS, Customer, Member, Relation, Spec, checked
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 
 
 @pytest.fixture(scope="module")

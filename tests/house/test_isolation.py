@@ -70,7 +70,7 @@ class Door:
         said = []
         for style in ([], ["--json"]):
             whole = [*way.split(), *words, "--as", user, *style]
-            result = CliRunner().invoke(root(lambda found: _Open(self.world)), whole)
+            result = CliRunner().invoke(root(lambda: _Open(self.world)), whole)
             assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
             assert result.exit_code in (0, 1), (whole, result.output)
             said.append(result.output)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -155,7 +156,7 @@ def dumped(directory: Path) -> dict[str, str]:
     """Every table of every database, as text."""
     found = {}
     for path in [*directory.rglob("*.sqlite3"), *(directory / "sandbox").rglob("*.db")]:
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:  # else its WAL would go
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 rows = connection.execute(f'SELECT * FROM "{table}"').fetchall()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pyarrow as pa
 from django.db import connection, transaction
-from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from yutang.connect.documents import ContactWay
@@ -43,9 +42,6 @@ from yutang.warehouse.engine import open_warehouse
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten in the morning in Shanghai
 CORP, CHANNEL, SOURCE = "ww-house", "wecom", "till"
-QUICK = (
-    "django.contrib.auth.hashers.MD5PasswordHasher"  # the real one takes half a second a user, and is not asked here
-)
 PASSWORD = "correct horse battery"
 SCOPES = ("events:write", "read", "plans:write")
 FAR = {
@@ -137,7 +133,7 @@ def built(directory: Path) -> Iterator[World]:
     warehouse = open_warehouse(directory, threads=1, memory_limit="1GB")
     install_warehouse(warehouse)
     try:
-        with business_clock(START), override_settings(PASSWORD_HASHERS=[QUICK]):
+        with business_clock(START):
             yield _build(warehouse, directory)
     finally:
         install_warehouse(None)
@@ -246,7 +242,7 @@ def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) 
         f"plan_{code}_x7",
         way,
         title,
-        _follow_up(person, code, userid),
+        _follow_up(warehouse, person, code, userid),
     )
 
 
@@ -255,7 +251,7 @@ def _way(name: str, title: str, code: str, viewer: Viewer) -> None:
     keep_way(ContactWay.model_validate({**data, "channel": "manual", "link": f"https://u.example/{code}"}), viewer)
 
 
-def _follow_up(person: PersonId, code: str, userid: str) -> str:
+def _follow_up(warehouse: Warehouse, person: PersonId, code: str, userid: str) -> str:
     """Somebody to be followed up by a store's guide, as a rule asked for it."""
     data = {"kind": "reflex", "name": f"call_{code}", "title": {"zh": "打电话", "en": "Call"}, "on": "tag.added"}
     act = {"do": "follow_up", "note": {"zh": f"打给 {code}", "en": f"Call {code}"}}
@@ -263,5 +259,6 @@ def _follow_up(person: PersonId, code: str, userid: str) -> str:
     reflex.keep_rule(ReflexRule.model_validate(rule), OWNER)
     record([Event(EventId(f"tag-{code}"), "tag.added", START, person=person, staff=userid, props={"tag": "call"})])
     reflex.work({})
+    pump_until_empty(warehouse)
     found = {one.userid: one.id for one in follow_ups(OWNER)}
     return str(found[userid])

@@ -1,4 +1,4 @@
-"""Kill the pump and the importer at every named place and at random instants, and see that nothing is lost or doubled.
+"""Kill pump, importer and collector at every named place and at random, and see that nothing is lost or doubled.
 
 `python -m tests.intake.kill --random 50 --seed 7` prints a JSON line; `make soak` runs it for longer. Each run works in
 a child process on a copy of one small pond, is killed, and is taken up again by another child, which does what a new
@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,17 +31,37 @@ EVENTS = "type,occurred_at,member,external_userid,purpose,channel,staff\n" + "".
     for n in range(30)
 )
 RECORDED = 60
+PLACES = (
+    "pump.after_claim",
+    "pump.after_persons",
+    "pump.after_identity",
+    "pump.after_append",
+    "pump.after_mirrored",
+    "pump.after_done",
+    "import.after_started",
+    "import.after_spill",
+    "import.after_persons",
+    "import.after_identity",
+    "import.after_chunk_file",
+    "import.after_sealed",
+    "import.after_append",
+    "import.after_chunk_done",
+    "import.after_done",
+    "mirror.after_write",
+    "collect.before_commit",
+    "collect.after_commit",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--random", type=int, default=50, help="how many kills at random instants")
-    parser.add_argument("--no-failpoints", action="store_true", help="random kills only")
+    parser.add_argument("--places", nargs="*", choices=PLACES, default=PLACES, help="named places (default: all)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="yutang-kill-"))
     try:
-        print(json.dumps(Ground(root).run(given.random, not given.no_failpoints, random.Random(given.seed))))
+        print(json.dumps(Ground(root).run(given.random, given.places, random.Random(given.seed))))
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -74,13 +94,10 @@ class Ground:
         self._must(self._found)
         self.data.rename(self.template)
 
-    def run(self, kills: int, at_failpoints: bool, chance: random.Random) -> dict[str, object]:
-        """Every failpoint once, then so many random kills. Raises SystemExit with what went wrong."""
-        from yutang.kernel.failpoints import FAILPOINTS
-
+    def run(self, kills: int, places: Sequence[str], chance: random.Random) -> dict[str, object]:
+        """Every one of `places` once, then so many random kills. Raises SystemExit with what went wrong."""
         hits: Counter[str] = Counter()
-        mine = [name for name in FAILPOINTS if name.split(".")[0] in ("pump", "import", "mirror")]
-        for name in mine if at_failpoints else ():
+        for name in places:
             self._reset()
             died = self._child(lambda name=name: self._work(name))
             if died != -signal.SIGKILL:
@@ -149,6 +166,8 @@ class Ground:
         from django.db import transaction
 
         from yutang.intake import pump
+        from yutang.intake.collect.contracts import Lot
+        from yutang.intake.collect.writer import write as collect
         from yutang.kernel import failpoints
         from yutang.log.services import record
         from yutang.warehouse.engine import open_warehouse
@@ -158,8 +177,11 @@ class Ground:
         with self.acknowledged.open("a") as out:
             for start in range(0, RECORDED, 20):
                 events = recorded(start, start + 20)
-                with transaction.atomic():
-                    record(events)
+                if start:
+                    with transaction.atomic():
+                        record(events)
+                else:
+                    collect([Lot(events, unsure=[], held=[], bytes=0)])
                 out.writelines(f"{event.id}\n" for event in events)
                 out.flush()
         pump.pump_once(warehouse, limit=30)

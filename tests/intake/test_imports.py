@@ -19,7 +19,7 @@ from yutang.intake.models import Import
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.log.services import record
 from yutang.organisation.queries import OWNER
-from yutang.people import queries, services
+from yutang.people import identity, queries, services
 from yutang.people.models import Person
 from yutang.warehouse.contracts import Warehouse
 
@@ -222,6 +222,26 @@ def test_a_dry_run_counts_and_keeps_nothing(warehouse: Warehouse, data: Path) ->
     assert (report.rows, report.accepted, report.refused, report.persons, report.dry_run) == (4, 3, 1, 2, True)
     assert totals(warehouse) == []
     assert not Person.objects.exists()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_people_of_the_accepted_rows_are_counted_as_new_or_known(
+    warehouse: Warehouse, data: Path, dry_run: bool
+) -> None:
+    """It counted pairs of numbers, refused rows' too: one person with two member numbers and one phone was two."""
+    head = "order_id,placed_at,sku,quantity,amount,member,phone\n"
+    load(warehouse, file(data, f"{head}o1,2026-03-01,milk,1,1,m1,\no2,2026-03-01,milk,1,1,,13800138000\n"))
+    text = (
+        f"{head}o3,2026-03-02,milk,1,1,m1,\n"  # known by the member number
+        "o4,2026-03-02,milk,1,1,m2,13800138000\n"  # known by the phone
+        "o5,2026-03-02,milk,1,1,m3,13900139000\n"  # one new person with two member numbers …
+        "o6,2026-03-02,milk,1,1,m4,13900139000\n"
+        "o7,2026-03-02,milk,one,1,m5,\n"  # … and nobody, since the row is refused
+    )
+    report = load(warehouse, file(data, text, "more.csv"), dry_run=dry_run, skip_bad=True)
+    assert (report.persons, report.persons_known, report.persons_new) == (3, 2, 1)
+    people = len(set(identity.survivors_of(row.pk for row in Person.objects.all()).values()))
+    assert people == 2 + (0 if dry_run else report.persons_new)
 
 
 def test_an_unknown_store_is_told_and_the_order_is_kept_without(warehouse: Warehouse, data: Path) -> None:

@@ -1,4 +1,4 @@
-"""No event is lost or counted twice: every named place hit once, and kills at random instants."""
+"""No event is lost or counted twice, wherever pump and import die (every place, and often at random: `make soak`)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from yutang.kernel.failpoints import FAILPOINTS
-
 ROOT = Path(__file__).resolve().parents[2]
+WORST = ("pump.after_append", "import.after_append")  # the warehouse has it, and nobody has noted that it has
 
 
-def test_pump_and_import_survive_a_kill_at_every_failpoint_and_at_random() -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "tests.intake.kill", "--random", "3", "--seed", "20"]
+def test_pump_and_import_survive_a_kill_before_they_note_what_they_wrote_and_at_random() -> None:
+    options = ["--random", "1", "--seed", "20", "--places", *WORST]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.intake.kill", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(done.stdout)
-    mine = [name for name in FAILPOINTS if name.split(".")[0] in ("pump", "import", "mirror")]
-    assert said["failpoints"] == dict.fromkeys(mine, 1)
-    assert said["random"] == 3
+    assert said["failpoints"] == dict.fromkeys(WORST, 1)
+    assert said["random"] == 1

@@ -182,16 +182,20 @@ class Ledger:
         merged: Mapping[int, int] = {},
     ) -> None:
         """Replace everything. A touch is a decision's columns, with `due` and `hours` for its window, and `receipts`,
-        the states it was told to be in, in order."""
+        the states it was told to be in; `state:call` names the call that an `issued` or `unknown` is about. The wall
+        clock stood anywhere when each was told."""
         decisions, receipts = [], []
         for number, given in enumerate(touches):
             due = naive(START + given["due"] * HOUR)
             window = {"due_at": due, "deadline": due + given["hours"] * HOUR, "decided_at": due}
             plain = {name: value for name, value in given.items() if name not in ("due", "hours", "receipts")}
             decisions.append({"touch": number, "plan": 1, "occasion": "w1", "attempt": 1, **window, **plain})
-            for order, state in enumerate(given["receipts"]):
+            for order, told in enumerate(given["receipts"]):
                 at = naive(START + timedelta(seconds=order))
-                said = {"touch": number, "state": state, "at": at, "recorded_at": at, "receipt_key": f"{state}:{order}"}
+                state, _, call = told.partition(":")
+                anywhere = at - (order * 7 + number) % 11 * HOUR
+                key = f"{state}:{call or order}"
+                said = {"touch": number, "state": state, "at": at, "recorded_at": anywhere, "receipt_key": key}
                 receipts.append({**said, "reason": f"told {state}" if state == "suppressed" else None})
         events = [
             {"event_id": str(number), "type": "offgate.sent", "occurred_at": naive(START + at * HOUR), "person": person}

@@ -166,3 +166,12 @@ def run(
             yield read(plan, decide(plan, rng))
 
     return report(outcomes())
+
+
+def false_alarms(outcome: Numbers, pre: Numbers, share: float, splits: int, seed: int) -> float:
+    """The share of random splits of one history, with no message at all, that read `visible`; about 5 % is right."""
+    draws = np.random.default_rng(seed)
+    wave = np.zeros(len(outcome))
+    held = np.arange(len(outcome)) < round(len(outcome) * share)
+    read = (estimate_lift(outcome, pre, draws.permutation(held), wave).verdict for _ in range(splits))
+    return sum(verdict is Verdict.VISIBLE for verdict in read) / splits

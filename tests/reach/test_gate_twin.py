@@ -19,7 +19,7 @@ from yutang.reach.gate.contracts import Outcome, Tick
 from yutang.reach.gate.docket import Stage
 from yutang.reach.gate.rows import judge_rows
 
-WORLDS = 600
+WORLDS = 500
 ARM_OF = {"held_out": "plan_holdout", "globally_held_out": "global_holdout"}
 RULES = tuple(rule.name.value for rule in (*ROW_RULES, *ALLOCATION)) + tuple(ARM_OF.values())
 

@@ -191,6 +191,18 @@ def test_a_call_that_was_never_made_is_searched_not_found_and_made_once(stage: S
     assert stage.counts(plan).sent == len(stage.with_outcome(plan, "send"))
 
 
+def test_a_call_that_was_not_made_and_is_made_and_lost_is_unknown_again(stage: Stage) -> None:
+    plan = planned(stage)
+    batch = leave_unanswered(plan)
+    stage.turn()
+    stage.faults(drop_answer(times=3))
+    stage.jump(OPENED)
+    stage.turn()
+    assert stage.counts(plan).unknown == sum(row.size for row in stage.batches(plan)), "each by its latest call"
+    batch.refresh_from_db()
+    assert batch.calls == 2
+
+
 def test_a_call_that_is_under_way_is_left_alone(stage: Stage) -> None:
     plan = planned(stage)
     batch = leave_unanswered(plan)
@@ -299,4 +311,4 @@ def test_a_human_settles_only_batches_of_plans_in_sight(stage: Stage) -> None:
     assert batch.state == BatchState.AMBIGUOUS
     services.settle_by_hand(stage.warehouse, OWNER, batch.pk, again=False)
     batch.refresh_from_db()
-    assert batch.state == BatchState.CLOSED
+    assert batch.state == BatchState.ISSUED

@@ -18,7 +18,6 @@ from yutang.reach.contracts import PlanCounts, ReceiptState
 from yutang.reach.ledger import _counts, receipts_of, still_open, touches_of, write_receipts
 from yutang.warehouse.contracts import Statement, named
 
-STATES = [state.value for state in ReceiptState]
 FINAL = {"sent", "failed", "expired", "suppressed"}
 
 facts = st.tuples(st.integers(1, 6), st.sampled_from(list(ReceiptState)), st.sampled_from(["a", "b"]))
@@ -56,6 +55,17 @@ def test_a_touch_has_one_end_and_telling_a_receipt_again_in_any_order_changes_no
     assert still_open(ledger.warehouse, [1, 2, 3, 4, 5, 6]) == {1, 2, 3, 4, 5, 6} - ended
 
 
+calls = st.lists(st.booleans(), max_size=3)
+ends = st.sampled_from([None, *sorted(FINAL)])
+
+
+def story(answered: list[bool], end: str | None) -> list[str]:
+    """What is told of a touch whose calls' answers were lost, and of which of them something was found out later."""
+    told = [f"unknown:{call}" for call in range(len(answered))]
+    told += [f"issued:{call}" for call, found in enumerate(answered) if found]
+    return told + ([end] if end else [])
+
+
 decided = st.lists(
     st.fixed_dictionaries(
         {
@@ -65,7 +75,7 @@ decided = st.lists(
             "plan": st.sampled_from([1, 1, 2]),
             "run": st.sampled_from([1, 1, 1, 9]),  # 9 was never committed
             "outcome": st.sampled_from(["send", "send", "send", "held_out", "globally_held_out", "suppressed"]),
-            "receipts": st.lists(st.sampled_from(STATES), max_size=3),
+            "receipts": st.builds(story, calls, ends).flatmap(st.permutations),
             "due": st.just(0),
             "hours": st.just(3),
         }
@@ -107,11 +117,40 @@ def naive(touches: list[Any]) -> Counter[tuple[str, str | None]]:
     for touch in last.values():
         state, reason = touch["outcome"], touch["reason"]
         if state == "send":
-            state = touch["receipts"][-1] if touch["receipts"] else "pending"
-            state = "pending" if state == "issued" else state
+            state = state_of(touch["receipts"])
             reason = "told suppressed" if state == "suppressed" else None
         counts[state, reason] += 1
     return counts
+
+
+def state_of(told: list[str]) -> str:
+    """A touch's end; else unknown while one of its calls is. In whichever order it was told."""
+    ended = FINAL & set(told)
+    if ended:
+        return ended.pop()
+    unanswered = {one for one in told if one.startswith("unknown") and one.replace("unknown", "issued") not in told}
+    return "unknown" if unanswered else "pending"
+
+
+@settings(max_examples=30, deadline=None)
+@given(told=st.builds(story, calls, ends), again=st.randoms(use_true_random=False))
+def test_what_became_of_a_touch_does_not_hang_on_the_order_in_which_it_was_told_nor_on_the_wall_clock(
+    ledger: Ledger, told: list[str], again: Any
+) -> None:
+    def said(receipts: list[str]) -> Any:
+        ledger.fill(
+            [{"person": 1, "run": 1, "outcome": "send", "reason": None, "due": 0, "hours": 3, "receipts": receipts}]
+        )
+        run = pa.table({"run": pa.array([1], pa.int64())})
+        wanted = pa.table({"plan": pa.array([1], pa.int64())})
+        counts = ledger.warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "committed": run}))
+        fact = ledger.warehouse.query(named("reach/touches_of", {"person": 1, "limit": 5}, {"committed": run}))
+        return counts["state"].to_pylist(), fact["state"].to_pylist()
+
+    state = state_of(told)
+    expected = ([state], [None if state == "pending" else state])
+    assert said(told) == expected
+    assert said(again.sample(told, len(told))) == expected
 
 
 def test_counts_that_do_not_add_up_are_told_from_those_that_do() -> None:

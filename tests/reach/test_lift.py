@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.reach.simulation import false_alarms
 from yutang.kernel.errors import BadInput
-from yutang.reach.lift import SMALLEST_ARM, Lift, Verdict, estimate_lift, false_alarms, smallest_effect
+from yutang.reach.lift import SMALLEST_ARM, Lift, Verdict, balance_of, estimate_lift, smallest_effect
 
 
 def spenders(seed: int, persons: int = 4_000) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
@@ -159,10 +160,9 @@ def test_a_column_given_twice_or_the_same_for_all_takes_no_part() -> None:
     assert again == pytest.approx(once)
 
 
-@pytest.mark.parametrize("amount", [0.0, 19.9])
-def test_nobody_differing_is_no_effect(amount: float) -> None:
+def test_nobody_differing_is_no_effect() -> None:
     held = np.arange(200) % 4 == 0
-    lift = estimate_lift(np.full(200, amount), np.zeros(200), held, np.zeros(200))
+    lift = estimate_lift(np.full(200, 19.9), np.zeros(200), held, np.zeros(200))
     assert lift.verdict is Verdict.NOT_VISIBLE
     assert ends(lift) == pytest.approx((0, 0, 0), abs=1e-6)
 
@@ -244,7 +244,35 @@ def test_random_splits_raise_false_alarms_at_the_promised_rate() -> None:
     assert 0.03 <= false_alarms(spend, pre, 0.1, 600, seed=1) <= 0.07
 
 
-def test_a_self_test_with_too_few_persons_is_refused() -> None:
-    spend, pre, _ = spenders(18, 200)
-    with pytest.raises(BadInput):
-        false_alarms(spend, pre, 0.1, 10, seed=1)
+def test_arms_drawn_as_declared_pass_their_own_check() -> None:
+    _, pre, _ = spenders(21, 4_000)
+    odd = 0
+    for seed in range(200):
+        held = np.random.default_rng(seed).random(len(pre)) < 0.1
+        found = balance_of(pre, held, np.zeros(len(pre)), 0.1)
+        assert found is not None
+        assert found.right_share
+        odd += not found.alike
+    assert odd <= 8  # one in a hundred is right
+
+
+def test_a_hold_out_of_another_size_or_of_other_people_fails_it() -> None:
+    _, pre, _ = spenders(22, 4_000)
+    wave = np.zeros(len(pre))
+    held = np.random.default_rng(1).random(len(pre)) < 0.1
+    fewer = held & (np.arange(len(pre)) % 5 > 0)
+    assert not balance_of(pre, fewer, wave, 0.1).right_share  # type: ignore[union-attr]
+    poorest = np.argsort(np.argsort(pre, kind="stable")) < held.sum()
+    assert not balance_of(pre, poorest, wave, 0.1).alike  # type: ignore[union-attr]
+
+
+def test_too_few_to_compare_are_too_few_to_check() -> None:
+    held = np.arange(500) < SMALLEST_ARM - 1
+    assert balance_of(np.ones(500), held, np.zeros(500), 0.1) is None
+
+
+def test_where_nobody_bought_yet_there_is_nothing_to_say() -> None:
+    held = np.arange(400) % 5 == 0
+    lift = estimate_lift(np.zeros(400), np.arange(400.0), held, np.zeros(400))
+    assert (lift.verdict, lift.per_person, lift.total) == (Verdict.NOTHING_YET, None, None)
+    assert (lift.treated, lift.held_out) == (320, 80)

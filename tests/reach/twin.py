@@ -219,3 +219,46 @@ def grant(plan: PlanTerms, candidate: Row, sender: int, used: Used) -> None:
     used.plan[plan.plan] = used.plan.get(plan.plan, 0) + 1
     used.sender[sender] = used.sender.get(sender, 0) + 1
     used.tasks.setdefault(sender, set()).add(plan.plan)
+
+
+# What senders have to do already ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Whom a committed run granted to one sender for one window, and what became of the batch of those to be sent."""
+
+    run: int
+    sender: int
+    due: datetime
+    hours: int
+    send: int
+    held_out: int
+    globally_held_out: int
+    closed_untapped: bool
+
+    @property
+    def deadline(self) -> datetime:
+        return self.due + timedelta(hours=self.hours)
+
+    @property
+    def everyone(self) -> int:
+        return self.send + self.held_out + self.globally_held_out
+
+    @property
+    def stands(self) -> bool:
+        """A task that nobody tapped took nothing; where nobody was to be sent to, it would have been tapped."""
+        return not (self.send and self.closed_untapped)
+
+
+def standing_naively(
+    planned: list[Planned], begin: datetime, end: datetime, task_limit: int
+) -> dict[int, tuple[int, int]]:
+    """Recipients and tasks of each sender in one window, had everybody who was granted a touch been sent to."""
+    told: dict[int, tuple[int, int]] = {}
+    for one in planned:
+        if one.stands and one.everyone and one.deadline > begin and one.due < end:
+            people, tasks = told.get(one.sender, (0, 0))
+            more = len(range(0, one.everyone, task_limit))
+            told[one.sender] = people + one.everyone, tasks + more
+    return told

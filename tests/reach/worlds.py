@@ -49,7 +49,7 @@ def world(seed: int, crowd: int = 1) -> Tick:
     now = INSTANTS[seed % len(INSTANTS)] + timedelta(seconds=chance.gauss(0, 30_000))
     policy = random_policy(chance, now.date())
     plans = tuple(random_plan(chance, index, now, crowd) for index in range(chance.randint(3, 5)))
-    people = chance.sample(range(40 * crowd), chance.randint(14 * crowd, 25 * crowd))
+    people = chance.sample(range(40 * crowd), chance.randint(12 * crowd, 20 * crowd))
     if chance.random() < 0.3:
         people = [person * 982_451_653_001 + 7 for person in people]
     senders: Rows = [

@@ -31,7 +31,7 @@ def busy_world() -> Spec:
     members = tuple(Member(f"m{n}", f"导购 {n:02d}", mixed, offgate_per_day=0.2) for n in range(6))
     customers = tuple(Customer(f"wm{n:04d}", f"顾客 {n:04d}", daily_rate=0.4, lift=0.5) for n in range(PEOPLE))
     friends = tuple(Relation(f"m{n % 6}", one.external_userid, START - DAY) for n, one in enumerate(customers))
-    return small_world(members=members, customers=customers, relations=friends)
+    return small_world(members=members, customers=customers, relations=friends, arrivals_per_day=2.0)
 
 
 def ask_for_sends(client: Client) -> None:
@@ -51,7 +51,7 @@ def outcome(directory: Path) -> list[list[tuple]]:
     with contextlib.closing(sqlite3.connect(directory / FILE)) as con:
         return [
             con.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()
-            for table in ("purchases", "recipients", "member_tasks")
+            for table in ("purchases", "arrivals", "recipients", "member_tasks")
         ]
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from tests.sandbox.conftest import DAY, HOUR, START, Client, PublicDoor, small_world
+from yutang.api.schemas import EventIn
+from yutang.log.vocabulary import check
 from yutang.sandbox.contracts import Customer, Relation, Spec
-from yutang.sandbox.population import BASELINE, EXTRA, Population, draw_baskets, spend_by_customer
+from yutang.sandbox.population import BASELINE, DISCOUNTED, EXTRA, Population, draw_baskets, spend_by_customer
 
 PEOPLE = 120
 
@@ -106,7 +110,8 @@ def test_rates_and_amounts_are_as_seeded() -> None:
     count, days = 2_000, [date(2026, 3, 1) + timedelta(days=n) for n in range(30)]
     keys = np.arange(count, dtype=np.int64) * 7919
     whole = np.full(count, 1.0)
-    people = Population([str(n) for n in range(count)], keys, 0.2 * whole, 3.0 * whole, 0.5 * whole, 0.3 * whole)
+    numbers = (0.2 * whole, 3.0 * whole, 0.5 * whole, 0.3 * whole)
+    people = Population([str(n) for n in range(count)], keys, *numbers, np.zeros(count, np.int64))
     wide = (0, 1 << 40)
     baskets, cents = spend_by_customer(people, 1, "Asia/Shanghai", BASELINE, days, *wide)
     extra, _ = spend_by_customer(people, 1, "Asia/Shanghai", EXTRA, days, *wide)
@@ -127,7 +132,9 @@ def test_rates_and_amounts_are_as_seeded() -> None:
 
 def test_baskets_fall_into_opening_hours_of_the_local_day() -> None:
     whole = np.full(500, 1.0)
-    people = Population([str(n) for n in range(500)], np.arange(500, dtype=np.int64), whole, whole, whole, whole)
+    nobody_new = np.zeros(500, np.int64)
+    keys = np.arange(500, dtype=np.int64)
+    people = Population([str(n) for n in range(500)], keys, whole, whole, whole, whole, nobody_new)
     for day in (date(2017, 3, 12), date(2017, 11, 5), date(2017, 7, 1)):  # clocks change on the first two
         at = draw_baskets(people, 1, day, "America/New_York", BASELINE).at
         local = [datetime.fromtimestamp(one, UTC).astimezone(ZoneInfo("America/New_York")) for one in at]
@@ -153,6 +160,68 @@ def test_an_event_says_whose_order_it_is_and_adds_up(open_sandbox: Callable[...,
         assert {line["category"] for line in lines} <= {"奶粉", "尿裤"}
         assert all((line["quantity"], line["discount"]) == ("1", "0.00") for line in lines)
     assert len({event["props"]["order_id"] for event in door.events.values()}) == len(door.events)  # type: ignore[index]
+
+
+def test_a_share_of_lines_is_discounted_so_that_the_customers_own_share_comes_off(
+    open_sandbox: Callable[..., Client], door: PublicDoor
+) -> None:
+    """No order carried a discount, so everybody came without coupons after some months of the demo."""
+    plain = shoppers()
+    frugal = tuple(replace(one, discount=0.3) for one in plain.customers[: PEOPLE // 2])
+    client = open_sandbox(replace(plain, customers=(*frugal, *plain.customers[PEOPLE // 2 :])), door=door)
+    client.advance(START + 28 * DAY)
+    lines: dict[bool, list[tuple[Decimal, Decimal]]] = {True: [], False: []}
+    for key, event in door.events.items():
+        for line in event["lines"]:  # type: ignore[attr-defined]
+            amounts = Decimal(line["amount"]), Decimal(line["discount"])
+            lines[int(key.split(":")[1].removeprefix("wm")) < PEOPLE // 2].append(amounts)
+    assert {discount for _, discount in lines[False]} == {Decimal("0.00")}
+    off, paid = sum(discount for _, discount in lines[True]), sum(amount for amount, _ in lines[True])
+    assert float(off / (off + paid)) == pytest.approx(0.3, abs=0.03)
+    assert sum(discount > 0 for _, discount in lines[True]) / len(lines[True]) == pytest.approx(DISCOUNTED, abs=0.05)
+
+
+def test_people_come_are_told_of_first_and_buy_only_then(open_sandbox: Callable[..., Client], door: PublicDoor) -> None:
+    """Nobody new ever came, so a nurturing pool from which people buy ran dry."""
+    client = open_sandbox(shoppers(arrivals_per_day=3.0, arrival_rate=0.5, currency="USD"), door=door)
+    moved = client.advance(START + 30 * DAY)
+    assert abs(moved["arrivals"] - 90) < 4 * math.sqrt(90)
+    told: dict[str, dict[str, dict]] = {}
+    for event in door.events.values():
+        external = event["identifiers"][0]["value"]  # type: ignore[index]
+        if external.startswith("wm-scan-"):
+            told.setdefault(external, {}).setdefault(str(event["type"]), event)
+    assert len(told) == moved["arrivals"]
+    consenting = 0
+    for external, events in told.items():
+        seen, added = events["person.seen"], events["relation.added"]
+        assert (added["staff"], added["store"], added["occurred_at"]) == ("a", "s1", seen["occurred_at"])
+        consenting += "consent.given" in events
+        assert all(event["props"]["synthetic"] is True for event in events.values())
+        for event in events.values():
+            check(EventIn(**event).event(), "USD")
+        if "order.placed" in events:
+            assert added["occurred_at"] < events["order.placed"]["occurred_at"]
+        assert door.arrivals.index(f"sandbox:{external}:relation.added") < min(
+            (place for place, one in enumerate(door.arrivals) if one.startswith(f"sandbox:{external}:20")),
+            default=len(door.arrivals),
+        )
+    assert 0.8 < consenting / len(told) <= 1
+    assert client.send(next(iter(told)))["errcode"] == 0  # a friend now
+
+
+def test_the_same_people_come_however_the_clock_is_stepped(open_sandbox: Callable[..., Client]) -> None:
+    came = []
+    for name, step in (("leaps", 5 * DAY), ("steps", 7 * HOUR)):
+        client = open_sandbox(shoppers(arrivals_per_day=2.0, arrival_rate=0.5), name=name)
+        now = START
+        while now < START + 5 * DAY:
+            now = min(now + step, START + 5 * DAY)
+            client.advance(now)
+        truth = client.control("truth", since=START.isoformat(), until=(START + 5 * DAY).isoformat())
+        came.append((truth, client.state()["arrivals"], client.state()["purchases"]))
+    assert came[0] == came[1]
+    assert came[0][1] > 0
 
 
 def test_a_refusing_door_gets_everything_once_it_opens(open_sandbox: Callable[..., Client], door: PublicDoor) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.sandbox.conftest import DAY, HOUR, START, Client, small_world
 from yutang.sandbox.contracts import Customer, Member, Relation, Spec
+from yutang.sandbox.habits import choose_tap
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -56,7 +57,22 @@ def test_habits_say_when(open_sandbox: Callable[..., Client]) -> None:
     assert times["night"] is not None
     assert times["night"].astimezone(SHANGHAI).hour in (22, 23)
     assert times["late"] is not None
-    assert 1 <= (times["late"].astimezone(SHANGHAI).date() - START.date()).days <= 3
+    assert timedelta(hours=2) <= times["late"] - START <= timedelta(days=3, hours=9)
+
+
+def test_half_of_what_is_taken_late_is_tapped_before_a_deadline_of_a_day() -> None:
+    """All of it was tapped the next day at ten or later: a late tap within 24 hours was never seen."""
+    asked = int(START.timestamp())
+    for hour in range(24):
+        at = asked + hour * 3600
+        taps = [choose_tap("late", 7, "a", f"msg{n}", at, "Asia/Shanghai") for n in range(400)]
+        after = [tap - at for tap in taps if tap is not None]
+        assert len(after) == 400
+        assert min(after) >= 2 * 3600
+        assert max(after) <= 4 * 86_400
+        assert 0.4 < sum(one < 86_400 for one in after) / 400 < 0.75
+        local = {datetime.fromtimestamp(at + one, SHANGHAI).hour for one in after}
+        assert local <= set(range(8, 22))
 
 
 def test_a_mixture_of_habits_is_the_same_in_every_run(open_sandbox: Callable[..., Client]) -> None:

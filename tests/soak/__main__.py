@@ -10,7 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.soak.kill import every_place, random_kills
+from tests.intake.kill import PLACES
+from tests.soak import ways
+from tests.soak.kill import NOT_WITHDRAWN, every_place, one_place, random_kills
 
 
 def main() -> None:
@@ -23,10 +25,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="yutang-soak-") as folder:
         found = every_place(Path(folder) / "places")
         print("named places, each died at once:", json.dumps(found, ensure_ascii=False), flush=True)
+        found = one_place(Path(folder) / "given_up", NOT_WITHDRAWN)
+        print(f"{NOT_WITHDRAWN}, died at once:", json.dumps(found, ensure_ascii=False), flush=True)
+        found = ways.every_place(Path(folder) / "ways")
+        print("ways and reflexes, each place died at once:", json.dumps(found, ensure_ascii=False), flush=True)
         options = ["--random", str(chosen.kills), "--seed", "1"]
         command = [sys.executable, "-W", "ignore", "-m", "tests.intake.kill", *options]
         intake = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        print("pump and import:", intake.strip(), flush=True)
+        print("pump, import and collect:", intake.strip(), flush=True)
+        assert json.loads(intake)["failpoints"] == dict.fromkeys(PLACES, 1), (
+            "a place of pump, import or collect was never hit"
+        )
         total, rounds = 0, 0
         while rounds == 0 or time.monotonic() < end - 120:
             rounds += 1
@@ -34,7 +43,7 @@ def main() -> None:
             total += int(str(found["kills"]))
             print(f"round {rounds}:", json.dumps(found, ensure_ascii=False), flush=True)
     print(f"soak: {total} random kills in {rounds} rounds, nothing lost, nothing doubled")
-    print(f"{rounds + 2} passed, 0 failed")
+    print(f"{rounds + 4} passed, 0 failed")
 
 
 if __name__ == "__main__":

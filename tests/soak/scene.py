@@ -65,9 +65,10 @@ class Scene:
     sandbox: subprocess.Popen[str] | None = None
     token: str = ""
 
-    def build(self, **pond: object) -> None:
-        """Make the pond and start its sandbox."""
-        self.token = str(step(self.directory, "build", json.dumps(pond))["token"])
+    def build(self, *then: str, **pond: object) -> None:
+        """Make the pond, do another step `then` in the same process, and start the sandbox."""
+        more = ("--", *then) if then else ()
+        self.token = str(step(self.directory, "build", json.dumps(pond), *more)["token"])
         self.start_sandbox()
 
     def start_sandbox(self) -> None:
@@ -96,9 +97,9 @@ class Scene:
         """More plans and more time, the house being down."""
         step(self.directory, "more", names, str(hours), str(rate))
 
-    def drop_answers(self, api: str, times: int) -> None:
-        """Let the sandbox do what is asked and lose the answer."""
-        body = {"faults": [{"api": api, "kind": "drop_answer", "times": times}]}
+    def fault(self, api: str, kind: str, times: int | None = None, errcode: int = -1) -> None:
+        """Let the sandbox answer a call wrongly so many times, or always (see `yutang.sandbox.faults`)."""
+        body = {"faults": [{"api": api, "kind": kind, "times": times, "errcode": errcode}]}
         httpx.post(f"{self.sandbox_url}/control/faults", json=body, timeout=10).raise_for_status()
 
     def wait(self, process: subprocess.Popen[str], seconds: float) -> bool:

@@ -23,7 +23,6 @@ from yutang.organisation.queries import viewer_by_token
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import current_warehouse
 
-SCOPES = ("events:write", "read", "plans:write")
 LARGEST = 2**63 - 1
 REFUSALS = {frozenset({400, 401, 403, 404, 422, 503, 507}): ErrorOut}
 """What any operation may answer beside its own."""

@@ -15,7 +15,8 @@ router = Router(tags=["events"])
 
 @router.post("/events", response={202: Accepted, **REFUSALS}, auth=Token("events:write"))
 def post_events(request: HttpRequest, body: EventsIn) -> Status[dict[str, int]]:
-    """Record facts. All are durable when the answer comes; a second arrival of the same `id` changes nothing."""
+    """Record facts. All are durable when the answer comes; a second arrival of the same `id` at the same
+    `occurred_at` changes nothing; an `id` used again with another `occurred_at` counts as another event."""
     events = [item.event() for item in body.events]
     with transaction.atomic():
         accepted = record(events)

@@ -69,7 +69,10 @@ class LineIn(Strict):
 
 
 class EventIn(Strict):
-    """A fact. `id` is yours and makes sending it again harmless; `occurred_at` carries its zone."""
+    """A fact. `id` is yours and makes sending it again harmless; `occurred_at` carries its zone.
+
+    An `id` used again with another `occurred_at` counts as another event.
+    """
 
     id: str = Field(min_length=1, max_length=128, examples=["till-7/2026-03-01/0042"])
     type: str = Field(max_length=64, examples=["order.placed"])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
 from yutang.api.door import REFUSALS, Token, viewer_of, warehouse
 from yutang.api.schemas import Amount, TitleOut
 from yutang.connect import queries
-from yutang.connect.contracts import Interval, WayFacts, WayResult
+from yutang.connect.telling import shown
 from yutang.organisation.queries import brand
 
 router = Router(tags=["connect"])
@@ -44,34 +42,6 @@ class WayOut(Schema):
     first_rate: IntervalOut | None = Field(description="Null where too few joined: it cannot be told.")
     payback: IntervalOut | None = Field(description="What came in for each unit spent; null where it cannot be told.")
     currency: str = Field(examples=["CNY"])
-
-
-def shown(facts: WayFacts, result: WayResult, currency: str) -> dict[str, object]:
-    """A way as scripts read it."""
-    document = facts.document
-    return {
-        "name": facts.name,
-        "title": {"zh": document.title.zh, "en": document.title.en},
-        "version": facts.version,
-        "source": document.source,
-        "at": document.at,
-        "ready": facts.ready,
-        "address": f"/w/{facts.slug}/",
-        "scans": result.scans,
-        "joined": result.joined,
-        "kept": result.kept,
-        "first_orders": result.firsts,
-        "spent": result.spent,
-        "cost": result.cost.quantize(Decimal("0.01")),
-        "cost_per_head": result.cost_per_head,
-        "first_rate": _interval(result.first_rate),
-        "payback": _interval(result.payback),
-        "currency": currency,
-    }
-
-
-def _interval(found: Interval | None) -> dict[str, float] | None:
-    return None if found is None else {"value": found.value, "low": found.low, "high": found.high}
 
 
 @router.get("/ways", response={200: list[WayOut], **REFUSALS}, auth=Token("read"))

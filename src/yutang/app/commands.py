@@ -11,13 +11,12 @@ from typing import cast
 
 import click
 
-from yutang.app import house, serve
+from yutang.app import house
 from yutang.cli.context import Shell, answering, command, headquarters_only, show
-from yutang.demo.load import load_demo, totals
 from yutang.operations import doctor as operations
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import Viewer
-from yutang.organisation.queries import is_set_up
+from yutang.organisation.queries import brand_or_presumed, is_set_up
 from yutang.playbooks.services import keep_shipped
 
 
@@ -26,23 +25,24 @@ def add_to(group: click.Group) -> None:
     group.add_command(up)
     group.add_command(reference)
 
-    @command(group, "demo", found=False)
+    @command(group, "demo", brand_needed=False)
     def demo(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:
         """装入演示数据并显示总数 / load the demo and print its totals"""
+        from yutang.demo.load import load_demo, totals
+
         headquarters_only(viewer)
         load_demo(shell.warehouse, _sandbox(), lambda text: click.echo(text, err=True))
         found = totals(shell.warehouse)
         return found, [f"{name} {value:,}" for name, value in found.items()]
 
-    @command(group, "doctor", found=False)
+    @command(group, "doctor", brand_needed=False)
     def doctor(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:
-        """检查安装并说明怎么办 / look at everything that can be wrong"""
+        """检查安装并说明怎么办；有问题时以 1 结束 / look at everything that can be wrong; ends with 1 if anything is"""
         headquarters_only(viewer)
         found = operations.examine(shell.warehouse, house.data_directory())
-        data = {"ok": all(item.ok for item in found), "findings": found, "totals": operations.totals(shell.warehouse)}
-        lines: list[object] = [
-            f"{'✓' if item.ok else '✗'} {item.zh if shell.language == 'zh' else item.en}" for item in found
-        ]
+        shell.failed = not all(item.ok for item in found)
+        data = {"ok": not shell.failed, "findings": found, "totals": operations.totals(shell.warehouse)}
+        lines: list[object] = [f"{'✓' if item.ok else '✗'} {shell.said(item.zh, item.en)}" for item in found]
         return data, lines
 
 
@@ -53,6 +53,9 @@ def add_to(group: click.Group) -> None:
 @click.pass_obj
 def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
     """启动：网页、时钟、沙盒，一个进程 / start everything in one process"""
+    from yutang.app import serve  # not above: other commands need no web server, and would wait for it
+    from yutang.demo.load import load_demo
+
     with answering(as_json, shell.language):
         opened = house.open_house()
         try:
@@ -62,9 +65,10 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
                 keep_shipped()
                 organisation.add_owner()
             ready = is_set_up()
+            presumed = brand_or_presumed().presumed
             password = organisation.print_password("owner") if ready else None
             with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
-                serve.serve(opened, port, lambda address: _greet(address, ready, password, as_json))
+                serve.serve(opened, port, lambda address: _greet(address, ready, presumed, password, as_json))
             click.echo("再见 / stopped", err=True)
         finally:
             opened.close()
@@ -73,14 +77,18 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
 
 
 def _sandbox() -> Path:
+    from yutang.app import serve
+
     return serve.sandbox_directory(house.data_directory())
 
 
-def _greet(address: str, ready: bool, password: str | None, as_json: bool) -> None:
+def _greet(address: str, ready: bool, presumed: bool, password: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"address": address, "user": "owner", "password": password}))
         return
     click.echo(f"\n  鱼塘 Yutang  {address}")
+    if ready and presumed:
+        click.echo(f"  请确认品牌、币种和时区 / confirm brand, currency and time zone: {address}/set-up/")
     if not ready:
         click.echo("  打开网页完成设置 / open it to set up the brand\n")
     elif password:

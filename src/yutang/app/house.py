@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from yutang.kernel import clock, encryption
 from yutang.kernel.errors import OutOfSpace, Refused
 
@@ -90,21 +88,3 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     warehouse = open_warehouse(where)
     install_warehouse(warehouse)
     return House(where, warehouse, brand_clock)
-
-
-def open_ready(found: bool) -> House:
-    """For commands: open the house. With `found`, an empty data directory is set up with defaults, and says so."""
-    from yutang.organisation.queries import is_set_up
-    from yutang.organisation.services import set_up_brand
-    from yutang.playbooks.services import keep_shipped
-
-    opened = open_house()
-    if found and not is_set_up():
-        set_up_brand("我的品牌", "CNY", "Asia/Shanghai")
-        keep_shipped()
-        click.echo(
-            f"数据目录 {opened.directory} 是空的，已按默认设置（CNY，Asia/Shanghai）建好。 "
-            f"The data directory {opened.directory} was empty; it was set up with defaults (CNY, Asia/Shanghai).",
-            err=True,
-        )
-    return opened

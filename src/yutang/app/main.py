@@ -40,7 +40,7 @@ def root(opener: Opener | None = None) -> click.Group:
     @click.pass_context
     def yutang(context: click.Context) -> None:
         """Yutang 鱼塘：私域运营平台 / the operations platform for private domains. Data: $YUTANG_DATA or ./data."""
-        context.obj = Shell(opener or house.open_ready, language())
+        context.obj = Shell(opener or house.open_house, language())
 
     for group in (*commands.GROUPS, *access.GROUPS, *keys.GROUPS, *ways.GROUPS):
         yutang.add_command(group)

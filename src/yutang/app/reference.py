@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from yutang.reach.gate import ALLOCATION, ARMS, ROW_RULES
 from yutang.segments import documents as segments
 
 Lines = Iterator[str]
+_EXIT_CODES = (
+    "A command ends with 0 when all is well, with 1 for an error, with 2 for words that make no command. `doctor` ends",
+    "with 1 when anything is wrong. An import ends with 1 when a row is refused, and has then kept nothing; with",
+    "`--skip-bad` the refused rows were asked for, and it ends with 0. `--dry-run` ends as the import itself would.",
+    "Both name the file in which every refused row stands with its reason. `--json` answers errors on stdout, as",
+    '`{"error": {"zh", "en"}}`; otherwise the sentence is on stderr.',
+    "",
+)
 
 
 def write_reference(folder: Path, root: click.Group) -> list[str]:
@@ -33,7 +42,7 @@ def write_reference(folder: Path, root: click.Group) -> list[str]:
 def pages_of(root: click.Group) -> dict[str, str]:
     """The reference's pages by file name."""
     return {
-        "commands.md": _page("Commands 命令", _commands(root, "yutang")),
+        "commands.md": _page("Commands 命令", chain(_EXIT_CODES, _commands(root, "yutang"))),
         "events.md": _page("Events 事件", _events()),
         "traits.md": _page("Traits 客户属性", _traits()),
         "segments.md": _page("Segment rules 分群规则", _segments()),

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from yutang.app.house import House
     from yutang.reach.issuing import Ports
 
-SANDBOX_TOKEN = "sandbox"  # noqa: S105  # the token's name, not its secret
+OF_SANDBOX = "sandbox"
+"""The name of the token with which the sandbox comes to the door."""
 SWITCH = 0.001  # seconds; at Python's 5 ms the collector's writer stands behind busy threads after every commit
 ELSEWHERE = "YUTANG_SANDBOX_URL"  # a sandbox in a process of its own
 
@@ -137,8 +138,8 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     token = ""
     if is_set_up():
-        revoke_tokens(SANDBOX_TOKEN)
-        token = issue_token(SANDBOX_TOKEN, ["events:write"])
+        revoke_tokens(OF_SANDBOX)
+        token = issue_token(OF_SANDBOX, ["events:write"])
     sandboxed = any(corp.sandboxed for corp in corps())
     sandbox = sandbox_at(address)
     channels = Channels(sandbox)

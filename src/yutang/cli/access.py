@@ -6,8 +6,8 @@ import secrets
 
 import click
 
-from yutang.api.door import SCOPES
-from yutang.cli.context import Shell, command, headquarters_only
+from yutang.api.contracts import SCOPES
+from yutang.cli.context import Shell, command, headquarters_only, presume
 from yutang.kernel.errors import BadInput
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
@@ -34,20 +34,21 @@ def tokens_group() -> None:
 GROUPS = (users_group, tokens_group)
 
 
-@command(users_group, "add")
+@command(users_group, "add", brand_needed=False)
 @click.argument("username")
 @click.option("--role", type=ROLE, required=True, help="角色 / role")
 @NODE
 def add_user(shell: Shell, viewer: Viewer, username: str, role: str, node: str) -> Answer:
     """新建用户，打印一次性显示的密码 / make a user and print the password, once"""
     headquarters_only(viewer)
+    presume()
     password = secrets.token_urlsafe(12)
     organisation.add_user(username, password, RoleName(role), node)
     organisation.audit(viewer, "add_user", username, role=role, node=node)
     return {"user": username, "password": password}, [f"{username}  {password}"]
 
 
-@command(tokens_group, "issue")
+@command(tokens_group, "issue", brand_needed=False)
 @click.argument("name")
 @click.option(
     "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="权限，可多次 / repeatable"
@@ -57,6 +58,7 @@ def add_user(shell: Shell, viewer: Viewer, username: str, role: str, node: str) 
 def issue_token(shell: Shell, viewer: Viewer, name: str, scopes: tuple[str, ...], role: str, node: str) -> Answer:
     """发放令牌，只显示一次 / issue a token; it is shown once"""
     headquarters_only(viewer)
+    presume()
     if name in {token.name for token in tokens() if token.revoked_at is None}:
         raise BadInput(
             f"令牌「{name}」已存在，请换一个名字。", f"There is a token “{name}” already; choose another name."

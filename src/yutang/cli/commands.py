@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from yutang.cli.context import Shell, command, headquarters_only, table
+from yutang.cli.context import Shell, command, headquarters_only, presume, table
 from yutang.connect.documents import ContactWay
 from yutang.connect.services import keep_way
 from yutang.documents import queries as documents
@@ -21,13 +21,14 @@ from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
 from yutang.log.documents import EventTypeDocument
 from yutang.log.registry import save_event_type
-from yutang.organisation.contracts import Viewer
+from yutang.organisation.contracts import PRESUMED, Viewer
+from yutang.organisation.queries import brand, is_set_up
 from yutang.playbooks.services import read_file
 from yutang.profiles import services as profiles
 from yutang.reach import planning
 from yutang.reach import queries as plans
 from yutang.reach import services as reach
-from yutang.reach.contracts import PlanCounts
+from yutang.reach.contracts import REASONS, PlanCounts
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.lift import Lift, Verdict
 from yutang.reflex.documents import ReflexRule
@@ -37,6 +38,22 @@ from yutang.segments import services
 from yutang.segments.documents import SegmentDocument
 
 Answer = tuple[object, list[object]]
+COUNTS = {
+    "decided": ("已决定", "decided"),
+    "sent": ("已发送", "sent"),
+    "failed": ("发送失败", "failed"),
+    "expired": ("未执行，已过期", "expired"),
+    "unknown": ("平台没有回音", "unknown"),
+    "held_out": ("对照组", "held out"),
+    "globally_held_out": ("全局对照组", "globally held out"),
+    "pending": ("等待导购确认", "pending"),
+}
+VERDICTS = {
+    Verdict.VISIBLE: ("看得出", "visible"),
+    Verdict.NOT_VISIBLE: ("还看不出", "not visible"),
+    Verdict.TOO_SMALL: ("人数太少", "too few people"),
+    Verdict.NOTHING_YET: ("还没量到", "nothing measured yet"),
+}
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)  # whether it is there is said by whoever reads it, in both languages
 
@@ -121,36 +138,62 @@ def _how_to_read(function: F) -> F:
     return function
 
 
-@command(import_group, "orders")
+@command(import_group, "orders", brand_needed=False)
 @_how_to_read
 def import_orders(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
     """导入订单（CSV、Parquet）/ import orders from CSV or Parquet"""
-    headquarters_only(viewer)
+    _begin(viewer, file, options["dry_run"])
     report = imports.import_orders(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
-    return _imported(shell, report)
+    return _imported(shell, report, options["skip_bad"])
 
 
-@command(import_group, "events")
+@command(import_group, "events", brand_needed=False)
 @_how_to_read
 @click.option("--corp", default="", help="external_userid 所属企业 / whose external_userids these are")
 def import_events(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
     """导入事件（CSV、Parquet）/ import events from CSV or Parquet"""
-    headquarters_only(viewer)
+    _begin(viewer, file, options["dry_run"])
     report = imports.import_events(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
-    return _imported(shell, report)
+    return _imported(shell, report, options["skip_bad"])
 
 
-def _imported(shell: Shell, report: imports.ImportReport) -> Answer:
+def _begin(viewer: Viewer, file: Path, dry_run: bool) -> None:
+    """Make the brand that the file is imported into, if there is none. A dry run decides nothing, and says so."""
+    headquarters_only(viewer)
+    if not dry_run:
+        if file.exists():  # a name that was typed wrongly begins nothing
+            presume()
+    elif not is_set_up():
+        click.echo(
+            f"品牌还没有设置，先按默认（{PRESUMED.currency}，{PRESUMED.zone}）检查。 The brand is not set up yet; "
+            f"the file was checked as if it were {PRESUMED.currency}, {PRESUMED.zone}.",
+            err=True,
+        )
+
+
+def _imported(shell: Shell, report: imports.ImportReport, skip_bad: bool) -> Answer:
+    """What became of a file. A dry run ends as the import itself would: with 1 where rows are bad and not skipped."""
     if report.accepted and not report.dry_run:
         profiles.refresh(shell.warehouse, business_now())
+    shell.failed = bool(report.refused) and not skip_bad
     lines = [
-        f"{report.rows:,} rows: {report.accepted:,} accepted, {report.refused:,} refused; "
-        f"{report.events:,} events, {report.already_there:,} of them already there"
+        shell.said(
+            f"{report.rows:,} 行：可用 {report.accepted:,}，不能导入 {report.refused:,}；"
+            f"客户 {report.persons:,} 位：新 {report.persons_new:,}，已有 {report.persons_known:,}",
+            f"{report.rows:,} rows: {report.accepted:,} accepted, {report.refused:,} refused; "
+            f"{report.persons:,} persons: {report.persons_new:,} new, {report.persons_known:,} known",
+        ),
+        shell.said("只检查，什么都没有导入", "checked only; nothing was imported")
+        if report.dry_run
+        else shell.said(
+            f"{report.events:,} 个事件，其中 {report.already_there:,} 个以前就有",
+            f"{report.events:,} events, {report.already_there:,} of them already there",
+        ),
     ]
     if report.unknown_stores:
-        lines.append(f"没有这些门店 / unknown stores: {', '.join(report.unknown_stores)}")
+        lines.append(f"{shell.said('没有这些门店：', 'unknown stores: ')}{', '.join(report.unknown_stores)}")
     if report.error_file:
-        lines.append(f"逐行原因 / every reason: {report.error_file}")
+        lines.append(f"{shell.said('逐行原因：', 'every reason: ')}{report.error_file}")
     return report, [*lines]
 
 
@@ -186,31 +229,41 @@ def plan(group: click.Group) -> None:
     @click.argument("file", type=FILE)
     def plan_file(shell: Shell, viewer: Viewer, file: Path) -> Answer:
         """试算计划，不发送 / dry-run a plan: counts by outcome and reason"""
-        found = reach.preview(shell.warehouse, _broadcast(file), viewer)
+        document = _broadcast(file)
+        found = reach.preview(shell.warehouse, document, viewer)
         lines: list[object] = [
-            f"{found.candidates:,} candidates",
-            *(f"− {n:,} {why}" for why, n in found.suppressed.items()),
-        ]
-        lines += [
-            f"− {found.globally_held_out:,} globally held out",
-            f"= {found.send:,} send + {found.held_out:,} held out",
+            f"{found.candidates:,} {shell.said('位候选', 'candidates')}",
+            *(f"− {n:,} {_reason(shell, why)}" for why, n in found.suppressed.items()),
+            f"− {found.globally_held_out:,} {shell.said('全局对照组', 'globally held out')}",
+            f"= {found.send:,} {shell.said('发送', 'send')} + {found.held_out:,} {shell.said('对照组', 'held out')}",
         ]
         if found.smallest_effect is not None:
-            lines.append(f"smallest visible effect {found.smallest_effect:,.2f} a person")
+            amount = f"{brand().currency} {found.smallest_effect:,.2f}"
+            lines.append(
+                shell.said(f"最小能看出的效果：每人 {amount}", f"smallest effect that it can show: {amount} a person")
+            )
+        elif document.hold_out > 0:
+            lines.append(
+                shell.said(
+                    "说不出能看出多小的效果：人太少，或没有更早的历史",
+                    "which effect it can show cannot be told: too few people, or no earlier history",
+                )
+            )
         return found, lines
 
-    @command(group, "apply")
+    @command(group, "apply", brand_needed=False)
     @click.argument("file", type=FILE)
     def apply_file(shell: Shell, viewer: Viewer, file: Path) -> Answer:
         """下发计划 / launch a plan (or keep a document)"""
         document = read_file(file)
+        presume()
         if not isinstance(document, BroadcastDocument):
             kept = _keep(document, viewer)
             return {"name": document.name, "version": kept.version}, [f"{document.name} v{kept.version}"]
         plan_id = reach.launch(document, viewer)
         planning.plan_due(shell.warehouse, patience=60)
         counts = plans.counts(shell.warehouse, viewer, plan_id)
-        return {"id": plan_id, **_counts(counts)}, [f"plan {plan_id}", *_lines(counts)]
+        return {"id": plan_id, **_counts(counts)}, [f"{shell.said('计划', 'plan')} {plan_id}", *_lines(shell, counts)]
 
 
 def _keep(document: Document, viewer: Viewer) -> StoredDocument:
@@ -228,24 +281,17 @@ def _keep(document: Document, viewer: Viewer) -> StoredDocument:
 
 
 def _counts(counts: PlanCounts) -> dict[str, Any]:
-    names = (
-        "decided",
-        "sent",
-        "failed",
-        "expired",
-        "unknown",
-        "suppressed",
-        "held_out",
-        "globally_held_out",
-        "pending",
-    )
-    return {name: getattr(counts, name) for name in names}
+    return {name: getattr(counts, name) for name in (*COUNTS, "suppressed")}
 
 
-def _lines(counts: PlanCounts) -> list[object]:
-    parts = {name: value for name, value in _counts(counts).items() if name != "suppressed"}
-    reasons = {f"suppressed ({reason})": value for reason, value in counts.suppressed.items()}
-    return [f"{name} {value:,}" for name, value in (parts | reasons).items()]
+def _lines(shell: Shell, counts: PlanCounts) -> list[object]:
+    lines: list[object] = [f"{shell.said(*words)} {getattr(counts, name):,}" for name, words in COUNTS.items()]
+    held_back = shell.said("没有触达：", "suppressed: ")
+    return lines + [f"{held_back}{_reason(shell, why)} {count:,}" for why, count in counts.suppressed.items()]
+
+
+def _reason(shell: Shell, why: str) -> str:
+    return shell.said(*REASONS.get(why, (why, why)))
 
 
 @command(plans_group, "list")
@@ -274,8 +320,25 @@ def show_plan(shell: Shell, viewer: Viewer, plan_id: int) -> Answer:
     }
     return data, [
         f"{facts.document.title.text(shell.language)} ({facts.state})",
-        *_lines(counts),
-        *(f"lift {name} {value}" for name, value in measured.items()),
+        *_lines(shell, counts),
+        *_lift_lines(shell, measured),
+    ]
+
+
+def _lift_lines(shell: Shell, measured: Mapping[str, object]) -> list[object]:
+    """Lift as people read it: amounts a decided person, in the brand's currency."""
+    verdict = shell.said(*VERDICTS[Verdict(str(measured["verdict"]))])
+    if measured["preliminary"]:
+        verdict += shell.said("（测量期未满，暂定）", " (preliminary: still being measured)")
+    if measured["estimate"] is None:
+        return [f"{shell.said('增量', 'lift')} {verdict}"]
+    low, value, high = (f"{measured[name]:+,.2f}" for name in ("low", "estimate", "high"))
+    currency = brand().currency
+    return [
+        shell.said(
+            f"增量 每人 {currency} {value}（95% 区间 {low} 到 {high}）：{verdict}",
+            f"lift {currency} {value} a person (95 % interval {low} to {high}): {verdict}",
+        )
     ]
 
 

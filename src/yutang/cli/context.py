@@ -15,14 +15,15 @@ from pathlib import PurePath
 from typing import Any, Protocol, TypeVar
 
 import click
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from rich.console import Console
 from rich.table import Table
 
 from yutang.intake.imports import BadRows
 from yutang.kernel.errors import OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
-from yutang.organisation.queries import OWNER, viewer_named
+from yutang.organisation.queries import OWNER, brand, viewer_named
+from yutang.organisation.services import presume_brand
 from yutang.warehouse.contracts import Warehouse
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,17 +39,25 @@ class OpenHouse(Protocol):
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
 AS_USER = click.option("--as", "as_user", metavar="USER", help="以某个用户的身份 / act as a user")
-Opener = Callable[[bool], OpenHouse]
-"""Opens the house; true: an empty data directory is set up with defaults."""
+Opener = Callable[[], OpenHouse]
+"""Opens the house. Decides nothing: an empty data directory is not set up by it."""
 
 
 @dataclass(slots=True)
 class Shell:
-    """Set by the composition as the root context's object: how to open the house, and the reader's language."""
+    """Set by the composition as the root context's object: how to open the house, and the reader's language.
+
+    `failed`: the answer tells of something that is not in order, so the command ends with 1.
+    """
 
     opener: Opener
     language: str
     house: OpenHouse | None = None
+    failed: bool = False
+
+    def said(self, zh: str, en: str) -> str:
+        """The one of two sentences that the reader reads."""
+        return zh if self.language == "zh" else en
 
     @property
     def warehouse(self) -> Warehouse:
@@ -59,25 +68,30 @@ class Shell:
 
 
 def command(
-    group: click.Group, name: str | None = None, *, found: bool = True, **settings: Any
+    group: click.Group, name: str | None = None, *, brand_needed: bool = True, **settings: Any
 ) -> Callable[[F], click.Command]:
     """A command with `--json` and `--as`. The function gets `shell`, `viewer` and its own parameters, and returns
     `(data, lines)`: what `--json` prints, and what people read (a list of lines or rich tables).
 
-    The viewer is the owner, unless `--as` names a user. `found`: an empty data directory is set up with defaults.
+    The viewer is the owner, unless `--as` names a user. `brand_needed`: before set-up it is refused. Ends with 0 when
+    all is well, with 1 for an error or where `shell.failed` was set, with 2 for words that make no command.
     """
 
     def wrap(function: F) -> click.Command:
         def run(shell: Shell, /, as_json: bool, as_user: str | None, **parameters: Any) -> None:
             with answering(as_json, shell.language):
-                shell.house = shell.opener(found)
+                shell.house = shell.opener()
                 try:
+                    if brand_needed:
+                        brand()
                     viewer = viewer_named(as_user) if as_user else OWNER
                     data, lines = function(shell, viewer, **parameters)
                 finally:
                     shell.house.close()
                     shell.house = None
             show(data, lines, as_json)
+            if shell.failed:
+                raise SystemExit(1)
 
         wrapped = click.pass_obj(update_wrapper(run, function))  # first, since it brings the function's own parameters
         for option in (AS_USER, AS_JSON):
@@ -85,6 +99,24 @@ def command(
         return group.command(name, **settings)(wrapped)
 
     return wrap
+
+
+def presume() -> None:
+    """For commands that begin something: set an empty data directory up with defaults, and say so."""
+    from yutang.playbooks.services import keep_shipped
+
+    with transaction.atomic():
+        if not presume_brand():
+            return
+        keep_shipped()
+    facts = brand()
+    click.echo(
+        f"数据目录是空的，已按默认设置（{facts.currency}，{facts.zone}）建好；"
+        "运行 yutang up，可在设置页（/set-up/）更正。 "
+        f"The data directory was empty; it was set up with defaults ({facts.currency}, {facts.zone}). "
+        "Run yutang up to correct them on the set-up page (/set-up/).",
+        err=True,
+    )
 
 
 @contextmanager

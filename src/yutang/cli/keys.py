@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from yutang.cli.context import Shell, command, headquarters_only, table
+from yutang.cli.context import Shell, command, headquarters_only, presume, table
 from yutang.intake.collect import keys
 from yutang.log.registry import refresh_vocabulary
 from yutang.organisation import services as organisation
@@ -21,7 +21,7 @@ def keys_group() -> None:
 GROUPS = (keys_group,)
 
 
-@command(keys_group, "add")
+@command(keys_group, "add", brand_needed=False)
 @click.argument("name")
 @click.option("--source", required=True, help="来源，如 web / where its events come from, such as web")
 @click.option("--type", "types", multiple=True, help="只许这种事件，可多次 / only this event type, repeatable")
@@ -42,6 +42,7 @@ def add_key(
 ) -> Answer:
     """新建写入密钥，只显示一次 / make a write key; it is shown once"""
     headquarters_only(viewer)
+    presume()
     refresh_vocabulary()
     secret = keys.add_key(name, source, types=types, rate=rate, origins=origins, trusted=trusted, members=members)
     organisation.audit(viewer, "add_write_key", name, source=source, trusted=trusted)

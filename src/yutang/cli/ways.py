@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from yutang.api.ways import shown
 from yutang.cli.context import Shell, command, table
 from yutang.connect import queries as ways
+from yutang.connect.telling import shown
 from yutang.kernel.clock import wall_now
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,11 +25,14 @@ from yutang.warehouse.contracts import Warehouse, named
 def ways(viewer: Viewer) -> list[WayFacts]:
     """The contact ways of the nodes that a viewer may see, by name."""
     tree = {node.code: node for node in nodes()}
+    codes: dict[int, list[Code]] = defaultdict(list)
+    for code in Code.objects.order_by("node"):
+        codes[code.way_id].append(code)
     found = []
     for _, (row, stored) in sorted(open_ways().items()):
         node = tree.get(_way(stored).at)
         if node is not None and viewer.sees(node.id):
-            found.append(_facts(row, stored, node))
+            found.append(_facts(row, stored, node, codes[row.pk]))
     return found
 
 
@@ -45,7 +49,7 @@ def _way(stored: StoredDocument) -> ContactWay:
     return stored.document
 
 
-def _facts(row: Way, stored: StoredDocument, node: NodeFacts) -> WayFacts:
+def _facts(row: Way, stored: StoredDocument, node: NodeFacts, rows: Sequence[Code]) -> WayFacts:
     codes = tuple(
         CodeFacts(
             NodeId(code.node) if code.node else None,
@@ -55,7 +59,7 @@ def _facts(row: Way, stored: StoredDocument, node: NodeFacts) -> WayFacts:
             code.full,
             code.trouble,
         )
-        for code in row.codes.order_by("node")
+        for code in rows
     )
     return WayFacts(
         _way(stored), stored.version, node, row.slug, row.picture is not None, stored.author, stored.created_at, codes

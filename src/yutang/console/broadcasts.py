@@ -1,8 +1,9 @@
-"""A new broadcast on one page: who, what, when, and how many are left alone; its dry run, and its launch."""
+"""A new broadcast on one page, as a form or as its document: its dry run, the draft that is kept, and its launch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,25 +11,26 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from yutang.console.figures import bar, curve
 from yutang.console.pages import Page, language, operators_only, page
+from yutang.console.texts import base_version, compared, read_as, sentences
 from yutang.console.words import REASONS, said
 from yutang.documents.contracts import StoredDocument
-from yutang.documents.queries import current
+from yutang.documents.queries import current, versions
 from yutang.documents.services import digest
 from yutang.kernel.calendars import zone
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadDocument, BadInput, NotFound, Refused
-from yutang.reach import planning, services
+from yutang.reach import drafts, planning, services
 from yutang.reach.contracts import Preview
 from yutang.reach.documents import BroadcastDocument, broken_rule
-from yutang.reach.queries import rivals
+from yutang.reach.queries import plan, rivals
 from yutang.segments import queries as segments
 
 MOST_BYTES = 4000
@@ -49,6 +51,7 @@ _FIELDS = {
 }
 """The form's field of each of the document's."""
 _NUMBERS = ("wave_hours", "within_hours", "attempts", "priority", "horizon_days", "at_most")
+_DAY = re.compile(r"_\d{6}(_\d+)?$")  # at the end of a name: the day of a broadcast, see _name
 _EMPTY_TEXT = "…"  # stands for a text not yet written in a dry run
 
 
@@ -96,17 +99,19 @@ def preview(request: Page) -> HttpResponse:
     operators_only(request.viewer)
     form = request.POST.dict()
     try:
-        document = document_of(request, {**form, "text": form.get("text") or _EMPTY_TEXT})
-    except BadDocument as error:
-        return render(request, "console/_plans_preview.html", {"problems": _problems(error)})
+        document = _posted(request, {**form, "text": form.get("text") or _EMPTY_TEXT})
+    except BadInput as error:
+        wrong = sentences(error) if "document" in form else list(_problems(error).values())
+        return render(request, "console/_plans_preview.html", {"problems": wrong})
+    text = document.message.text if "document" in form else form.get("text", "")
     found = services.preview(request.warehouse, document, request.viewer)
     context = {
         "found": found,
         "steps": _steps(found),
         "document": document,
         "digest": digest(document),
-        "written": bool(form.get("text", "").strip()),
-        "broken": _broken(form.get("text", "")),
+        "written": bool(text.strip()),
+        "broken": _broken(text),
         "rivals": rivals(request.warehouse, request.viewer, document),
         "points": [
             {"share": round(p.share * 100), "held": p.held_out, "money": p.per_person, "relative": p.relative}
@@ -134,17 +139,105 @@ def launch(request: Page) -> HttpResponseBase:
     operators_only(request.viewer)
     form = request.POST.dict()
     try:
-        document = document_of(request, form)
-    except BadDocument as error:
-        return _page(request, form, _problems(error), status=422)
-    if digest(document) != form.get("previewed"):
-        raise Refused(
-            "计划在试算之后又改过，请返回再看一遍人数，然后下发。",
-            "The plan was changed after its dry run; go back, look at the counts again, then launch it.",
-        )
+        document = _posted(request, form)
+    except BadInput as error:
+        return _again(request, form, error)
+    _as_previewed(document, form)
     plan_id = services.launch(document, request.viewer)
     messages.success(request, _("计划已下发，正在过闸。"))
     return redirect("plan", plan_id)
+
+
+@page
+@require_safe
+def plan_document(request: Page) -> HttpResponse:
+    """A broadcast as the document that it is: `?draft=` a draft, `?plan=` a copy of a plan, `?from=` of a template."""
+    operators_only(request.viewer)
+    history: list[StoredDocument] = []
+    if name := request.GET.get("draft", ""):
+        history = [drafts.draft(request.viewer, name), *versions(BroadcastDocument, name)[1:]]
+        text = history[0].document.as_yaml()
+    elif number := request.GET.get("plan", ""):
+        text = _copy(
+            request, plan(request.viewer, int(number) if number.isdecimal() and len(number) < 15 else 0).document
+        )
+    else:
+        text = _copy(request, _template(request.GET.get("from", "")) or _blank())
+    return _document_page(request, text, history)
+
+
+@page
+@require_POST
+def plan_save(request: Page) -> HttpResponseBase:
+    """Keep what was previewed as a draft: the form's as a new one, a document's as the next version of its name."""
+    operators_only(request.viewer)
+    form = request.POST.dict()
+    try:
+        document = _posted(request, form)
+        _as_previewed(document, form)
+        if "document" not in form:
+            document = document.model_copy(update={"name": drafts.free_name(document.name)})
+        same = document.name == form.get("name")  # under another name it is another draft, a new one
+        stored = drafts.keep_draft(document, request.viewer, base_version(request) if same else 0)
+    except BadInput as error:
+        return _again(request, form, error)
+    messages.success(request, _("已保存为第 %s 版。") % stored.version)
+    return redirect(f"{reverse('plan_document')}?draft={document.name}")
+
+
+def _posted(request: Page, form: Mapping[str, str]) -> BroadcastDocument:
+    """What the browser sent, as a text or as the form's fields. Raises BadInput or BadDocument."""
+    return read_as(BroadcastDocument, form["document"]) if "document" in form else document_of(request, form)
+
+
+def _as_previewed(document: BroadcastDocument, form: Mapping[str, str]) -> None:
+    if digest(document) != form.get("previewed"):
+        raise Refused(
+            "计划在试算之后又改过，请返回再看一遍人数。",
+            "The plan was changed after its dry run; go back and look at the counts again.",
+        )
+
+
+def _again(request: Page, form: Mapping[str, str], error: BadInput) -> HttpResponse:
+    """The page that was sent, as it was, with what is wrong."""
+    if "document" in form:
+        history = versions(BroadcastDocument, form.get("name", "")) if base_version(request) else []
+        return _document_page(request, form["document"], history, sentences(error), base_version(request))
+    return _page(request, form, _problems(error), status=422)
+
+
+def _document_page(
+    request: Page, text: str, history: list[StoredDocument], wrong: Sequence[str] = (), version: int | None = None
+) -> HttpResponse:
+    context = {
+        **(compared(history, request.GET.get("version", "")) if history else {}),
+        "name": history[0].document.name if history else "",
+        "version": version if version is not None else history[0].version if history else 0,
+        "document": text,
+        "sentences": wrong,
+    }
+    return render(request, "console/plans_document.html", context, status=422 if wrong else 200)
+
+
+def _copy(request: Page, document: BroadcastDocument) -> str:
+    """A document as the beginning of another: under a free name, to start when it is launched."""
+    name = drafts.free_name(_name(request, {"from": _DAY.sub("", document.name)}))
+    return document.model_copy(update={"name": name, "start": None}).as_yaml()
+
+
+def _blank() -> BroadcastDocument:
+    title = {"zh": "新群发", "en": "New broadcast"}
+    return parse(
+        BroadcastDocument,
+        {
+            "kind": BroadcastDocument.KIND,
+            "name": "broadcast",
+            "title": title,
+            "audience": {"everyone": True},
+            "purpose": "marketing",
+            "message": {"text": _EMPTY_TEXT},
+        },
+    )
 
 
 def document_of(request: Page, form: Mapping[str, str]) -> BroadcastDocument:
@@ -239,7 +332,7 @@ def _page(request: Page, form: Mapping[str, object], problems: Mapping[str, str]
         "form": form,
         "problems": problems,
         "templates": templates(),
-        "segments": segments.segments(),
+        "segments": segments.offered(request.warehouse, str(form.get("audience", ""))),
         "waves": WAVES,
         "most_bytes": MOST_BYTES,
         "broken": _broken(str(form.get("text", ""))),
@@ -250,8 +343,10 @@ def _page(request: Page, form: Mapping[str, object], problems: Mapping[str, str]
     return render(request, "console/plans_new.html", context, status=status)
 
 
-def _problems(error: BadDocument) -> dict[str, str]:
+def _problems(error: BadInput) -> dict[str, str]:
     """Each problem's sentence by the form's field; what belongs to none stands under `form`."""
+    if not isinstance(error, BadDocument):
+        return {"form": error.sentence(language())}
     english = language().startswith("en")
     found: dict[str, str] = {}
     for problem in error.problems:
@@ -294,4 +389,6 @@ urls = [
     path("plans/preview/", preview, name="plan_preview"),
     path("plans/check/", check, name="plan_check"),
     path("plans/launch/", launch, name="plan_launch"),
+    path("plans/document/", plan_document, name="plan_document"),
+    path("plans/save/", plan_save, name="plan_save"),
 ]

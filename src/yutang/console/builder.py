@@ -6,7 +6,7 @@ the form has no fields for stays a row of its own that holds the rule's YAML, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,9 +184,9 @@ def _spans(node: Node, rule: Mapping[str, Any]) -> None:
 
 
 def _texts(given: object) -> list[str]:
-    if given is None:
-        return []
-    return [given] if isinstance(given, str) else [str(one) for one in given]  # type: ignore[attr-defined]
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return [] if given is None else [str(given)]
+    return [str(one) for one in given]
 
 
 # Form to document -------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import cast
 from zoneinfo import available_timezones
 
 from django.contrib import messages
@@ -18,12 +19,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from yutang.console.pages import Page, language, operators_only, page
+from yutang.intake import imports, mirror
+from yutang.kernel.clock import business_now
 from yutang.kernel.errors import BadInput, YutangError
 from yutang.organisation import services as organisation
 from yutang.organisation.clock import clock_state, fast_forward
 from yutang.organisation.contracts import RoleName
-from yutang.organisation.queries import is_set_up
+from yutang.organisation.queries import brand, is_set_up
 from yutang.playbooks.services import keep_shipped
+from yutang.profiles import services as profiles
 
 CURRENCIES = ("CNY", "HKD", "TWD", "SGD", "MYR", "JPY", "USD", "EUR", "GBP", "AUD", "CAD")
 COUNTRIES = {"CNY": "CN", "HKD": "HK", "TWD": "TW", "SGD": "SG", "MYR": "MY", "JPY": "JP", "GBP": "GB", "AUD": "AU"}
@@ -34,9 +38,12 @@ _EMPTY = {"name": "", "currency": "CNY", "zone": "Asia/Shanghai", "owner": "owne
 
 @require_http_methods(["GET", "POST"])
 def set_up(request: HttpRequest) -> HttpResponse:
-    """The short form that an empty data directory opens with; afterwards its owner is logged in."""
+    """The short form that an empty data directory opens with; afterwards its owner is logged in.
+
+    Where a command set the brand up with defaults, its owner corrects them here, or says that they are right.
+    """
     if is_set_up():
-        return redirect("today")
+        return cast("HttpResponse", confirm(request)) if brand().presumed else redirect("today")
     given = {**_EMPTY, **{name: value.strip() for name, value in request.POST.dict().items()}}
     given["password"] = request.POST.get("password", "")  # every character of it counts, spaces too
     problem = ""
@@ -47,21 +54,60 @@ def set_up(request: HttpRequest) -> HttpResponse:
             return redirect("today")
         except YutangError as error:
             problem = error.sentence(language())
-    zones = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
-    context = {"given": given, "problem": problem, "currencies": CURRENCIES, "zones": zones}
+    context = {"given": given, "problem": problem, "currencies": CURRENCIES, "zones": _zones()}
     return render(request, "console/set_up.html", context, status=422 if problem else 200)
 
 
-def _found(given: Mapping[str, str]) -> None:
-    if not given["name"] or len(given["name"]) > 80:
+def _zones() -> list[str]:
+    return sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
+
+
+@page
+def confirm(request: Page) -> HttpResponseBase:
+    """Name, currency and zone of a brand that was set up with defaults, to be corrected or confirmed by its owner.
+
+    The currency is fixed once anything is in the log; another zone moves everybody's days, so profiles follow at once.
+    """
+    if request.viewer.role is not RoleName.OWNER:
+        return redirect("today")
+    facts = request.brand
+    given = {"name": facts.name, "currency": facts.currency, "zone": facts.zone}
+    if request.method != "POST":
+        fixed = imports.anything_came(request.warehouse)
+        context = {"given": given, "currencies": CURRENCIES, "zones": _zones(), "fixed": fixed}
+        return render(request, "console/confirm.html", context)
+    given |= {name: request.POST.get(name, value).strip() for name, value in given.items()}
+    _good_name(given["name"])
+    with imports.doors_shut():
+        fixed = imports.anything_came(request.warehouse)
+        organisation.correct_brand(**given, country=_country(given["currency"]), currency_fixed=fixed)
+        organisation.audit(request.viewer, "correct_brand", given["name"], **given)
+    if given["zone"] != facts.zone:
+        mirror.mirror_nodes(request.warehouse)
+        mirror.mirror_facts(request.warehouse)
+        profiles.refresh(request.warehouse, business_now())
+    messages.success(request, _("品牌、币种和时区已确认。"))
+    return redirect("today")
+
+
+def _country(currency: str) -> str:
+    return COUNTRIES.get(currency, "US" if currency == "USD" else "DE")
+
+
+def _good_name(name: str) -> None:
+    if not name or len(name) > 80:
         raise BadInput("请填写品牌名称（至多 80 个字）。", "Give the brand a name (at most 80 characters).")
+
+
+def _found(given: Mapping[str, str]) -> None:
+    _good_name(given["name"])
     if not given["owner"].isascii() or not given["owner"].isidentifier() or len(given["owner"]) > 80:
         raise BadInput(
             "用户名请用英文字母、数字和下划线。", "A user name is made of Latin letters, digits and underscores."
         )
     _good_password(given["password"])
     with transaction.atomic():
-        country = COUNTRIES.get(given["currency"], "US" if given["currency"] == "USD" else "DE")
+        country = _country(given["currency"])
         organisation.set_up_brand(given["name"], given["currency"], given["zone"], country=country)
         organisation.add_user(given["owner"], given["password"], RoleName.OWNER)
         keep_shipped()

@@ -9,11 +9,12 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 
 from yutang.console.shown import show
 from yutang.kernel.errors import NotFound, Refused, Unavailable, YutangError
-from yutang.organisation.contracts import BrandFacts, Viewer
+from yutang.organisation.contracts import BrandFacts, RoleName, Viewer
 from yutang.organisation.queries import brand, viewer_for
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import current_warehouse
@@ -33,14 +34,18 @@ class Page(HttpRequest):
 def page(view: Callable[Concatenate[Page, P], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """A page of the console: asks for log-in, sets `viewer`, `warehouse` and `brand`, and turns our errors into pages.
 
-    Before set-up every page leads to the set-up page.
+    Before set-up every page leads to the set-up page; where the brand was set up with defaults, its owner is led there
+    once more.
     """
 
     @wraps(view)
     def opened(request: Page, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
-            request.viewer = viewer_for(request.user)  # type: ignore[arg-type]
+            assert request.user.is_authenticated  # by `login_required`
+            request.viewer = viewer_for(request.user)
             request.warehouse = current_warehouse()
+            if _to_be_confirmed(request):
+                return redirect("set_up")
             return view(request, *args, **kwargs)
         except YutangError as error:
             return sorry(request, error)
@@ -60,6 +65,13 @@ def page(view: Callable[Concatenate[Page, P], HttpResponseBase]) -> Callable[...
             show(None)
 
     return entered
+
+
+def _to_be_confirmed(request: Page) -> bool:
+    """Whether a whole page was opened by the owner of a brand whose settings nobody chose."""
+    whole = request.method == "GET" and not request.headers.get("HX-Request")
+    owner = request.viewer.role is RoleName.OWNER
+    return request.brand.presumed and owner and whole and request.path != reverse("set_up")
 
 
 def sorry(request: HttpRequest, error: YutangError) -> HttpResponse:

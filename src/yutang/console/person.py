@@ -58,7 +58,7 @@ class Shown:
     @property
     def unit(self) -> str:
         """What is counted; empty where the number says it all."""
-        return words.said(words.UNITS, self.trait.unit) if self.trait.unit in words.UNITS else ""
+        return words.unit(self.trait.unit, self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def persons(request: Page) -> HttpResponseBase:
         "find": wanted,
         "sort": sort,
         "given": request.GET,
-        "segments": segments.segments(),
+        "segments": segments.offered(request.warehouse, request.GET.get("segment", "")),
         "stores": [n for n in at.nodes.nodes if n.kind is NodeKind.STORE and request.viewer.sees(n.id)],
         "pools": POOLS,
         "lifecycles": LIFECYCLE,

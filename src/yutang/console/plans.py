@@ -22,8 +22,8 @@ from yutang.console.words import OUTCOMES, REASONS, said
 from yutang.kernel.clock import business_now
 from yutang.organisation.contracts import NodeFacts, SenderFacts
 from yutang.organisation.queries import nodes, senders
+from yutang.reach import drafts, services
 from yutang.reach import queries as reach
-from yutang.reach import services
 from yutang.reach.contracts import BatchFacts, BatchState, PlanCounts, PlanFacts, PlanState
 from yutang.reach.ledger import plan_counts
 from yutang.reach.lift import Lift, Verdict
@@ -88,6 +88,7 @@ def plans(request: Page) -> HttpResponse:
         "states": [PlanState.RUNNING, PlanState.FINISHED, PlanState.STOPPED],
         "any": bool(found) or reach.how_many(request.viewer) > 0,
         "templates": broadcasts.templates(),
+        "drafts": drafts.drafts(request.viewer) if request.viewer.may_operate else [],
     }
     return render(request, "console/plans.html", context)
 
@@ -122,6 +123,7 @@ def plan(request: Page, plan_id: int) -> HttpResponse:
         "status": request.GET.get("batch", ""),
         "stores": sorted({row.store.code: row.store for row in rows if row.store}.items()),
         "store": request.GET.get("store", ""),
+        "at_large": reach.at_large(request.viewer, plan_id),
         "doubtful": [row for row in rows if row.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)],
         "runs": reach.runs(request.viewer, plan_id),
         "contamination": reach.contamination(request.warehouse, request.viewer, plan_id),
@@ -172,7 +174,7 @@ def _progress(request: Page, facts: PlanFacts) -> dict[str, object]:
         "terms": [term for term in terms if term.count],
         "reasons": [(said(REASONS, reason), count) for reason, count in counts.suppressed.items()],
         "intended": intended,
-        "skipped": counts.failed + counts.expired + sum(counts.suppressed.values()),
+        "refused": counts.failed + sum(counts.suppressed.values()),
         "left": counts.pending + counts.unknown,
         "running": facts.state is PlanState.RUNNING,
         "waits": facts.start if facts.start and facts.start > business_now() else None,
@@ -197,6 +199,8 @@ def _verdict(lift: Lift | None, hold_out: float) -> str:
         return "no_hold_out"
     if lift is None:
         return "not_begun"
+    if lift.verdict is Verdict.NOTHING_YET:
+        return "nothing_yet"
     if lift.verdict is Verdict.TOO_SMALL or lift.per_person is None:
         return "too_small"
     if lift.verdict is Verdict.NOT_VISIBLE:

@@ -19,7 +19,7 @@ from yutang.console.tables import Pager, csv_file, page_number, sorting
 from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
 from yutang.organisation.queries import nodes
 from yutang.organisation.services import audit
-from yutang.profiles.queries import as_of, moment
+from yutang.profiles.queries import as_of, moment, with_reachable
 from yutang.warehouse.contracts import Warehouse
 
 REACHABLE = "reachable"
@@ -202,7 +202,7 @@ def by_store(warehouse: Warehouse, viewer: Viewer, tree: list[NodeFacts], region
     """Every home store, sorted; of more than 30 stores those with fewer than 20 customers become one row, the last."""
     places = {node.id: node for node in tree}
     rows, total = [], StoreRow(None, None)
-    for found in warehouse.query(seen_by(viewer, "console/pool_stores")).to_pylist():
+    for found in warehouse.query(with_reachable(seen_by(viewer, "console/pool_stores"))).to_pylist():
         node = places.get(found.pop("store"))
         above = places.get(node.parent) if node and node.parent else None
         row = StoreRow(node, above, **{**found, "spend": float(found["spend"])})

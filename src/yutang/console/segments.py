@@ -18,11 +18,12 @@ from yutang.console.builder import Node
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.sentences import OPERATORS, event_title, sentence, trait_title
 from yutang.console.tables import Pager, csv_file, page_number, sorting
+from yutang.console.texts import base_version, compared, read_as, sentences
 from yutang.console.words import PURPOSES
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
-from yutang.kernel.documents import MAX_BYTES, diff, parse, read
-from yutang.kernel.errors import BadDocument, BadInput, YutangError
+from yutang.kernel.documents import parse
+from yutang.kernel.errors import BadInput, YutangError
 from yutang.kernel.ids import PersonId
 from yutang.log.vocabulary import VOCABULARY
 from yutang.organisation.contracts import NodeKind
@@ -39,21 +40,25 @@ COLUMNS = ("lifecycle", "home_store", "orders_365d", "spend_365d", "days_since_l
 MOST_COLUMNS = 12
 MEMBERS_SHOWN = 25
 MOST_EXPORTED = 200_000
+MOST_OFFERED = 1000  # categories
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """A segment in the list. `count` is None while it is still being counted."""
+    """A segment in the list. `count` is None while it is still being counted; `lacking` are categories that it needs
+    and the data do not have."""
 
     stored: StoredDocument
     says: str
     count: int | None
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A trait's value of one person, with how it is to be shown."""
 
+    title: str
     type: str
     value: Any
 
@@ -61,20 +66,24 @@ class Cell:
 @page
 @require_safe
 def segments(request: Page) -> HttpResponse:
-    """The list; the sizes come with `?part=counts`, in one query, so that the page itself never waits."""
+    """The list; the sizes come with `?part=counts`, in one query, so that the page itself never waits. Shipped segments
+    about goods that the brand does not sell stand apart: in them is nobody."""
     counted = request.GET.get("part") == "counts"
     stored = documents.current(SegmentDocument)
     found = [row.document for row in stored if isinstance(row.document, SegmentDocument)]
     sizes = queries.counts(request.warehouse, request.viewer, found) if counted else {}
     titles = _titles(found)
-    rows = [
-        SegmentRow(row, sentence(document, titles), sizes.get(document.name))
+    known = frozenset(queries.categories(request.warehouse))
+    every = [
+        SegmentRow(row, sentence(document, titles), sizes.get(document.name), queries.lacking(document, known))
         for row, document in zip(stored, found, strict=True)
     ]
+    rows = [row for row in every if not (row.stored.shipped and row.lacking)]
     if counted and request.GET.get("sort") == "-count":
         rows.sort(key=lambda row: -(row.count or 0))
     template = "console/_segments_rows.html" if counted else "console/segments.html"
-    return render(request, template, {"rows": rows, "counted": counted})
+    apart = [row for row in every if row.stored.shipped and row.lacking]
+    return render(request, template, {"rows": rows, "apart": apart, "counted": counted})
 
 
 @page
@@ -93,19 +102,16 @@ def segment(request: Page, name: str) -> HttpResponseBase:
         request.warehouse, request.viewer, document, limit=MEMBERS_SHOWN, offset=offset, order=sort, traits=traits
     )
     pager = Pager(page_number(request), size, MEMBERS_SHOWN)
-    earlier = _version(history, request.GET.get("version", ""))
     context = {
         "document": document,
         "stored": history[0],
-        "history": history,
         "says": sentence(document, _titles(queries.segments())),
         "count": size,
         "pager": pager,
         "rows": _members(request, members.to_pylist(), traits),
         "columns": [(trait, trait_title(trait)) for trait in traits],
         "traits": [(trait, trait_title(trait), trait in traits) for trait in TRAITS],
-        "earlier": earlier,
-        "changes": diff(earlier.document, document).splitlines()[2:] if earlier else [],
+        **compared(history, request.GET.get("version", "")),
     }
     return render(request, "console/segments_one.html", context)
 
@@ -115,16 +121,12 @@ def segment(request: Page, name: str) -> HttpResponseBase:
 def overlap(request: Page, name: str) -> HttpResponse:
     """How many of its members every other segment shares, the largest first."""
     document = queries.segment_named(name)
-    others = queries.segments()
+    others = queries.offered(request.warehouse)
     shared = queries.overlaps(request.warehouse, request.viewer, document, others)
     size, _whole = shared.pop(name)
     by_name = {other.name: other for other in others}
     rows = [(by_name[other], both, whole, both / size if size else None) for other, (both, whole) in shared.items()]
     return render(request, "console/_segments_overlap.html", {"rows": sorted(rows, key=lambda row: -row[1])})
-
-
-def _version(history: Sequence[StoredDocument], wanted: str) -> StoredDocument | None:
-    return next((stored for stored in history[1:] if str(stored.version) == wanted), None)
 
 
 def _titles(found: Sequence[SegmentDocument]) -> dict[str, str]:
@@ -146,7 +148,7 @@ def _cell(trait: str, value: Any, stores: Mapping[Any, str]) -> Cell:
     kind = TRAITS[trait].type
     if kind is TraitType.STORE:
         value = stores.get(value)
-    return Cell("pool" if trait == "pool" else kind.value, value)
+    return Cell(trait_title(trait), "pool" if trait == "pool" else kind.value, value)
 
 
 def _export(request: Page, document: SegmentDocument, traits: Sequence[str], sort: str) -> HttpResponse:
@@ -181,6 +183,7 @@ def segment_new(request: Page) -> HttpResponse:
         **_form(request, tree),
         "data": data,
         "editing": wanted,
+        "version": documents.find(SegmentDocument, wanted).version if wanted else 0,
         "text": document.as_yaml() if document else "",
     }
     return render(request, "console/segments_edit.html", context)
@@ -213,7 +216,7 @@ def segment_read(request: Page) -> HttpResponse:
     try:
         document = _read(request.POST.get("text", ""))
     except YutangError as error:
-        response = render(request, "console/_segments_problem.html", {"sentences": _sentences(error)})
+        response = render(request, "console/_segments_problem.html", {"sentences": sentences(error)})
         response["HX-Reswap"] = "none"
         return response
     tree = builder.tree_of(document.as_data()["where"])
@@ -250,25 +253,19 @@ def segment_save(request: Page) -> HttpResponseBase:
                 f"已经有名为 {document.name} 的分群，请换一个名字，或去修改它。",
                 f"There is a segment named {document.name} already; choose another name, or edit that one.",
             )
-        stored = keeping.save(document, request.viewer)
+        base = base_version(request) if request.POST.get("editing") else None
+        stored = keeping.save(document, request.viewer, base=base)
     except BadInput as error:
         tree = builder.posted(request.POST)
-        form = {**_form(request, tree), "data": _head(request), "text": text, "sentences": _sentences(error)}
-        form["editing"] = request.POST.get("editing", "")
+        form = {**_form(request, tree), "data": _head(request), "text": text, "sentences": sentences(error)}
+        form |= {"editing": request.POST.get("editing", ""), "version": base_version(request)}
         return render(request, "console/segments_edit.html", form, status=422)
     messages.success(request, _("已保存为第 %s 版。") % stored.version)
     return redirect("segment", document.name)
 
 
 def _read(text: str) -> SegmentDocument:
-    if len(text.encode()) > MAX_BYTES:
-        raise BadInput("文档太长，请拆开。", "The document is too long; split it.")
-    document = read(text)
-    if not isinstance(document, SegmentDocument):
-        raise BadInput(
-            f"这里要写分群（kind: segment），而不是 {document.kind}。",
-            f"Write a segment (kind: segment), not {document.kind}.",
-        )
+    document = read_as(SegmentDocument, text)
     keeping.check(document)
     return document
 
@@ -302,7 +299,7 @@ def _said(request: Page, tree: Node) -> dict[str, Any]:
         document = parse(SegmentDocument, whole)
         keeping.check(document)
     except BadInput as error:
-        return {"sentences": _sentences(error)}
+        return {"sentences": sentences(error)}
     return {"text": document.as_yaml(), **_counted(request, document)}
 
 
@@ -320,15 +317,6 @@ def _problems(node: Node) -> list[tuple[str, str]]:
     return found
 
 
-def _sentences(error: YutangError) -> list[str]:
-    if not isinstance(error, BadDocument):
-        return [error.sentence(language())]
-    english = language().startswith("en")
-    return [
-        f"{problem.where}: {problem.en}" if english else f"{problem.where}：{problem.zh}" for problem in error.problems
-    ]
-
-
 def _form(request: Page, tree: Node) -> dict[str, Any]:
     """What the rows need to offer their choices."""
     tree_nodes = nodes()
@@ -343,13 +331,9 @@ def _form(request: Page, tree: Node) -> dict[str, Any]:
         "purposes": PURPOSES,
         "stores": [node for node in tree_nodes if node.kind is NodeKind.STORE],
         "regions": [node for node in tree_nodes if node.kind is NodeKind.REGION],
-        "categories": _known(request, "console/categories"),
-        "tags": _known(request, "console/tags"),
+        "categories": queries.categories(request.warehouse)[:MOST_OFFERED],
+        "tags": [str(tag) for tag in request.warehouse.query(named("console/tags")).column(0).to_pylist()],
     }
-
-
-def _known(request: Page, query: str) -> list[str]:
-    return [str(value) for value in request.warehouse.query(named(query)).column(0).to_pylist()]
 
 
 urls = [

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from yutang.console.pages import language
-from yutang.console.words import LIFECYCLES, POOLS, PURPOSES, UNITS, said
+from yutang.console.words import LIFECYCLES, POOLS, PURPOSES, said
+from yutang.console.words import unit as worded_unit
 from yutang.kernel.documents import Part
 from yutang.log.vocabulary import VOCABULARY
 from yutang.profiles.traits import TRAITS
@@ -81,7 +83,7 @@ def _joined(parts: list[str], word: str, outermost: bool) -> str:
 def _leaf(rule: Part, titles: Titles) -> str:
     match rule:
         case TraitRule():
-            unit = str(UNITS.get(TRAITS[rule.trait].unit, ""))
+            unit = worded_unit(TRAITS[rule.trait].unit, _last_number(rule))
             return f"{trait_title(rule.trait)} {_bounds(rule, _worded(rule.trait), unit)}"
         case BoughtRule():
             goods = _list((*(rule.bought.categories or ()), *(rule.bought.skus or ())))
@@ -117,7 +119,7 @@ def _leaf(rule: Part, titles: Titles) -> str:
 def _bounds(rule: Bounds | TraitRule, word: Callable[[object], str] = str, unit: str = "") -> str:
     told = []
     for name, operator in OPERATORS.items():
-        value = getattr(rule, "is_" if name == "is" else "in_" if name == "in" else name, None)
+        value = _value(rule, name)
         if value is None:
             continue
         match name:
@@ -130,6 +132,16 @@ def _bounds(rule: Bounds | TraitRule, word: Callable[[object], str] = str, unit:
             case _:
                 told.append(f"{operator} {word(value)}")
     return _(" 且 ").join(told) + (f" {unit}" if unit else "")
+
+
+def _last_number(rule: TraitRule) -> float | None:
+    """The number that the unit of a trait stands after."""
+    said_last = [value for name in OPERATORS if isinstance(value := _value(rule, name), int | float)]
+    return said_last[-1] if said_last else None
+
+
+def _value(rule: Bounds | TraitRule, operator: str) -> Any:
+    return getattr(rule, {"is": "is_", "in": "in_"}.get(operator, operator), None)
 
 
 def _worded(trait: str) -> Callable[[object], str]:
@@ -146,7 +158,12 @@ def _worded(trait: str) -> Callable[[object], str]:
 def _window(rule: Windowed) -> str:
     if rule.within:
         count, unit = rule.within[:-1], rule.within[-1]
-        return {"d": _("近 %s 天"), "h": _("近 %s 小时"), "w": _("近 %s 周")}[unit] % count
+        said_in = {
+            "d": ngettext("近 %s 天", "近 %s 天", int(count)),
+            "h": ngettext("近 %s 小时", "近 %s 小时", int(count)),
+            "w": ngettext("近 %s 周", "近 %s 周", int(count)),
+        }
+        return said_in[unit] % count
     if rule.since and rule.until:
         return _("%(since)s 至 %(until)s") % {"since": rule.since, "until": rule.until}
     if rule.since:

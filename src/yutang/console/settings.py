@@ -13,9 +13,8 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from yutang.api.door import SCOPES
+from yutang.api.contracts import SCOPES
 from yutang.connect.documents import ContactWay
-from yutang.connect.queries import ways
 from yutang.console.pages import Page, page
 from yutang.documents.queries import current
 from yutang.kernel.documents import KINDS
@@ -56,17 +55,18 @@ def settings(request: Page, doctor: Doctor) -> HttpResponse:
 def _show(request: Page, doctor: Doctor, fresh: str | None = None) -> HttpResponse:
     """The page with, once, the secret of a key just made. Keys are the owner's to see, findings the operators'."""
     owner = request.viewer.role is RoleName.OWNER
-    own_ways = {one.name for one in ways(request.viewer)}  # the only documents that belong to a store
+    own = [node for node in nodes() if request.viewer.sees(node.id)]
+    codes = {node.code for node in own}
     context = {
         "clock": clock_state(),
-        "heads": Counter(node.kind.value for node in nodes() if request.viewer.sees(node.id)),
+        "heads": Counter(node.kind.value for node in own),
         "senders": senders(request.viewer),
         "channels": corps() if request.viewer.may_operate else [],
         "documents": [
             stored
             for kind in KINDS.values()
             for stored in current(kind)
-            if kind is not ContactWay or stored.document.name in own_ways
+            if not isinstance(stored.document, ContactWay) or stored.document.at in codes  # each is a store's own
             if request.viewer.sees_all or kind.KIND != "broadcast"  # what another store says is its own matter
         ],
         "tokens": [key for key in tokens() if key.name not in RESERVED or not key.revoked_at] if owner else [],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from math import sqrt
+from typing import Any
 
 import pyarrow.compute as pc
 from django.http import HttpResponse
@@ -24,6 +25,7 @@ from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, SenderFacts
 from yutang.organisation.queries import nodes, senders
 from yutang.profiles.queries import as_of
+from yutang.profiles.remembered import Remembered
 from yutang.reach import queries as reach
 from yutang.reach.contracts import BatchFacts, BatchState, PlanFacts, PlanState
 from yutang.segments import queries as segments
@@ -33,6 +35,7 @@ BUCKETS = ((14, 20), (21, 29), (30, 59), (60, None))
 CUT_DAYS = 31
 BACK_DAYS = 14
 SHOWN = 8
+_COME_BACK: Remembered[list[dict[str, Any]]] = Remembered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,11 @@ def overdue(request: Page) -> Overdue | None:
         "until": day_start(until, zone),
         "quiet_from": day_start(cut - timedelta(days=BACK_DAYS), zone),
     }
-    counted = request.warehouse.query(seen_by(request.viewer, "console/come_back", params)).to_pylist()
+    counted = _COME_BACK.answer(
+        request.warehouse,
+        (request.viewer.nodes, zone, cut),
+        lambda: request.warehouse.query(seen_by(request.viewer, "console/come_back", params)).to_pylist(),
+    )
     then = {row["from_days"]: row for row in counted}
     rows = []
     for first, last in BUCKETS:
@@ -239,15 +246,12 @@ def _batches(request: Page, running: Sequence[PlanFacts]) -> list[Untapped]:
     """Batches of running plans that were handed out and not tapped, the nearest deadline first."""
     guides = {sender.id: sender for sender in senders(request.viewer)}
     stores = {node.id: node for node in nodes()}
+    plans = {plan.id: plan for plan in running}
     now = business_now()
-    states = (BatchState.ISSUED, BatchState.UNKNOWN, BatchState.AMBIGUOUS)
-    found = [
-        _untapped(batch, plan, guides.get(batch.sender), stores, now)
-        for plan in running
-        for batch in reach.batches(request.viewer, plan.id)
-        if batch.state in states and batch.tapped_at is None
+    return [
+        _untapped(batch, plans[batch.plan], guides.get(batch.sender), stores, now)
+        for batch in reach.waiting(request.viewer, list(plans))
     ]
-    return sorted(found, key=lambda one: one.batch.deadline)
 
 
 def _owing(waiting: Sequence[Untapped]) -> list[Owing]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 WAYS: dict[str, Promise] = {
     "reachable": _("可触达"),
@@ -27,6 +28,7 @@ REASONS: dict[str, Promise] = {
     "consent": _("没有同意接收这类消息（没问过、不同意或已撤回）。"),
     "preference": _("客户要求免打扰。"),
     "silent": _("发送前一刻复核：客户刚要求免打扰。"),
+    "merged": _("发送前一刻复核：与计划里的另一位客户是同一个人。"),
     "blocked": _("发送前一刻复核：客户已被屏蔽（投诉或删除中）。"),
     "content": _("文案碰了红线，整个计划谁都不发。"),
     "risk": _("风险分超过规则允许的上限。"),
@@ -126,16 +128,24 @@ BATCHES: dict[str, Promise] = {
     "unknown": _("平台没有回音，正在自动核对"),
     "ambiguous": _("平台上有几个相同的任务，需要人来认"),
 }
-UNITS: dict[str, Promise] = {
-    "orders": _("单"),
-    "days": _("天"),
-    "categories": _("类"),
-}
 SCOPES: dict[str, Promise] = {
     "events:write": _("写入事件"),
     "read": _("读取"),
     "plans:write": _("下发计划"),
 }
+
+
+def unit(name: str, count: float | None) -> str:
+    """The word of a trait's unit beside a number of them; nothing for a unit that is not worded."""
+    few = 1 if count == 1 else 2
+    match name:
+        case "orders":
+            return ngettext("单", "单", few)
+        case "days":
+            return ngettext("天", "天", few)
+        case "categories":
+            return ngettext("类", "类", few)
+    return ""
 
 
 def said(words: dict[str, Promise], code: object) -> str:

@@ -59,7 +59,7 @@ class DemoWorld:
       and who was never asked has no row.
     - `prospects`: external_userid, name, store, source, added_at: the nurturing pool, without a purchase.
     - `population`: external_userid, name, member_no, daily_rate, basket_mu, basket_sigma, store_code, category_weights
-      (map), lift: households and prospects, as the sandbox's customers.
+      (map), lift, discount: households and prospects, as the sandbox's customers.
     """
 
     regions: pa.Table
@@ -206,7 +206,7 @@ def _trade(read: Purchases) -> Trade:
     home = synthetic.favourites(household, shops)
     stores = np.unique(shops)
     households = np.bincount(np.searchsorted(stores, home), minlength=len(stores))
-    spend = _spend(read, members)
+    spend = _by_category(read, members, "sales_value")
     return Trade(
         members=members,
         household=household[order],
@@ -220,16 +220,17 @@ def _trade(read: Purchases) -> Trade:
         households=households,
         categories=read.categories,
         spend=spend,
+        off=_by_category(read, members, "retail_disc").sum(axis=1),
     )
 
 
-def _spend(read: Purchases, members: Ints) -> Floats:
-    """Cents per household and category."""
+def _by_category(read: Purchases, members: Ints, column: str) -> Floats:
+    """Cents of a column per household and category."""
     place = np.zeros(int(members.max()) + 1, np.int64)
     place[members] = np.arange(len(members))
     cell = place[_numbers(read.table["household_id"])] * len(read.categories) + read.category
     shape = len(members), len(read.categories)
-    cents = np.bincount(cell, weights=_cents(read.table, "sales_value"), minlength=shape[0] * shape[1])
+    cents = np.bincount(cell, weights=_cents(read.table, column), minlength=shape[0] * shape[1])
     return cents.reshape(shape).astype(np.float64)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,12 @@ CHANNEL = "wecom"
 AUTHOR = "demo"
 EFFECT_DAYS = 14.0
 SCANS_PER_DAY = 0.2  # of each store's poster: a few new people a day over all stores
+# About as many as leave the nurturing pool: 600 prospects buy a hundredth of a basket a day.
+ARRIVALS_PER_DAY = 6.0
 # How a guide of each kind takes a task: mostly by their own habit, so that asking again is worth it.
 HABITS: dict[str, str | dict[str, float]] = {
     "at_once": {"at_once": 0.85, "late": 0.15},
-    "late": {"at_once": 0.35, "late": 0.65},
+    "late": {"at_once": 0.35, "late": 0.65},  # half of these still within a task's 24 hours: `sandbox.habits`
     "night": {"at_once": 0.25, "night": 0.75},
     "never": "never",
 }
@@ -72,7 +75,7 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     say("1,469,307 条购买明细 / 1,469,307 purchase lines")
     lines = dataset.order_lines(read=bought)
     first = next(lines)
-    reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, lines))
+    reader = pa.RecordBatchReader.from_batches(first.schema, chain((first,), lines))
     imports.import_orders(warehouse, reader, source=dataset.SOURCE, zone="UTC", author=AUTHOR, mapping=COLUMNS)
     del bought, lines, reader
     _people(world)
@@ -81,11 +84,6 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     say("客户画像 / profiles")
     profiles.rebuild(warehouse, dataset.BUSINESS_START)
     seed(sandbox, _sandbox(world))
-
-
-def _chain(first: pa.RecordBatch, rest):  # type: ignore[no-untyped-def]  # a generator of batches
-    yield first
-    yield from rest
 
 
 def _organisation(world: dataset.DemoWorld) -> None:
@@ -170,6 +168,7 @@ def _sandbox(world: dataset.DemoWorld) -> Spec:
                 row["store_code"],
                 dict(row["category_weights"]),
                 row["lift"],
+                row["discount"],
             )
             for row in world.population.to_pylist()
         ),
@@ -179,6 +178,7 @@ def _sandbox(world: dataset.DemoWorld) -> Spec:
         currency=dataset.CURRENCY,
         dispatch_seconds=0.0,
         scans_per_day=SCANS_PER_DAY,
+        arrivals_per_day=ARRIVALS_PER_DAY,
     )
 
 

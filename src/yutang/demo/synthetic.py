@@ -42,7 +42,7 @@ class Trade:
 
     `household, store, seconds, cents` are columns of baskets by (household, time), and `first[i]` is the row of
     household i's first. `home` is each household's store; `households[j]` counts those of `stores[j]`. `spend` is cents
-    per household and category. Instants are unix seconds.
+    per household and category, `off` the cents that the loyalty card took off per household. Instants are unix seconds.
     """
 
     members: Ints
@@ -57,6 +57,7 @@ class Trade:
     households: Ints
     categories: list[str]
     spend: Floats
+    off: Floats
 
     def basket(self, person: Ints, share: Floats) -> Ints:
         """The instant of the basket that stands at `share` (0–1) of a person's baskets."""
@@ -283,7 +284,8 @@ def _population(trade: Trade, crowd: _Crowd) -> pa.Table:
     The daily rate weighs the last 90 days and the year 2 : 1. Basket amounts match the household's own mean and
     coefficient of variation, each shrunk towards everybody's by 5 baskets: sigma² = ln(1 + cv²),
     mu = ln(mean) − sigma²/2. The categories are the 8 of most spend, 5 dollars of everybody's mix added.
-    A quarter of the people have no lift; the others' is gamma distributed with shape 2.
+    A quarter of the people have no lift; the others' is gamma distributed with shape 2. The discount is the share that
+    the loyalty card took off the household's list prices, 5 baskets of everybody's added.
     """
     recent = np.bincount(trade.household[trade.seconds >= _END - 90 * _DAY], minlength=len(trade.members))
     rate = (2 * recent / 90 + trade.visits / 365) / 3
@@ -304,6 +306,7 @@ def _population(trade: Trade, crowd: _Crowd) -> pa.Table:
             "store_code": codes(stores),
             "category_weights": pa.array(weights, pa.map_(pa.string(), pa.float64())),
             "lift": lift.round(4),
+            "discount": _discounts(trade).round(4),
             "synthetic": np.ones(len(keys), bool),
         }
     )
@@ -317,6 +320,14 @@ def _basket_fit(trade: Trade) -> tuple[Floats, Floats]:
     spread = (own * count + 5 * np.average(own, weights=count)) / (count + 5)
     sigma = np.sqrt(np.log1p(spread))
     return np.log(mean) - sigma**2 / 2, sigma
+
+
+def _discounts(trade: Trade) -> Floats:
+    paid = trade.spend.sum(axis=1)
+    baskets = 5 / trade.visits.sum()
+    off = np.append(trade.off + baskets * trade.off.sum(), np.full(PROSPECTS, trade.off.sum()))
+    listed: Floats = off + np.append(paid + baskets * paid.sum(), np.full(PROSPECTS, paid.sum()))
+    return off / listed
 
 
 def _category_weights(trade: Trade) -> list[list[tuple[str, float]]]:

@@ -42,6 +42,18 @@ def latest_mark(kind: type[D]) -> object:
     return row.first()
 
 
+def document_named(kind: type[D], name: str, version: int | None = None) -> D:
+    """What `find` finds, itself. Raises NotFound."""
+    found = find(kind, name, version).document
+    assert isinstance(found, kind)  # by its kind
+    return found
+
+
+def documents_of(kind: type[D]) -> list[D]:
+    """What `current` finds, themselves."""
+    return [item.document for item in current(kind) if isinstance(item.document, kind)]
+
+
 def versions(kind: type[D], name: str) -> list[StoredDocument]:
     """Every version of a document, newest first."""
     return [stored(row) for row in DocumentVersion.objects.filter(kind=kind.KIND, name=name).order_by("-version")]

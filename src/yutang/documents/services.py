@@ -11,6 +11,7 @@ from yutang.documents.contracts import StoredDocument
 from yutang.documents.models import DocumentVersion
 from yutang.documents.queries import stored
 from yutang.kernel.documents import Document
+from yutang.kernel.errors import BadInput
 
 
 def digest(document: Document) -> str:
@@ -19,8 +20,10 @@ def digest(document: Document) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def save_document(document: Document, author: str, *, shipped: bool = False) -> StoredDocument:
+def save_document(document: Document, author: str, *, shipped: bool = False, base: int | None = None) -> StoredDocument:
     """Keep `document` as the next version of its name; the same content again makes no new version.
+
+    `base` is the version that it was written from (0: none); raises BadInput where that is no longer the last one.
 
     A shipped document never overwrites what people made of it: it is only added where nothing but shipped versions
     stand.
@@ -31,6 +34,13 @@ def save_document(document: Document, author: str, *, shipped: bool = False) -> 
         edited = last is not None and not last.shipped
         if last is not None and (same or (shipped and edited)):
             return stored(last)
+        if base is not None and base != (last.version if last else 0):
+            raise BadInput(
+                f"您打开之后，「{document.name}」已有第 {last.version if last else 0} 版，没有保存。"
+                "请先复制您的文字，重新打开这一页，看看改了什么，再改一次。",
+                f"Since you opened it, “{document.name}” has become version {last.version if last else 0}; nothing was "
+                "saved. Copy your text, open the page again, see what changed, and make your change once more.",
+            )
         row = DocumentVersion.objects.create(
             kind=document.kind,
             name=document.name,

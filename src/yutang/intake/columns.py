@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from django.db import transaction
 from yutang.intake.append import INCOMING, LINES
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import NodeId, PersonId, SenderId, StaffId
-from yutang.log.contracts import NEXT, PART, EventColumns, IdentifierValue, said
+from yutang.log.contracts import NEXT, PART, Event, EventColumns, IdentifierValue, said
 from yutang.organisation.queries import OWNER, nodes, senders
 from yutang.people import queries as people
 from yutang.people import services
@@ -25,10 +25,8 @@ from yutang.people.services import ConsentWord, RelationWord, TagWord
 
 _from_json = msgspec.json.Decoder().decode
 _RELATIONS = {"relation.added": "added", "relation.lost": "lost"}
-_SEEN = pa.array(["person.seen"], pa.string())
-_FACTS = pa.array(
-    ["consent.given", "consent.withdrawn", *_RELATIONS, "tag.added", "tag.removed", "person.seen"], pa.string()
-)
+_SEEN = ("person.seen",)
+_FACTS = ("consent.given", "consent.withdrawn", *_RELATIONS, "tag.added", "tag.removed", "person.seen")
 _NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Births = npt.NDArray[np.int64]
@@ -103,15 +101,27 @@ def _groups(arrived: EventColumns) -> pa.Array:
         return who.combine_chunks()
     groups = who.to_pylist()
     for row in _rows_of(arrived, _SEEN):
-        phone = _props(arrived.private.get(row)).get("phone")
-        if isinstance(phone, str) and phone.strip() and PART not in phone and NEXT not in phone:
-            more = said([IdentifierValue("phone", "", phone)])
+        if phone := _phone(_props(arrived.private.get(row))):
+            more = said(phone)
             groups[row] = f"{groups[row]}{NEXT}{more}" if groups[row] else more
     return pa.array(groups, pa.string())
 
 
-def _rows_of(arrived: EventColumns, types: pa.Array) -> list[int]:
-    rows: list[int] = np.flatnonzero(pc.is_in(arrived.events["type"], types).to_numpy()).tolist()
+def group_of(event: Event) -> tuple[IdentifierValue, ...]:
+    """The identifiers that an event says are one person's: what `_groups` says of a column, of one event."""
+    return (*event.identifiers, *_phone(event.props)) if event.type == "person.seen" else event.identifiers
+
+
+def _phone(props: Mapping[str, object]) -> tuple[IdentifierValue, ...]:
+    """The phone of a person seen, if a usable one is named."""
+    phone = props.get("phone")
+    usable = isinstance(phone, str) and phone.strip() and PART not in phone and NEXT not in phone
+    return (IdentifierValue("phone", "", str(phone)),) if usable else ()
+
+
+def _rows_of(arrived: EventColumns, types: Sequence[str]) -> list[int]:
+    chosen = pc.is_in(arrived.events["type"], pa.array(types, pa.string()))
+    rows: list[int] = np.flatnonzero(chosen.to_numpy()).tolist()
     return rows
 
 

@@ -26,7 +26,7 @@ from django.db import transaction
 
 from yutang.intake import eventfiles, orders
 from yutang.intake.append import append_statements
-from yutang.intake.columns import apply_facts, distinct, incoming, known, persons_of
+from yutang.intake.columns import apply_facts, distinct, group_of, incoming, known, persons_of
 from yutang.intake.files import BLOCK_ROWS, Rows, Source, ahead, digest, full_disk_is_said, open_source
 from yutang.intake.lease import Held, lease
 from yutang.intake.mirror import LEASE as PUMP_LEASE
@@ -37,10 +37,11 @@ from yutang.kernel.clock import monotonic, wall_now
 from yutang.kernel.errors import BadInput
 from yutang.kernel.failpoints import failpoint
 from yutang.log.contracts import Envelope, IdentifierValue
+from yutang.log.queries import head
 from yutang.log.services import columns as opened
 from yutang.log.services import seal
-from yutang.organisation.queries import brand
-from yutang.people import services
+from yutang.organisation.queries import brand, brand_or_presumed
+from yutang.people import queries, services
 from yutang.people.contracts import TIMESTAMP
 from yutang.warehouse.contracts import Statement, Warehouse
 
@@ -61,8 +62,9 @@ _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 class ImportReport:
     """What became of a file. `rows` = `accepted` + `refused`; `events` is what the accepted rows are (an order is one).
 
-    Of those events `already_there` had come before. `persons` counts the distinct identifiers by which the file names
-    somebody; `chunks` is in how many parts it was appended.
+    Of those events `already_there` had come before (a dry run makes none, and says 0 of both). `persons` counts the
+    people of the accepted rows: `persons_known` were in the pond before, `persons_new` were not. `chunks` is in how
+    many parts the file was appended.
     """
 
     import_id: int
@@ -72,6 +74,8 @@ class ImportReport:
     events: int = 0
     already_there: int = 0
     persons: int = 0
+    persons_new: int = 0
+    persons_known: int = 0
     chunks: int = 0
     unknown_stores: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -107,6 +111,17 @@ class Wanted:
     dry_run: bool = False
     skip_bad: bool = False
     author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file that is being read: its blocks (rows, columns by field), and where what is wrong with it is noted."""
+
+    here: Path
+    blocks: Iterator[tuple[Rows, dict[str, pa.Array]]]
+    source: Source
+    wanted: Wanted
+    refused: RefusedRows
 
 
 def import_orders(
@@ -145,6 +160,21 @@ def resume(warehouse: Warehouse) -> int:
     """Finish imports that were interrupted while appending, and clear away those that had kept nothing yet."""
     with lease(LEASE, PATIENCE), full_disk_is_said():
         return _resume(warehouse)
+
+
+def anything_came(warehouse: Warehouse) -> bool:
+    """Whether any event ever came through either door."""
+    if head() > 0 or Import.objects.filter(state=APPENDING).exists():
+        return True
+    there = Statement("SELECT EXISTS (SELECT 1 FROM events)", name="intake/anything_came")
+    return bool(warehouse.query(there).column(0)[0].as_py())
+
+
+@contextmanager
+def doors_shut(patience: float = 5.0) -> Iterator[None]:
+    """A transaction during which nothing comes through either door. Raises Unavailable while a file is imported."""
+    with lease(LEASE, patience), transaction.atomic():
+        yield
 
 
 def _silent(stage: str, done: int, of: int) -> None:
@@ -243,7 +273,7 @@ def _read(
     """Read and check the whole file; if it may stand, resolve identity and write the chunk files."""
     error_file = directory() / f"{import_id}-errors.csv"
     with RefusedRows(error_file) as refused:
-        rows = reader.read(here, _blocks(source, columns, held, progress), source, wanted, refused)
+        rows = reader.read(Reading(here, _blocks(source, columns, held, progress), source, wanted, refused))
         for row, expected, found in source.ragged:
             refused.add(
                 row, "", "", f"应有 {expected} 列，实有 {found} 列", f"it has {found} columns instead of {expected}"
@@ -257,10 +287,12 @@ def _read(
     )
     if bad and not wanted.skip_bad and not wanted.dry_run and refused.first is not None:
         raise BadRows(replace(report, accepted=0), refused.first)
+    in_pond, new = queries.known_and_new(reader.persons_named(wanted))
+    report = replace(report, persons=in_pond + new, persons_known=in_pond, persons_new=new)
     if wanted.dry_run:
         shutil.rmtree(here)
         Import.objects.filter(pk=import_id).update(state=DRY_RUN, rows=rows, refused=bad, finished_at=wall_now())
-        return replace(report, persons=reader.persons_named())
+        return report
     held.renew()
     report = reader.write(here, wanted, report, progress)
     held.renew()
@@ -344,19 +376,13 @@ class _Orders:
         self._used: set[int] = set()
         self._paths: list[Path] = []
 
-    def read(
-        self,
-        here: Path,
-        blocks: Iterator[tuple[Rows, dict[str, pa.Array]]],
-        source: Source,
-        wanted: Wanted,
-        refused: RefusedRows,
-    ) -> int:
+    def read(self, reading: Reading) -> int:
+        """Spill the blocks; returns how many rows there were."""
         count = 0
-        zone = wanted.zone or brand().zone
-        with orders.Spill(here, source.rows) as spill:
-            for rows, columns in blocks:
-                batch, left_out = orders.check_block(rows, columns, zone, self._persons, refused)
+        zone = reading.wanted.zone or brand_or_presumed().zone
+        with orders.Spill(reading.here, reading.source.rows) as spill:
+            for rows, columns in reading.blocks:
+                batch, left_out = orders.check_block(rows, columns, zone, self._persons, reading.refused)
                 self._refused_orders.update(left_out.to_pylist())
                 spill.add(batch)
                 count += len(rows)
@@ -364,20 +390,26 @@ class _Orders:
         return count
 
     def check(self, refused: RefusedRows) -> None:
+        """Check whole orders, and see who is left."""
         for path in self._paths:
             table, left_out = orders.load(path, self._refused_orders)
             self._leave_out(left_out, refused)
             contradicted = orders.check_orders(table, refused)
             if contradicted:
                 self._refused_orders |= contradicted
-                self._leave_out(table.filter(pc.is_in(table["order_id"], pa.array(contradicted))), refused)
+                out = pc.is_in(table["order_id"], pa.array(contradicted))
+                self._leave_out(table.filter(out), refused)
+                table = table.filter(pc.invert(out))
+            self._used.update(pc.unique(table["person"]).to_pylist())
 
     def _leave_out(self, rows: pa.Table, refused: RefusedRows) -> None:
         for row in set(rows["row"].to_pylist()) - refused.rows:
             refused.add(row, "order_id", "", "同一订单的另一行不能导入", "another row of the same order cannot be used")
 
-    def persons_named(self) -> int:
-        return len(self._persons)
+    def persons_named(self, wanted: Wanted) -> list[tuple[IdentifierValue, ...]]:
+        """The identifiers of each person of the accepted rows."""
+        pairs = enumerate(self._persons.pairs())
+        return [_group(*pair, wanted.source) for code, pair in pairs if code in self._used]
 
     def write(self, here: Path, wanted: Wanted, report: ImportReport, progress: Progress) -> ImportReport:
         """Write the chunk files; their persons are still numbers into this file's own list."""
@@ -391,26 +423,23 @@ class _Orders:
         )
         unknown: set[str] = set()
 
-        def build(chunk: int) -> tuple[int, list[int], list[str]]:
+        def build(chunk: int) -> tuple[int, list[str]]:
             table, _ = orders.load(self._paths[chunk], self._refused_orders)
             events, lines = orders.build(table, meaning)
             for name, part in (("events", events), ("lines", lines)):
                 path = here / f"chunk-{chunk}-{name}.arrow"
                 with _durable(path) as file, pa.ipc.new_file(file, part.schema, options=_COMPRESSED) as writer:
                     writer.write_table(part, max_chunksize=BLOCK_ROWS)
-            used = pc.unique(table["person"]).to_pylist()
-            return events.num_rows, used, list(orders.unknown_stores(table, codes.stores))
+            return events.num_rows, list(orders.unknown_stores(table, codes.stores))
 
         with ThreadPoolExecutor(2) as pool:  # Arrow and NumPy leave the interpreter to the other meanwhile
-            for chunk, (events, used, strange) in enumerate(pool.map(build, range(len(self._paths)))):
-                self._used.update(used)
+            for chunk, (events, strange) in enumerate(pool.map(build, range(len(self._paths)))):
                 unknown.update(strange)
                 failpoint("import.after_chunk_file")
                 self._paths[chunk].unlink()
                 report = replace(report, events=report.events + events)
                 progress("writing", chunk + 1, len(self._paths))
-        named = len(self._used)
-        return replace(report, chunks=len(self._paths), persons=named, unknown_stores=tuple(sorted(unknown)))
+        return replace(report, chunks=len(self._paths), unknown_stores=tuple(sorted(unknown)))
 
     def seal(self, here: Path, wanted: Wanted) -> None:
         """Make the persons of the file, and keep beside the chunks who they are; in the caller's transaction."""
@@ -462,24 +491,18 @@ class _Events:
         self._path = Path()
         self._named: set[tuple[IdentifierValue, ...]] = set()
 
-    def read(
-        self,
-        here: Path,
-        blocks: Iterator[tuple[Rows, dict[str, pa.Array]]],
-        source: Source,
-        wanted: Wanted,
-        refused: RefusedRows,
-    ) -> int:
+    def read(self, reading: Reading) -> int:
+        """Spill the blocks' events; returns how many rows there were."""
         count = 0
-        facts = brand()
-        self._path = here / "spill.sealed"
+        wanted, facts = reading.wanted, brand_or_presumed()
+        self._path = reading.here / "spill.sealed"
         with eventfiles.EventSpill(self._path) as spill:
-            for rows, columns in blocks:
+            for rows, columns in reading.blocks:
                 events = eventfiles.events_of(
                     rows, columns, zone=wanted.zone or facts.zone, source=wanted.source, corp=wanted.corp,
-                    currency=facts.currency, synthetic=wanted.synthetic, refused=refused,
+                    currency=facts.currency, synthetic=wanted.synthetic, refused=reading.refused,
                 )  # fmt: skip
-                self._named.update(event.identifiers for event in events)
+                self._named.update(group_of(event) for event in events if event.identifiers)
                 spill.add(events)
                 count += len(rows)
         return count
@@ -487,8 +510,9 @@ class _Events:
     def check(self, refused: RefusedRows) -> None:
         """Events stand alone: nothing is left to check between them."""
 
-    def persons_named(self) -> int:
-        return len(self._named)
+    def persons_named(self, wanted: Wanted) -> set[tuple[IdentifierValue, ...]]:
+        """The groups of identifiers by which the accepted events name somebody."""
+        return self._named
 
     def write(self, here: Path, wanted: Wanted, report: ImportReport, progress: Progress) -> ImportReport:
         """Give each sealed block a file of its own: a chunk."""
@@ -503,8 +527,7 @@ class _Events:
             unknown.update(event.store for event in events if event.store and event.store not in codes.stores)
             report = replace(report, events=report.events + len(events))
         self._path.unlink()
-        named = self.persons_named()
-        return replace(report, chunks=chunks, persons=named, unknown_stores=tuple(sorted(unknown)))
+        return replace(report, chunks=chunks, unknown_stores=tuple(sorted(unknown)))
 
     def seal(self, here: Path, wanted: Wanted) -> None:
         """Events meet their persons when they are appended, as in the pump."""

@@ -43,6 +43,7 @@ FAILPOINTS = (
     "expire.cancelled",
     "expire.read",
     "expire.receipts_written",
+    "expire.given_up",
     "way.claimed",
     "way.answered",
     "way.found",

@@ -46,21 +46,23 @@ _ORDER = {
     "order_id": Prop(str, required=True, zh="订单号", en="the order's id, unique within its source"),
     "synthetic": Prop(bool, zh="合成数据", en="made by a sandbox, not by a customer"),
 }
+_SYNTHETIC = Prop(bool, zh="合成数据", en="made by a sandbox or a demo")
 _PERSON = {
     "name": Prop(str, pii=True, zh="姓名", en="name"),
     "phone": Prop(str, pii=True, zh="手机号", en="phone number"),
-    "synthetic": Prop(bool, zh="合成数据", en="made by a sandbox or a demo"),
+    "synthetic": _SYNTHETIC,
 }
 _CONSENT = {
     "purpose": Prop(str, required=True, zh="用途", en="what for, such as marketing"),
     "channel": Prop(str, required=True, zh="渠道", en="by which channel, or * for all"),
     "proof": Prop(str, pii=True, zh="凭证", en="where and how it was said"),
+    "synthetic": _SYNTHETIC,
 }
 _DOOR = {
     "way": Prop(str, zh="活码", en="the contact way by which they came"),
     "state": Prop(str, zh="渠道参数", en="what the platform said of the door they came by"),
     "welcome_code": Prop(str, pii=True, zh="欢迎语凭证", en="by which one welcome may be sent, for seconds only"),
-    "synthetic": Prop(bool, zh="合成数据", en="made by a sandbox, not by a customer"),
+    "synthetic": _SYNTHETIC,
 }
 _PLACE = {
     "latitude": Prop(float, pii=True, zh="纬度", en="latitude in degrees"),

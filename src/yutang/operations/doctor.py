@@ -13,7 +13,7 @@ from pathlib import Path
 from yutang.kernel.clock import business_now, wall_now
 from yutang.log import queries as log
 from yutang.organisation.clock import clock_state
-from yutang.organisation.queries import is_set_up
+from yutang.organisation.queries import brand, is_set_up
 from yutang.profiles import queries as profile_queries
 from yutang.warehouse.contracts import Warehouse, named
 
@@ -64,12 +64,14 @@ def _files(directory: Path) -> Iterator[Finding]:
 
 
 def _state(warehouse: Warehouse) -> Iterator[Finding]:
-    yield Finding(
-        "set_up",
-        is_set_up(),
-        "品牌已设置" if is_set_up() else "还没有设置品牌，请运行 yutang up",
-        "brand set up" if is_set_up() else "no brand yet; run yutang up",
-    )
+    there = is_set_up()
+    if not there:
+        zh, en = "还没有设置品牌，请运行 yutang up", "no brand yet; run yutang up"
+    elif brand().presumed:
+        zh, en = "品牌按默认设置，请打开 /set-up/ 确认", "brand set up with defaults; confirm them at /set-up/"
+    else:
+        zh, en = "品牌已设置", "brand set up"
+    yield Finding("set_up", there, zh, en)
     schema = warehouse.query(named("operations/schema_version")).to_pylist()[0]["version"]
     yield Finding("warehouse", True, f"数据仓库第 {schema} 版", f"warehouse at version {schema}")
     state = clock_state()

@@ -2,6 +2,7 @@
 
 Where the business clock is stepped (the demo), it is moved here and nowhere else: from one instant at which something
 is due to the next, the sandbox always first, so that fast-forwarding skips nothing and no guide taps after a deadline.
+A part of a turn that fails keeps no other from its work, and a stepped clock stands until all of it was done.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import close_old_connections
 
+from yutang.channels.services import forget_old_callbacks
 from yutang.connect import services as connect
 from yutang.connect.services import WayPorts
 from yutang.intake import pump
@@ -35,6 +37,8 @@ BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock h
 WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
 MOMENT = timedelta(microseconds=1)
+TIDY = 86_400.0  # wall seconds between two looks for what need not be kept any longer
+PATIENCE = 2.0  # wall seconds for which another pump at work is waited for
 _log = structlog.get_logger(__name__)
 
 Advance = Callable[[datetime], None]
@@ -55,6 +59,8 @@ class Loop:
     behind: bool = True
     kept_ways: float = float("-inf")
     noticed: datetime | None = None
+    tidied: float = float("-inf")
+    patience: float = PATIENCE
 
     def __post_init__(self) -> None:
         self.last = monotonic()
@@ -78,14 +84,13 @@ class Loop:
         state = brand_clock.clock_state()
         elapsed, self.last = monotonic() - self.last, monotonic()
         if state.at is None:
-            self._advance(business_now())
-            self._turn()
+            _each(lambda: self._advance(business_now()), self._turn)
             return
         target = state.at + timedelta(seconds=elapsed * state.rate)
         if state.until is not None and target >= state.until:
             target = state.until
         self.step_to(target, stop)
-        if state.until is not None and target >= state.until:
+        if state.until is not None and self._now() >= state.until:  # not if it was stopped on the way
             brand_clock.end_fast_forward()
 
     def step_to(self, target: datetime, stop: threading.Event | None = None) -> None:
@@ -109,17 +114,48 @@ class Loop:
             self.advance(to)
 
     def _turn(self) -> None:
-        pumped = pump.pump_until_empty(self.warehouse)
+        _each(self._pump, self._reach, self._keep_ways, self._refresh, self._notice, self._tidy)
+
+    def _pump(self) -> None:
+        self.behind |= bool(pump.pump_until_empty(self.warehouse, patience=self.patience).events)
+
+    def _reach(self) -> None:
         reach.turn(self.warehouse, self.ports())
+
+    def _keep_ways(self) -> None:
         if self.ways is not None and monotonic() - self.kept_ways >= WAYS:
             connect.turn(self.ways())
             self.kept_ways = monotonic()
+
+    def _refresh(self) -> None:
         as_of = profile_queries.as_of(self.warehouse)
-        self.behind |= bool(pumped.events) or as_of is None or business_now() - as_of >= STALE
+        self.behind |= as_of is None or business_now() - as_of >= STALE
         if self.behind and monotonic() - self.refreshed >= BREATH:  # planning refreshes for itself
             profiles.refresh(self.warehouse, business_now())
             self.refreshed, self.behind = monotonic(), False
+
+    def _notice(self) -> None:
         as_of = profile_queries.as_of(self.warehouse)
         if as_of is not None and as_of != self.noticed:
             reflex.notice_entered(self.warehouse)
             self.noticed = as_of
+
+    def _tidy(self) -> None:
+        if monotonic() - self.tidied >= TIDY:
+            forget_old_callbacks()
+            self.tidied = monotonic()
+
+
+def _each(*parts: Callable[[], object]) -> None:
+    """Do every part, whatever became of those before it; then raise the first error. Later ones are logged."""
+    first: Exception | None = None
+    for part in parts:
+        try:
+            part()
+        except Exception as error:  # noqa: BLE001  # raised below
+            if first is None:
+                first = error
+            else:
+                _log.warning("another part of the turn failed too", reason=str(error))
+    if first is not None:
+        raise first

@@ -25,13 +25,21 @@ class RoleName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrandFacts:
-    """The brand's settings. `zone` is the zone of reports and of everyone whose store names none."""
+    """The brand's settings. `zone` is the zone of reports and of everyone whose store names none.
+
+    `presumed`: they are the defaults, with which a command set the brand up; its owner may still correct them.
+    """
 
     name: str
     currency: str
     zone: str
     country: str
     demo: bool
+    presumed: bool = False
+
+
+PRESUMED = BrandFacts("我的品牌", "CNY", "Asia/Shanghai", "CN", demo=False, presumed=True)
+"""What a brand is taken to be until somebody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,15 @@ class SenderFacts:
     daily_quota: int
     active: bool
     synthetic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SenderQuota:
+    """How many recipients an account may have in a day (`daily`), if it is `active` at all."""
+
+    sender: SenderId
+    active: bool
+    daily: int
 
 
 @dataclass(frozen=True, slots=True)

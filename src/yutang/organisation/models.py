@@ -17,7 +17,7 @@ class Brand(models.Model):
     """The one brand of this installation (row 1), and its business clock.
 
     `clock_at` is null where the business clock is the wall clock; otherwise the clock stands at that instant until it
-    is moved on, `clock_rate` business seconds per wall second.
+    is moved on, `clock_rate` business seconds per wall second. `presumed`: nobody chose name, currency and zone yet.
     """
 
     name = models.CharField(max_length=80)
@@ -25,6 +25,7 @@ class Brand(models.Model):
     zone = models.CharField(max_length=64)
     country = models.CharField(max_length=2, default="CN")
     demo = models.BooleanField(default=False)
+    presumed = models.BooleanField(default=False)
     key_fingerprint = models.CharField(max_length=32)
     clock_at = models.DateTimeField(null=True)
     clock_rate = models.FloatField(default=1.0)

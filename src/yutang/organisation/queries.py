@@ -10,6 +10,7 @@ from django.db.models import Q
 from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import (
+    PRESUMED,
     AccountFacts,
     BrandFacts,
     CallbackSecrets,
@@ -18,6 +19,7 @@ from yutang.organisation.contracts import (
     NodeKind,
     RoleName,
     SenderFacts,
+    SenderQuota,
     TokenFacts,
     Viewer,
 )
@@ -35,7 +37,12 @@ def brand() -> BrandFacts:
             "还没有设置品牌，请先运行 yutang up 并打开设置页。",
             "The brand is not set up yet; run yutang up and open its set-up page.",
         )
-    return BrandFacts(row.name, row.currency, row.zone, row.country, row.demo)
+    return BrandFacts(row.name, row.currency, row.zone, row.country, row.demo, row.presumed)
+
+
+def brand_or_presumed() -> BrandFacts:
+    """The brand's settings, or what they are taken to be before set-up."""
+    return brand() if is_set_up() else PRESUMED
 
 
 def brand_currency() -> str | None:
@@ -117,6 +124,13 @@ def callback_secrets(channel: str, corp: str) -> CallbackSecrets | None:
     if row is None or not row.callback_token or not row.callback_key:
         return None
     return CallbackSecrets(channel, corp, not row.address, row.callback_token, row.callback_key)
+
+
+def quotas() -> list[SenderQuota]:
+    """How many recipients every sender account may have in a day, by id. (Unscoped: whoever plans counts for all.)"""
+    columns = ("pk", "active", "staff__active", "daily_quota")
+    rows = SenderAccount.objects.order_by("pk").values_list(*columns)
+    return [SenderQuota(SenderId(pk), active and employed, daily) for pk, active, employed, daily in rows]
 
 
 def corps() -> list[CorpFacts]:

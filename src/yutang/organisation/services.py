@@ -14,7 +14,7 @@ from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring, wrong_key
 from yutang.kernel.errors import BadInput, Refused
 from yutang.kernel.ids import NodeId, SenderId
-from yutang.organisation.contracts import CallbackSecrets, NodeKind, RoleName, Viewer
+from yutang.organisation.contracts import PRESUMED, CallbackSecrets, NodeKind, RoleName, Viewer
 from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, Staff, User
 from yutang.organisation.queries import token_digest
 
@@ -47,11 +47,11 @@ class NewSender:
     synthetic: bool = False
 
 
-def set_up_brand(name: str, currency: str, zone: str, *, country: str = "CN", demo: bool = False) -> None:
+def set_up_brand(
+    name: str, currency: str, zone: str, *, country: str = "CN", demo: bool = False, presumed: bool = False
+) -> None:
     """Make the brand and the root of its tree. Run again with a brand there, it refuses."""
-    calendars.zone(zone)
-    if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
-        raise BadInput(f"「{currency}」不是币种代码，应类似 CNY。", f"“{currency}” is not a currency code such as CNY.")
+    _can_be_kept(currency, zone)
     with transaction.atomic():
         if Brand.objects.filter(pk=1).exists():
             raise Refused("品牌已经设置过了。", "The brand is already set up.")
@@ -62,9 +62,47 @@ def set_up_brand(name: str, currency: str, zone: str, *, country: str = "CN", de
             zone=zone,
             country=country,
             demo=demo,
+            presumed=presumed,
             key_fingerprint=keyring().fingerprint(),
         )
         Node.objects.add_root({"kind": NodeKind.BRAND.value, "code": ROOT, "name": name})
+
+
+def presume_brand() -> bool:
+    """Set the brand up with `PRESUMED` where there is none, for its owner to correct; returns whether it did."""
+    with transaction.atomic():
+        if Brand.objects.filter(pk=1).exists():
+            return False
+        set_up_brand(PRESUMED.name, PRESUMED.currency, PRESUMED.zone, country=PRESUMED.country, presumed=True)
+    return True
+
+
+def correct_brand(name: str, currency: str, zone: str, *, country: str, currency_fixed: bool) -> None:
+    """Say what a presumed brand is; from then on it is what was chosen. `currency_fixed`: amounts were recorded in it.
+
+    Raises Refused for a brand that somebody chose before, and for another currency where it is fixed.
+    """
+    _can_be_kept(currency, zone)
+    with transaction.atomic():
+        row = Brand.objects.select_for_update().filter(pk=1, presumed=True).first()
+        if row is None:
+            raise Refused("品牌已经设置过了。", "The brand is already set up.")
+        if currency_fixed and currency.upper() != row.currency:
+            raise Refused(
+                f"已有以 {row.currency} 记账的数据，币种不能再改。",
+                f"There are amounts in {row.currency} already; the currency stays.",
+            )
+        if not currency_fixed:
+            row.currency, row.country = currency.upper(), country
+        row.name, row.zone, row.presumed = name, zone, False
+        row.save(update_fields=["name", "currency", "zone", "country", "presumed"])
+        Node.objects.filter(code=ROOT).update(name=name)
+
+
+def _can_be_kept(currency: str, zone: str) -> None:
+    calendars.zone(zone)
+    if len(currency) != 3 or not currency.isascii() or not currency.isalpha():
+        raise BadInput(f"「{currency}」不是币种代码，应类似 CNY。", f"“{currency}” is not a currency code such as CNY.")
 
 
 def check_key() -> None:

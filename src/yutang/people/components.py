@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 Ids = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -39,6 +37,9 @@ def hubs(spaces: Ids, edges: Ids, limit: int) -> Flags:
 
 def labels(count: int, edges: Ids) -> Ids:
     """The number of the component of each of `count` places."""
+    from scipy.sparse import coo_array  # not above: commands that join nobody need not wait for it
+    from scipy.sparse.csgraph import connected_components
+
     edges = edges.astype(np.int32)  # as SciPy wants them
     graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(count, count))
     label: Ids = connected_components(graph, directed=False)[1].astype(np.int64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, combinations
+from itertools import chain, combinations, pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,44 @@ def _settled_together(groups: dict[int, tuple[IdentifierValue, ...]]) -> dict[in
     firsts = {first for several in pairs.values() for first, _ in several}
     kept = set(bulk.select(Edge, ("first_id", "second_id"), "first_id", sorted(firsts)))
     return {place: known[group[0]][1] or 0 for place, group in whole.items() if kept.issuperset(pairs[place])}
+
+
+def count_persons(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int]:
+    """How many persons would bear these groups' rows: of those known already, and new. Keeps nothing.
+
+    Who is beside whom is what is known now and what the groups say; identifiers are normalised.
+    """
+    groups = list(groups)
+    named = list(set(chain.from_iterable(groups)))
+    lookups = dict(zip(keyring().lookup_hashes(map(said_alone, named)), named, strict=True))
+    rows = bulk.select(Identifier, ("lookup", "person_id", "hub"), "lookup", lookups)
+    births = {lookups[bytes(lookup)]: person for lookup, person, _ in rows if person is not None}
+    hubs = {lookups[bytes(lookup)] for lookup, _, hub in rows if hub} | _crowded(groups)
+    place: dict[IdentifierValue | int, int] = {}
+
+    def node(thing: IdentifierValue | int) -> int:
+        return place.setdefault(thing, len(place))
+
+    leaders = [node(leader(group)) for group in groups]
+    ends: list[tuple[int, int]] = []
+    for group in groups:
+        joined = [node(one) for one in group if is_strong(one) and one not in hubs]
+        ends += pairwise(joined)
+    survivors = survivors_of(births.values())
+    ends += [(node(one), node(survivors[birth])) for one, birth in births.items()]
+    label = components.labels(len(place), np.array(ends, dtype=np.int64).reshape(-1, 2))
+    persons = set(label[leaders].tolist())
+    known = persons & {int(label[index]) for thing, index in place.items() if isinstance(thing, int)}
+    return len(known), len(persons - known)
+
+
+def _crowded(groups: Iterable[Sequence[IdentifierValue]]) -> set[IdentifierValue]:
+    """Those that stand beside too many values of one kind and namespace."""
+    beside: dict[tuple[IdentifierValue, str, str], set[str]] = {}
+    for group in groups:
+        for one, other in permutations([one for one in group if is_strong(one)], 2):
+            beside.setdefault((one, other.kind, other.namespace), set()).add(other.value)
+    return {one for (one, _, _), values in beside.items() if len(values) > HUB_LIMIT}
 
 
 def _person(known: Known, one: IdentifierValue) -> int:

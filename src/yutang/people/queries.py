@@ -13,7 +13,7 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.log.contracts import STRONG_KINDS, WEAK_KINDS, IdentifierValue
 from yutang.organisation.contracts import Viewer
-from yutang.organisation.queries import brand
+from yutang.organisation.queries import brand, brand_or_presumed
 from yutang.people import bulk, identity
 from yutang.people.consent import Word, consents, effective
 from yutang.people.contracts import (
@@ -60,6 +60,13 @@ def unmirrored(limit: int = 200_000) -> tuple[list[int], set[PersonId]]:
 def existing(persons: Iterable[PersonId]) -> set[PersonId]:
     """Those of the numbers that are persons. Unscoped because it tells nothing but that."""
     return {PersonId(person) for (person,) in bulk.select(Person, ("id",), "id", persons)}
+
+
+def known_and_new(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int]:
+    """How many persons these groups of identifiers name: known already, and new. Keeps nothing; before set-up phone
+    numbers are read as a presumed brand's. Unscoped because it tells nothing but numbers."""
+    country = brand_or_presumed().country
+    return identity.count_persons({tuple(normalised(one, country) for one in group) for group in groups})
 
 
 def survivors(births: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +52,11 @@ def parse_state(kept: str) -> Moment | None:
     return Moment(datetime.fromisoformat(state["as_of"]), state["zone"])
 
 
+def parse_refresh(kept: str) -> str:
+    """The name of the last refresh that computed anything, in a kept state; empty before the first."""
+    return str(json.loads(kept).get("refresh", "")) if kept else ""
+
+
 def number(warehouse: Warehouse, sql: str) -> int:
     """The one number that a query answers."""
     return int(warehouse.query(Statement(sql)).column(0)[0].as_py())
@@ -68,8 +74,16 @@ def join_reachable(query: exp.Select) -> exp.Select:
     joined = any(join.alias_or_name == REACHABLE for join in query.args.get("joins") or ())
     if joined or not any(column.table == REACHABLE for column in query.find_all(exp.Column)):
         return query
-    reachable = parse(load_sql("profiles/reachable")).subquery(REACHABLE)  # type: ignore[attr-defined]
-    return query.join(reachable, on=f"{REACHABLE}.person = profiles.person", join_type="left")
+    reachable = parse(load_sql("profiles/reachable"))
+    assert isinstance(reachable, exp.Query)
+    return query.join(reachable.subquery(REACHABLE), on=f"{REACHABLE}.person = profiles.person", join_type="left")
+
+
+def with_reachable(statement: Statement) -> Statement:
+    """The SELECT with a table `reachable` (`person`) beside its others: who may be reached, said in one place."""
+    query = parse(statement.text())
+    assert isinstance(query, exp.Select)
+    return replace(statement, sql=query.with_(REACHABLE, as_=parse(load_sql("profiles/reachable"))))
 
 
 def traits_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from secrets import token_hex
 
 from sqlglot import exp
 
@@ -12,7 +13,7 @@ from yutang.kernel.errors import Unavailable
 from yutang.kernel.ids import salt
 from yutang.organisation.queries import brand
 from yutang.profiles.contracts import WINDOWS, Mode, Moment, ProfileReport
-from yutang.profiles.queries import STATE, kept_state, number, parse_state
+from yutang.profiles.queries import STATE, kept_state, number, parse_refresh, parse_state
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 
 _ATTEMPTS = 5
@@ -38,7 +39,7 @@ def _bring(warehouse: Warehouse, moment: Moment, *, whole: bool) -> ProfileRepor
     for _ in range(_ATTEMPTS):
         kept = kept_state(warehouse)
         mode = _mode(warehouse, kept, moment, whole)
-        statements = {Mode.REBUILD: _rebuild, Mode.REFRESH: _refresh, Mode.NOTHING: _nothing}[mode](moment)
+        statements = _statements(mode, moment, parse_refresh(kept))
         overtaken = Statement(
             "SELECT coalesce((SELECT value FROM profile_state WHERE name = $name), '') <> $kept",
             {"name": STATE, "kept": kept},
@@ -51,6 +52,15 @@ def _bring(warehouse: Warehouse, moment: Moment, *, whole: bool) -> ProfileRepor
         "客户属性正被别的进程反复刷新，请稍后再试。",
         "Other processes keep refreshing the profiles; try again in a moment.",
     )
+
+
+def _statements(mode: Mode, moment: Moment, refresh_before: str) -> list[Statement]:
+    match mode:
+        case Mode.REBUILD:
+            return _rebuild(moment)
+        case Mode.REFRESH:
+            return _refresh(moment)
+    return _keep_state(moment, refresh_before)
 
 
 def _mode(warehouse: Warehouse, kept: str, moment: Moment, whole: bool) -> Mode:
@@ -90,10 +100,6 @@ def _refresh(moment: Moment) -> list[Statement]:
     ]
 
 
-def _nothing(moment: Moment) -> list[Statement]:
-    return _keep_state(moment)
-
-
 def _clear(*tables: str) -> list[Statement]:
     return [Statement(exp.delete(table)) for table in tables]
 
@@ -112,12 +118,18 @@ def _remember(moment: Moment) -> list[Statement]:
         named("profiles/seen_chunks"),
         *_clear("profile_overrides"),
         Statement("INSERT INTO profile_overrides SELECT birth, survivor FROM person_overrides"),
-        *_keep_state(moment),
+        *_keep_state(moment, ""),
     ]
 
 
-def _keep_state(moment: Moment) -> list[Statement]:
-    value = {"as_of": moment.as_of.isoformat(), "zone": moment.zone, "definitions": _definitions()}
+def _keep_state(moment: Moment, refresh_before: str) -> list[Statement]:
+    """Keep the instant; under a new name of the refresh, unless nothing was computed since `refresh_before`."""
+    value = {
+        "as_of": moment.as_of.isoformat(),
+        "zone": moment.zone,
+        "definitions": _definitions(),
+        "refresh": refresh_before or token_hex(8),
+    }
     return [
         Statement("DELETE FROM profile_state WHERE name = $name", {"name": STATE}),
         Statement("INSERT INTO profile_state VALUES ($name, $value)", {"name": STATE, "value": json.dumps(value)}),

@@ -11,6 +11,29 @@ from yutang.kernel.ids import BatchId, PlanId, SenderId
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.lift import SmallestEffect
 
+REASONS: Mapping[str, tuple[str, str]] = {
+    "relation": ("没有在线好友关系", "no live friendship"),
+    "consent": ("没有同意接收这类消息", "no consent to messages of this kind"),
+    "preference": ("客户要求免打扰", "asked to be left in peace"),
+    "content": ("文案碰了红线", "the text breaks a content rule"),
+    "risk": ("风险分超过上限", "too risky"),
+    "grace_period": ("刚加好友，还在宽限期", "a new friend, within the grace period"),
+    "quiet_hours": ("截止前没有可以打扰的时段", "no open hours before the deadline"),
+    "value_ratio": ("近期推销已经够多", "enough was sold lately; something of use first"),
+    "sender_choice": ("没有合适的导购账号", "no guide's account that could speak"),
+    "caps": ("近期消息已到频次上限", "enough messages lately"),
+    "capacity": ("计划限定的人数已满", "the plan's places are taken"),
+    "platform_quota": ("导购账号的平台额度已用完", "the platform's quota of the guide's account is used up"),
+    "tap_budget": ("导购当天的任务已满", "the guide has enough tasks that day"),
+    "merged": ("与计划里的另一位是同一个人", "the same person as another of the plan"),
+    "silent": ("发送前客户刚要求免打扰", "asked to be left in peace just before"),
+    "blocked": ("发送前客户被屏蔽", "was blocked just before"),
+    "not_friend": ("平台回复：已不是好友", "the platform: no longer a friend"),
+    "capped": ("平台回复：本期接收次数已用完", "the platform: received enough this period"),
+    "unsent": ("平台回复：未发送", "the platform: not sent"),
+}
+"""Why somebody was not reached, in a few words of Chinese and of English."""
+
 
 class PlanState(StrEnum):
     DRAFT = "draft"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import pyarrow as pa
@@ -27,8 +27,10 @@ from yutang.channels.contracts import (
     TryLater,
     UnexpectedAnswer,
 )
+from yutang.intake import pump
 from yutang.intake.lease import lives, me
 from yutang.kernel.clock import business_now, wall_now
+from yutang.kernel.errors import Unavailable
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import PersonId, SenderId
 from yutang.organisation import queries as organisation
@@ -36,17 +38,22 @@ from yutang.organisation.contracts import SenderFacts
 from yutang.people import queries as people
 from yutang.people.contracts import Refusal
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
+from yutang.reach.crowding import Recipient, caps_of, crowded_out
 from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch
-from yutang.reach.planning import document_of
+from yutang.reach.planning import document_of, rulebook
+from yutang.reach.policy import PolicyDocument
 from yutang.warehouse.contracts import Warehouse, named
 
 PART = 50  # batches whose recipients are looked up together
 CALL_SECONDS = 120  # wall time after which a call that nobody finished is lost, whoever made it
 SEARCH = timedelta(minutes=15)  # how far around the call its task may have been created
 ASK_AGAIN = timedelta(minutes=5)  # after an answer that is none of the platform's
-MERGED = "merged"  # the reason of a touch whose person turned out to be another recipient of the same batch
 GIVE_UP = timedelta(minutes=5)  # a task that is still not listed so long after the call was never made
+WITHDRAW_AGAIN = timedelta(minutes=1)  # after the first time that a batch could not be withdrawn; then twice as long …
+WITHDRAW_AT_LEAST = timedelta(hours=6)  # … up to this
+WITHDRAWALS = 20  # times, within three days or so, after which nobody tries any more
+AT_LARGE = "not_withdrawn"  # the trouble of a batch that was closed although a guide may still tap it
 _log = structlog.get_logger(__name__)
 
 Ports = Mapping[tuple[str, str], MassSendPort]
@@ -62,9 +69,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What holds of the recipients now: whose touch is still open, who may not be touched, and the platform's ids."""
+    """What holds of the recipients now: whose touch is still open and has no room any more, who may not be touched, and
+    the platform's ids."""
 
     open_touches: set[int]
+    crowded: Mapping[int, str]
     refusals: Mapping[PersonId, Refusal | None]
     ids: Mapping[PersonId, str]
 
@@ -82,18 +91,24 @@ def issue_due(warehouse: Warehouse, ports: Ports, limit: int = 200) -> int:
     batches = list(due)
     if not batches:
         return 0
+    try:
+        pump.pump_until_empty(warehouse)  # whoever became one person since they were planned must be known as one
+    except Unavailable as busy:
+        _log.info("issuing put off", reason=busy.en)
+        return 0
     senders = {row.id: row for row in organisation.senders(organisation.OWNER)}
     members = members_of(warehouse, batches)
+    policy = rulebook().policy
     accepted = 0
     for part in _parts(batches):
-        looked = _look_up(warehouse, part, senders, members)
+        looked = _look_up(warehouse, part, senders, members, policy)
         for batch in part:
             accepted += _issue(warehouse, ports, batch, senders[SenderId(batch.sender)], members[batch.pk], looked)
     return accepted
 
 
 def _parts(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
-    """The batches of one run at a time, in which nobody stands twice, and few enough to be called within seconds."""
+    """The batches of one run at a time, and few enough to be called within seconds."""
     for _, same_run in groupby(sorted(batches, key=lambda batch: batch.run_id), key=lambda batch: batch.run_id):
         rows = list(same_run)
         yield from (rows[start : start + PART] for start in range(0, len(rows), PART))
@@ -104,20 +119,39 @@ def _look_up(
     batches: Sequence[Batch],
     senders: Mapping[SenderId, SenderFacts],
     members: Mapping[int, Sequence[Member]],
+    policy: PolicyDocument,
 ) -> Looked:
-    """Look once more at consent and friendship, operationally, just before the platform is called."""
-    purpose = document_of(batches[0].run.plan).purpose
-    touches = [member.touch for batch in batches for member in members[batch.pk]]
+    """Look once more at caps, consent and friendship, just before the platform is called. Of a person who stands in the
+    part twice, only the touch that is to go out is asked about."""
+    plan = batches[0].run.plan
+    document = document_of(plan)
+    touches = still_open(warehouse, [member.touch for batch in batches for member in members[batch.pk]])
+    recipients = [
+        Recipient(member.touch, member.person, batch.run_id, _naive(batch.due_at), _naive(batch.deadline))
+        for batch in batches
+        for member in members[batch.pk]
+        if member.touch in touches
+    ]
+    crowded = crowded_out(warehouse, plan.pk, document.channel, caps_of(policy, document), recipients)
     by_account: dict[tuple[str, str], dict[PersonId, SenderId | None]] = defaultdict(dict)
     for batch in batches:
         sender = senders[SenderId(batch.sender)]
-        by_account[sender.channel, sender.corp] |= {member.person: sender.id for member in members[batch.pk]}
+        by_account[sender.channel, sender.corp] |= {
+            member.person: sender.id
+            for member in members[batch.pk]
+            if member.touch in touches and member.touch not in crowded
+        }
     refusals: dict[PersonId, Refusal | None] = {}
     ids: dict[PersonId, str] = {}
     for (channel, corp), asked in by_account.items():
-        refusals |= people.may_be_touched(asked, purpose, channel)
+        refusals |= people.may_be_touched(asked, document.purpose, channel)
         ids |= people.identifiers_of(asked, "external_userid", corp)
-    return Looked(still_open(warehouse, touches), refusals, ids)
+    return Looked(touches, crowded, refusals, ids)
+
+
+def _naive(at: datetime) -> datetime:
+    """As the warehouse keeps it."""
+    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def members_of(warehouse: Warehouse, batches: Sequence[Batch]) -> dict[int, list[Member]]:
@@ -190,17 +224,18 @@ def _claim(batch: Batch) -> bool:
     batch.called_by = me()
     try:
         with transaction.atomic():
-            return bool(
-                running.filter(pk=batch.pk, state=BatchState.PLANNED).update(
-                    state=BatchState.CALLING,
-                    called_at=now,
-                    call_until=wall_now() + timedelta(seconds=CALL_SECONDS),
-                    called_by=batch.called_by,
-                    calls=F("calls") + 1,
-                )
+            claimed = running.filter(pk=batch.pk, state=BatchState.PLANNED).update(
+                state=BatchState.CALLING,
+                called_at=now,
+                call_until=wall_now() + timedelta(seconds=CALL_SECONDS),
+                called_by=batch.called_by,
+                calls=F("calls") + 1,
             )
     except IntegrityError:
         return False
+    if claimed:  # what is told of this call must bear its number, and not that of the one before
+        batch.refresh_from_db(fields=["calls"])
+    return bool(claimed)
 
 
 def _settle(batch: Batch, **changes: object) -> bool:
@@ -212,18 +247,15 @@ def _settle(batch: Batch, **changes: object) -> bool:
 def _recipients(warehouse: Warehouse, batch: Batch, members: list[Member], looked: Looked) -> dict[int, str]:
     """The platform's ids by touch, of those who may still be touched; the others get their receipt at once.
 
-    Whose touch has its final receipt is passed over: an earlier call of this batch may have told it. Two who became
-    one person since they were planned get one message.
+    Whose touch has its final receipt is passed over: an earlier call of this batch may have told it.
     """
     members = [member for member in members if member.touch in looked.open_touches]
     allowed: dict[int, str] = {}
     refused: dict[int, str] = {}
-    taken: set[PersonId] = set()
     for member in members:
-        reason = looked.refusals[member.person] or (None if member.person in looked.ids else "relation")
-        if reason is None and member.person in taken:
-            reason = MERGED
-        taken.add(member.person)
+        reason = looked.crowded.get(member.touch) or looked.refusals[member.person]
+        if reason is None and member.person not in looked.ids:
+            reason = "relation"
         if reason is None:
             allowed[member.touch] = looked.ids[member.person]
         else:
@@ -248,6 +280,7 @@ def _mark_unknown(warehouse: Warehouse, batch: Batch, members: list[Member]) -> 
 
 
 def _tell(warehouse: Warehouse, batch: Batch, members: list[Member], state: ReceiptState) -> None:
+    """Say that a call is unanswered (`unknown`), or that it was found out about (`issued`), under the call's number."""
     touches = sorted(still_open(warehouse, [member.touch for member in members]))
     key = f"{batch.pk}:{batch.calls}"
     write_receipts(
@@ -271,28 +304,31 @@ def resolve_unknown(warehouse: Warehouse, ports: Ports) -> int:
     They are looked for by text, recipients and time among the platform's tasks that no batch is bound to.
 
     Found once: bound. Not there although the platform lists everything from that time: called again. Found more than
-    once: left to a human, for whom it is listed.
+    once: left to a human, for whom it is listed, until the batch is over. One that is over and that the platform tells
+    nothing of is put off, and given up at last.
     """
     for batch in Batch.objects.filter(state=BatchState.CALLING).select_related("run__plan"):
         if batch.call_until is not None and batch.call_until > wall_now() and lives(batch.called_by):
             continue
         _mark_unknown(warehouse, batch, members_of(warehouse, [batch])[batch.pk])
     senders = {row.id: row for row in organisation.senders(organisation.OWNER)}
-    unknown = Batch.objects.filter(state=BatchState.UNKNOWN).select_related("run__plan")
+    asks = Q(not_before=None) | Q(not_before__lte=business_now())
+    unknown = Batch.objects.filter(asks, state=BatchState.UNKNOWN).select_related("run__plan")
     return sum(_resolve(warehouse, ports, batch, senders[SenderId(batch.sender)]) for batch in unknown)
 
 
 def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts) -> bool:
     port = ports.get((sender.channel, sender.corp))
-    if port is None or batch.called_at is None:
-        return False
     members = members_of(warehouse, [batch])[batch.pk]
     ids = people.all_identifiers_of([member.person for member in members], "external_userid", sender.corp)
     recipients = {recipient for known in ids.values() for recipient in known}
     try:
-        found = port.find_tasks(batch.called_at - SEARCH, batch.called_at + SEARCH)
-        matches = _matches(port, batch, recipients, found)
-    except (AnswerLost, TryLater, TaskNotReady, RefusedByPlatform, UnexpectedAnswer):
+        matches = tasks_like(port, batch, recipients, bound_tasks())
+    except TryLater:
+        return False
+    except (AnswerLost, TaskNotReady, RefusedByPlatform, UnexpectedAnswer, NoChannel) as trouble:
+        if is_over(batch):
+            put_off(warehouse, batch, members, str(trouble))
         return False
     unknown = Batch.objects.filter(pk=batch.pk, state=BatchState.UNKNOWN, called_by=batch.called_by)
     if len(matches) > 1:
@@ -303,33 +339,56 @@ def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFac
         failpoint("issue.found")
         _tell(warehouse, batch, members, ReceiptState.ISSUED)
         return True
-    if business_now() - batch.called_at < GIVE_UP:
+    if batch.called_at is not None and business_now() - batch.called_at < GIVE_UP:
         return False
     _tell(warehouse, batch, members, ReceiptState.ISSUED)
     failpoint("issue.not_found")
     return bool(unknown.update(state=BatchState.PLANNED, trouble="", not_before=None))
 
 
-def reopen_or_close(warehouse: Warehouse, batch: Batch, *, again: bool) -> None:
-    """Settle an ambiguous batch as a human said: called again, or closed with its touches left unknown."""
+def reopen_or_keep(warehouse: Warehouse, batch: Batch, *, again: bool) -> None:
+    """Settle an ambiguous batch as a human said: called again; or it is out, although nobody says as which task.
+
+    Then its touches stay unknown, and whatever may be its task is read, and withdrawn when it is over.
+    """
     ambiguous = Batch.objects.filter(pk=batch.pk, state=BatchState.AMBIGUOUS)
     if not again:
-        ambiguous.update(state=BatchState.CLOSED, closed_at=business_now())
+        ambiguous.update(state=BatchState.ISSUED)
         return
     _tell(warehouse, batch, members_of(warehouse, [batch])[batch.pk], ReceiptState.ISSUED)
     ambiguous.update(state=BatchState.PLANNED, trouble="", not_before=None)
 
 
-def _matches(
-    port: MassSendPort, batch: Batch, recipients: set[str], found: Sequence[PlatformTask]
+class NoChannel(Unavailable):
+    """The channel of a batch is gone: nobody can be asked about it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "这个群发任务所用的账号已经断开，请重新接上。",
+            "The account that this batch was sent through is no longer connected; connect it again.",
+        )
+
+
+def bound_tasks() -> frozenset[str]:
+    """The platform's tasks of which is known whose they are."""
+    return frozenset(Batch.objects.exclude(task="").values_list("task", flat=True))
+
+
+def tasks_like(
+    port: MassSendPort | None, batch: Batch, recipients: set[str], bound: frozenset[str]
 ) -> list[PlatformTask]:
     """The tasks that may be this batch: same text, a recipient in common, not bound to another batch.
 
-    The sender tells nothing: the platform may have given every recipient to somebody else. Raises TaskNotReady while a
-    task with that text is still being handed out: whom it is for cannot be told yet.
+    The sender tells nothing: the platform may have given every recipient to somebody else. Raises NoChannel, what the
+    platform's calls raise, and TaskNotReady while a task with that text is still being handed out: whom it is for
+    cannot be told yet.
     """
+    if port is None:
+        raise NoChannel
+    if batch.called_at is None:
+        return []
     text = document_of(batch.run.plan).message.text
-    bound = set(Batch.objects.exclude(task="").values_list("task", flat=True))
+    found = port.find_tasks(batch.called_at - SEARCH, batch.called_at + SEARCH)
     same = [task for task in found if task.text == text and task.task_id not in bound]
     for task in same:
         if not task.senders:
@@ -339,3 +398,33 @@ def _matches(
 
 def _has_one_of(port: MassSendPort, task: PlatformTask, sender: str, recipients: set[str]) -> bool:
     return any(row.recipient in recipients for row in port.read_results(task.task_id, sender))
+
+
+def over() -> Q:
+    """Batches that nobody may tap any more: their deadline has come, or their plan was stopped."""
+    return Q(deadline__lte=business_now()) | Q(run__plan__state=PlanState.STOPPED)
+
+
+def is_over(batch: Batch) -> bool:
+    """Whether nobody may tap a batch any more."""
+    return bool(batch.deadline <= business_now() or batch.run.plan.state == PlanState.STOPPED)
+
+
+def put_off(warehouse: Warehouse, batch: Batch, members: Sequence[Member], trouble: str) -> None:
+    """A batch that is over could not be withdrawn: try again after a while, each time a longer one.
+
+    At last it is given up: closed, its touches unknown for ever, and listed as one that a guide may still tap.
+    """
+    tries = batch.withdrawals + 1
+    same = Batch.objects.filter(pk=batch.pk, state=batch.state, withdrawals=batch.withdrawals)
+    now = business_now()
+    if tries < WITHDRAWALS:
+        wait = min(WITHDRAW_AGAIN * 2**batch.withdrawals, WITHDRAW_AT_LEAST)
+        same.update(withdrawals=tries, not_before=now + wait, trouble=trouble[:200])
+        return
+    _log.warning("batch given up", batch=batch.pk, plan=batch.run.plan_id, reason=trouble)
+    left = sorted(still_open(warehouse, [member.touch for member in members]))
+    key = f"{batch.pk}:{AT_LARGE}"
+    write_receipts(warehouse, receipts_of(left, ReceiptState.UNKNOWN, at=now, key=key, batch=batch.pk))
+    failpoint("expire.given_up")
+    same.update(state=BatchState.CLOSED, closed_at=now, withdrawals=tries, trouble=AT_LARGE)

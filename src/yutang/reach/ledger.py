@@ -53,8 +53,10 @@ def receipts_of(
 ) -> pa.Table:
     """Receipts of one state for many touches. `key` names the fact told (such as a task): told twice, kept once."""
     size = len(touches)
-    one = isinstance(at, datetime)
-    moments = repeated(_naive(at), STAMP, size) if one else pa.array([_naive(each) for each in at], STAMP)  # type: ignore[arg-type,union-attr]
+    if isinstance(at, datetime):
+        moments = repeated(_naive(at), STAMP, size)
+    else:
+        moments = pa.array([_naive(each) for each in at], STAMP)
     told = reason is None or isinstance(reason, str)
     return pa.table(
         {

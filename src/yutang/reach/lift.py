@@ -22,10 +22,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtrit  # scipy.stats takes two seconds to import
 
 from yutang.kernel.errors import BadInput
 
@@ -34,6 +34,8 @@ Flags = npt.NDArray[np.bool_]
 
 SMALLEST_ARM = 30
 """Fewer persons than this in an arm carry no interval that can be trusted."""
+RATIO_ALARM = 0.001
+"""A hold-out whose size chance brings about less often than this was not drawn as declared."""
 SMALLEST_CELL = 10
 """A wave with fewer persons than this in an arm is compared together with the next wave."""
 SPREAD_CHANGE = 1.0
@@ -45,11 +47,12 @@ LEAST_SPREAD = 0.2
 
 
 class Verdict(StrEnum):
-    """看得出, 还看不出, 人数太少."""
+    """看得出, 还看不出, 人数太少, 还没量到."""
 
     VISIBLE = "visible"
     NOT_VISIBLE = "not_visible"
     TOO_SMALL = "too_small"
+    NOTHING_YET = "nothing_yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """What a plan brought in. All intervals say yes or no to "nothing" alike; they are None where `too_small`.
+    """What a plan brought in. All intervals say yes or no to "nothing" alike; they are None where `too_small`, and
+    where nobody of either arm has spent anything in their window (`nothing_yet`): there is nothing to measure.
 
     `per_person` is per decided person, whether or not the touch went out (intention-to-treat); `total` (多带来的) is
     that times the persons not held out; `per_sent` is the total shared among the touches that did go out (Bloom
@@ -84,6 +88,39 @@ class Lift:
     per_sent: Interval | None = None
     relative: Interval | None = None
     baseline: float | None = None
+    balance: Balance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The check of a plan's own draw: were its arms alike before anything was said?
+
+    `chance` is how often a draw at the declared `share` leaves a hold-out at least as far off as this one (binomial,
+    two-sided). `before` is by how much more per person the not held out spent in the half year before their window,
+    with its 99 % interval; None where nobody spent anything then.
+    """
+
+    share: float
+    held_out: int
+    decided: int
+    chance: float
+    before: Interval | None
+
+    @property
+    def found(self) -> float:
+        """The share that was held out."""
+        return self.held_out / self.decided
+
+    @property
+    def right_share(self) -> bool:
+        """Whether as many were held out as declared, give or take what chance does once in a thousand plans (the sample
+        ratio, as Fabijan et al. 2019, KDD)."""
+        return self.chance >= RATIO_ALARM
+
+    @property
+    def alike(self) -> bool:
+        """Whether both arms spent alike beforehand; one sound plan in a hundred reads no."""
+        return self.before is None or self.before.low <= 0 <= self.before.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +172,8 @@ def estimate_lift(
     many = len(y) - few
     if min(few, many) < SMALLEST_ARM:
         return Lift(Verdict.TOO_SMALL, many, few, went_out)
+    if not y.any():
+        return Lift(Verdict.NOTHING_YET, many, few, went_out)
     cells = _waves_with_both_arms(waves, held) * 2 + held
     arms = _arms(y, x, cells)
     quantile = _quantile(arms, confidence)
@@ -151,6 +190,24 @@ def estimate_lift(
         _relative(arms, quantile),
         float(arms.means[1]),
     )
+
+
+def balance_of(pre: npt.ArrayLike, held_out: npt.ArrayLike, stratum: npt.ArrayLike, share: float) -> Balance | None:
+    """Whether a plan's arms were drawn as declared. Rows as for `estimate_lift`; `share` is the declared hold-out.
+
+    None where an arm is too small to be judged.
+    """
+    held = np.asarray(held_out, dtype=bool)
+    few, decided = int(np.count_nonzero(held)), len(held)
+    if min(few, decided - few) < SMALLEST_ARM or not 0 < share < 1:
+        return None
+    from scipy.special import bdtr, bdtrc  # see _quantile
+
+    at_most = float(bdtr(few, decided, share))
+    at_least = float(bdtrc(few - 1, decided, share))
+    spent = np.asarray(pre, dtype=np.float64)
+    before = estimate_lift(spent, np.empty((decided, 0)), held, stratum, confidence=0.99).per_person
+    return Balance(share, few, decided, min(1.0, 2 * min(at_most, at_least)), before)
 
 
 def smallest_effect(
@@ -174,7 +231,8 @@ def smallest_effect(
         return tuple(SmallestEffect(share, round(decided * share), None, None) for share in shares)
     adjusted = y - _adjustment(y, x, np.zeros(len(y), dtype=np.int64))
     spread = float(adjusted.std(ddof=1))
-    multiple = round(float(ndtri(1 - alpha / 2)), 2) + round(float(ndtri(power)), 2)
+    normal = NormalDist().inv_cdf
+    multiple = round(normal(1 - alpha / 2), 2) + round(normal(power), 2)
     average = float(y.mean())
 
     def point(share: float) -> SmallestEffect:
@@ -185,22 +243,6 @@ def smallest_effect(
         return SmallestEffect(share, few, effect, effect / average if average > 0 else None)
 
     return tuple(point(share) for share in shares)
-
-
-def false_alarms(outcome: npt.ArrayLike, pre: npt.ArrayLike, share: float, splits: int, seed: int) -> float:
-    """The share of random splits of one history, with no message at all, that read `visible`; about 5 % is right."""
-    y, x = _columns(outcome, pre)
-    few = round(len(y) * share)
-    if min(few, len(y) - few) < SMALLEST_ARM:
-        raise BadInput(
-            f"自检需要对照组和其余客户各至少 {SMALLEST_ARM} 人，请调大对照组。",
-            f"The self-test needs at least {SMALLEST_ARM} persons on each side; choose a larger hold-out.",
-        )
-    draws = np.random.default_rng(seed)
-    wave = np.zeros(len(y))
-    held = np.arange(len(y)) < few
-    alarms = sum(estimate_lift(y, x, draws.permutation(held), wave).verdict is Verdict.VISIBLE for _ in range(splits))
-    return alarms / splits
 
 
 def _columns(outcome: npt.ArrayLike, pre: npt.ArrayLike) -> tuple[Numbers, Numbers]:
@@ -293,6 +335,8 @@ def _moderated(spread: Numbers, kurtosis: float, persons: Numbers) -> Numbers:
 
 def _quantile(arms: _Arms, confidence: float) -> float:
     """Student's quantile with Satterthwaite's degrees of freedom."""
+    from scipy.special import stdtrit  # not above: it would take a third of a second of every command
+
     v = arms.variances
     degrees = float(v.sum() ** 2 / (v**2 / arms.degrees).sum())
     return float(stdtrit(degrees, (1 + confidence) / 2))

@@ -59,6 +59,7 @@ class Batch(models.Model):
     """What one sender account is asked to send at once. Its recipients follow from run, sender, window and offset.
 
     `not_before`: the platform asked us to wait. `left`: how many were still unreached when it was closed.
+    `withdrawals`: how often it could not be withdrawn once it was over.
     """
 
     run = models.ForeignKey(Run, models.PROTECT, related_name="batches")
@@ -76,6 +77,7 @@ class Batch(models.Model):
     called_by = models.CharField(max_length=80, blank=True)
     calls = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
+    withdrawals = models.PositiveSmallIntegerField(default=0, db_default=0)
     read_at = models.DateTimeField(null=True)
     tapped_at = models.DateTimeField(null=True)
     left = models.PositiveIntegerField(default=0)

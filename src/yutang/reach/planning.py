@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 from django.db import transaction
-from django.db.models import Count, Sum
 
 from yutang.documents import queries as documents
 from yutang.intake import pump
@@ -47,6 +47,7 @@ LEASE = "planning"
 POLICY = "default"
 RULES = "default"
 TASK_LIMIT = 10_000  # recipients of one WeCom task (WeCom doc 92135)
+WHOLE_TICK = -1  # the window that spans those of all plans of a tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,13 @@ def rulebook() -> Rulebook:
     """The current policy and content rules. Raises NotFound without a policy."""
     policy = documents.find(PolicyDocument, POLICY)
     versions = {"policy": policy.version}
-    try:
+    content = None
+    with suppress(NotFound):  # a brand may go without
         rules = documents.find(ContentRules, RULES)
-        versions["content_rules"] = rules.version
-    except NotFound:
-        rules = None
+        versions["content_rules"], content = rules.version, rules.document
     assert isinstance(policy.document, PolicyDocument)
-    return Rulebook(policy.document, rules.document if rules else None, versions)  # type: ignore[arg-type]
+    assert isinstance(content, ContentRules | None)
+    return Rulebook(policy.document, content, versions)
 
 
 def document_of(plan: Plan) -> BroadcastDocument:
@@ -155,6 +156,7 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
     rows = rows.set_column(rows.column_names.index("zone"), "zone", encoded.indices)
     rows = _instants(rows, "friend_since")
     friendships = _instants(_instants(_distinct(relations), "added_at"), "last_talk_at")
+    standing = _standing(warehouse, due, visible, brand.zone)
     return Tick(
         now=now,
         plans=tuple(item.terms for item in due),
@@ -162,8 +164,8 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
         zones=zones,
         candidates=rows.select(CANDIDATES.names).cast(CANDIDATES),
         relations=friendships.select(RELATIONS.names).cast(RELATIONS),
-        senders=_senders(due),
-        tasks=_tasks(due, brand.zone),
+        senders=_senders(standing),
+        tasks=_tasks(standing),
     )
 
 
@@ -191,36 +193,56 @@ def _window(due: Sequence[Due], zone: str) -> tuple[datetime, datetime]:
     return begin, calendars.day_start(calendars.local_day(last, zone) + timedelta(days=1), zone)
 
 
-def _senders(due: Sequence[Due]) -> pa.Table:
-    begin, end = _window(due, organisation.brand().zone)
-    taken = dict(_standing(begin, end).values("sender").annotate(people=Sum("size")).values_list("sender", "people"))
-    rows = organisation.senders(organisation.OWNER)
+def _standing(warehouse: Warehouse, due: Sequence[Due], visible: pa.Table, zone: str) -> pa.Table:
+    """What each sender has to do already (`people`, `tasks`) in each plan's window (`window`: its index), and in
+    `WHOLE_TICK`'s: by the batches that were not closed untapped, and by those who were held out from being sent one."""
+    spans = {WHOLE_TICK: _window(due, zone)} | {index: _window([item], zone) for index, item in enumerate(due)}
+    begin, end = spans[WHOLE_TICK]
+    names = ("run_id", "sender", "due_at", "deadline", "size", "state", "tapped_at")
+    kept = list(Batch.objects.filter(deadline__gt=begin, due_at__lt=end).values_list(*names))
+    run, sender, due_at, deadline, size, state, tapped = zip(*kept, strict=True) if kept else [()] * len(names)
+    stands = [what != BatchState.CLOSED or when is not None for what, when in zip(state, tapped, strict=True)]
+    number = pa.int64()
+    batches = {
+        "run": pa.array(run, number),
+        "sender": pa.array(sender, number),
+        "due_at": _naive(due_at),
+        "deadline": _naive(deadline),
+        "size": pa.array(size, number),
+        "stands": pa.array(stands, pa.bool_()),
+    }
+    windows = {
+        "window": pa.array(list(spans), pa.int32()),
+        "begin": _naive([span[0] for span in spans.values()]),
+        "end": _naive([span[1] for span in spans.values()]),
+    }
+    tables = {"batches": pa.table(batches), "windows": pa.table(windows), "committed": visible}
+    return warehouse.query(named("reach/standing", {"begin": begin, "end": end, "limit": TASK_LIMIT}, tables))
+
+
+def _naive(moments: Sequence[datetime]) -> pa.Array:
+    """Instants as the warehouse keeps them."""
+    return pa.array([moment.astimezone(UTC).replace(tzinfo=None) for moment in moments], pa.timestamp("us"))
+
+
+def _senders(standing: pa.Table) -> pa.Table:
+    whole = standing.filter(pc.equal(standing["window"], WHOLE_TICK))
+    taken = dict(zip(whole["sender"].to_pylist(), whole["people"].to_pylist(), strict=True))
+    rows = organisation.quotas()
     return pa.table(
         {
-            "sender": [row.id for row in rows],
+            "sender": [row.sender for row in rows],
             "active": [row.active for row in rows],
-            "quota_left": [max(0, row.daily_quota - taken.get(row.id, 0)) for row in rows],
+            "quota_left": [max(0, row.daily - taken.get(row.sender, 0)) for row in rows],
         },
         schema=SENDERS,
     )
 
 
-def _tasks(due: Sequence[Due], zone: str) -> pa.Table:
-    rows: dict[str, list[int]] = {"sender": [], "plan": [], "tasks_taken": []}
-    for index, item in enumerate(due):
-        begin, end = _window([item], zone)
-        for sender, tasks in _standing(begin, end).values("sender").annotate(n=Count("pk")).values_list("sender", "n"):
-            rows["sender"].append(sender)
-            rows["plan"].append(index)
-            rows["tasks_taken"].append(tasks)
-    return pa.table(rows, schema=TASKS)
-
-
-def _standing(begin: datetime, end: datetime):  # type: ignore[no-untyped-def]  # a queryset of values
-    """Batches whose window meets a span and that were not closed untapped."""
-    return Batch.objects.filter(deadline__gt=begin, due_at__lt=end).exclude(
-        state=BatchState.CLOSED, tapped_at__isnull=True
-    )
+def _tasks(standing: pa.Table) -> pa.Table:
+    rows = standing.filter(pc.not_equal(standing["window"], WHOLE_TICK))
+    columns = {"sender": rows["sender"], "plan": rows["window"], "tasks_taken": rows["tasks"]}
+    return pa.table(columns).select(TASKS.names).cast(TASKS)
 
 
 def plan_due(warehouse: Warehouse, *, patience: float = 0.0) -> int:
@@ -254,9 +276,10 @@ def _tick(warehouse: Warehouse, due: Sequence[Due], held: Held, now: datetime, b
     runs = _open_runs(due, held, now, book)
     failpoint("plan.runs_opened")
     decisions = decide(gather(warehouse, due, book, now))
-    warehouse.write([_decisions_statement(item, run, decisions, now) for item, run in zip(due, runs, strict=True)])
+    decided = [_of_plan(decisions, item) for item in due]
+    warehouse.write([_decisions_statement(*each, now) for each in zip(due, runs, decided, strict=True)])
     failpoint("plan.decisions_written")
-    return _commit(due, runs, decisions, held)
+    return _commit(due, runs, decided, held)
 
 
 def _anything_due(now: datetime) -> bool:
@@ -357,8 +380,7 @@ def _open_runs(due: Sequence[Due], held: Held, now: datetime, book: Rulebook) ->
     ]
 
 
-def _decisions_statement(item: Due, run: Run, decisions: Decisions, now: datetime) -> Statement:
-    rows = _of_plan(decisions, item)
+def _decisions_statement(item: Due, run: Run, rows: pa.Table, now: datetime) -> Statement:
     size = rows.num_rows
     terms = item.terms
     constant = {
@@ -375,7 +397,8 @@ def _decisions_statement(item: Due, run: Run, decisions: Decisions, now: datetim
 
 def _of_plan(decisions: Decisions, item: Due) -> pa.Table:
     """One plan's rows in the warehouse's types."""
-    rows = decisions.table.filter(pc.equal(decisions.table["plan"], item.plan.pk))
+    mine = pc.equal(decisions.table["plan"], item.plan.pk)
+    rows = decisions.table if pc.all(mine).as_py() else decisions.table.filter(mine)
     naive = pa.timestamp("us")
     plain = {
         "plan": rows["plan"],
@@ -393,12 +416,11 @@ def _of_plan(decisions: Decisions, item: Due) -> pa.Table:
     return pa.table(plain)
 
 
-def _commit(due: Sequence[Due], runs: Sequence[Run], decisions: Decisions, held: Held) -> int:
+def _commit(due: Sequence[Due], runs: Sequence[Run], decided: Sequence[pa.Table], held: Held) -> int:
     """Make the runs exist, with their batches, if this process still holds the lease."""
     with transaction.atomic():
         held.renew()
-        for item, run in zip(due, runs, strict=True):
-            rows = _of_plan(decisions, item)
+        for item, run, rows in zip(due, runs, decided, strict=True):
             run.granted = int(pc.sum(pc.not_equal(rows["outcome"], "suppressed")).as_py() or 0)
             run.state = RunState.COMMITTED
             run.save(update_fields=["state", "granted"])
@@ -422,7 +444,7 @@ class Cut:
 
 def _batches(rows: pa.Table) -> list[Cut]:
     """The batches that a run's decisions imply: the same for the same decisions, in whatever process they are cut."""
-    sent = rows.filter(pc.equal(rows["outcome"], "send"))
+    sent = rows.select(["sender", "due_at", "deadline"]).filter(pc.equal(rows["outcome"], "send"))
     groups = sent.group_by(["sender", "due_at", "deadline"]).aggregate([([], "count_all")])
     order = [("sender", "ascending"), ("due_at", "ascending"), ("deadline", "ascending")]
     columns = [groups.sort_by(order)[name].to_pylist() for name in ("sender", "due_at", "deadline", "count_all")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+from django.db.models import Q, QuerySet
 
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
@@ -25,14 +27,15 @@ from yutang.reach.contracts import (
     RunState,
 )
 from yutang.reach.documents import BroadcastDocument
+from yutang.reach.issuing import AT_LARGE
 from yutang.reach.ledger import committed, plan_counts
-from yutang.reach.lift import Lift, estimate_lift
+from yutang.reach.lift import Lift, balance_of, estimate_lift
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.planning import audience_of, document_of
 from yutang.warehouse.contracts import Warehouse, named
 
 
-def _visible(viewer: Viewer):  # type: ignore[no-untyped-def]  # a queryset
+def _visible(viewer: Viewer) -> QuerySet[Plan]:
     """Plans that a viewer may see: those whose whole scope lies within theirs."""
     rows = Plan.objects.all()
     if viewer.nodes is None:
@@ -84,7 +87,18 @@ def counts(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> PlanCounts:
 
 def batches(viewer: Viewer, plan_id: int) -> list[BatchFacts]:
     """A plan's batches, the untapped ones first. A store's viewer sees those of their own senders."""
-    rows = Batch.objects.filter(run__plan_id=plan_id).select_related("run").order_by("tapped_at", "pk")
+    return _batches(viewer, Batch.objects.filter(run__plan_id=plan_id).order_by("tapped_at", "pk"))
+
+
+def waiting(viewer: Viewer, plans: Sequence[PlanId]) -> list[BatchFacts]:
+    """The batches of these plans that were handed out and not tapped, or of which the platform gave no clear word, the
+    nearest deadline first."""
+    states = (BatchState.ISSUED, BatchState.UNKNOWN, BatchState.AMBIGUOUS)
+    rows = Batch.objects.filter(run__plan_id__in=plans, state__in=states, tapped_at=None)
+    return _batches(viewer, rows.order_by("deadline", "pk"))
+
+
+def _batches(viewer: Viewer, rows: QuerySet[Batch]) -> list[BatchFacts]:
     if viewer.nodes is not None:
         rows = rows.filter(sender__in=[row.id for row in organisation.senders(viewer)])
     return [
@@ -102,8 +116,19 @@ def batches(viewer: Viewer, plan_id: int) -> list[BatchFacts]:
             row.run.attempt,
             row.left,
         )
-        for row in rows
+        for row in rows.select_related("run")
     ]
+
+
+def at_large(viewer: Viewer, plan_id: int) -> int:
+    """How many of a plan's batches are over and could not be withdrawn, whether it is still tried or was given up: a
+    guide may still tap them. A store's viewer counts those of their own senders. Raises NotFound."""
+    facts = plan(viewer, plan_id)
+    refused = Q(withdrawals__gt=0) & ~Q(state=BatchState.CLOSED) | Q(state=BatchState.CLOSED, trouble=AT_LARGE)
+    rows = Batch.objects.filter(refused, run__plan_id=facts.id)
+    if viewer.nodes is not None:
+        rows = rows.filter(sender__in=[row.id for row in organisation.senders(viewer)])
+    return int(rows.count())
 
 
 def runs(viewer: Viewer, plan_id: int) -> list[RunFacts]:
@@ -170,10 +195,7 @@ def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:
     if rows.num_rows == 0:
         return None
     column: Mapping[str, np.ndarray] = {name: rows[name].to_numpy(zero_copy_only=False) for name in rows.column_names}
-    return estimate_lift(
-        outcome=column["outcome"],
-        pre=column["before"],
-        held_out=column["held_out"],
-        stratum=np.unique(column["occasion"], return_inverse=True)[1],
-        sent=column["sent"],
-    )
+    held, before = column["held_out"], column["before"]
+    wave = np.unique(column["occasion"], return_inverse=True)[1]
+    found = estimate_lift(outcome=column["outcome"], pre=before, held_out=held, stratum=wave, sent=column["sent"])
+    return replace(found, balance=balance_of(before, held, wave, facts.document.hold_out))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -29,12 +29,23 @@ from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
 from yutang.people import queries as people
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
-from yutang.reach.issuing import Member, Ports, members_of
+from yutang.reach.issuing import (
+    AT_LARGE,
+    Member,
+    NoChannel,
+    Ports,
+    bound_tasks,
+    members_of,
+    over,
+    put_off,
+    tasks_like,
+)
 from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch
 from yutang.warehouse.contracts import Warehouse
 
 READ_EVERY = timedelta(minutes=10)
+READ_LATE_EVERY, READ_LATE_FOR = timedelta(hours=6), timedelta(days=7)  # what could not be withdrawn
 PARALLEL = 4  # calls under way at once; the platform refuses more than about five of one kind (WeCom doc 90313)
 ROUND = 100  # batches whose receipts are kept in one write
 FINAL = {
@@ -48,52 +59,67 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What is looked up once for a whole pass over batches: who speaks, who is spoken to, and of whom nothing final is
-    known. `touches` has, by batch, the open touches of each recipient's platform id (where two recipients became one
-    person meanwhile, those of both under the id of either: which of them was called is no longer told apart)."""
+    known. `recipients` are the platform ids of each batch; `touches` has, by batch, the open touches of each of them
+    (where two recipients became one person meanwhile, those of both under the id of either: which of them was called is
+    no longer told apart). `bound` are the tasks of which is known whose they are."""
 
     senders: Mapping[SenderId, SenderFacts]
     by_userid: Mapping[tuple[str, str, str], SenderId]
     members: Mapping[int, Sequence[Member]]
+    recipients: Mapping[int, set[str]]
     touches: Mapping[int, Mapping[str, Sequence[int]]]
+    bound: frozenset[str]
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the platform said of one batch: receipts for what it has settled, and when the first guide tapped."""
+    """What the platform said of one batch: receipts for what it has settled, when the first guide tapped, and whether
+    each has. `refused`: it could not be withdrawn, and why."""
 
     batch: Batch
     receipts: Sequence[pa.Table]
     tapped_at: datetime | None
+    all_tapped: bool
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a batch cannot be read back until somebody changes something."""
+    """Why a batch could not be read back."""
 
     batch: Batch
     trouble: str
 
 
 def read_back(warehouse: Warehouse, ports: Ports) -> int:
-    """Read the results of issued batches that were not read for a while; returns how many were read."""
+    """Read the results of issued batches that were not read for a while; returns how many were read.
+
+    Those that could not be withdrawn are read for some days more: who was reached late was reached all the same.
+    """
     now = business_now()
-    issued = Batch.objects.filter(state=BatchState.ISSUED, deadline__gt=now, run__plan__state=PlanState.RUNNING)
-    unread = issued.filter(Q(read_at=None) | Q(read_at__lte=now - READ_EVERY))
-    return _rounds(warehouse, ports, unread, closing=False)
+    issued = Q(state=BatchState.ISSUED, deadline__gt=now, run__plan__state=PlanState.RUNNING)
+    unread = issued & (Q(read_at=None) | Q(read_at__lte=now - READ_EVERY))
+    at_large = Q(state=BatchState.CLOSED, trouble=AT_LARGE, closed_at__gt=now - READ_LATE_FOR)
+    unread_late = at_large & (Q(read_at=None) | Q(read_at__lte=now - READ_LATE_EVERY))
+    return _rounds(warehouse, ports, Batch.objects.filter(unread | unread_late), closing=False)
 
 
 def expire(warehouse: Warehouse, ports: Ports) -> int:
     """Close every batch whose deadline has come or whose plan was stopped.
 
-    Cancel on the platform, **then** read, and only who is still unsent expires. What was never issued expires whole.
-    Returns how many were closed.
+    Cancel on the platform, **then** read, and only who is still unsent expires. What was never issued expires whole. Of
+    a batch of which nobody said which task is its own, every task that may be is cancelled and read. What the platform
+    does not cancel is read all the same: if every guide has tapped, nothing is left to be withdrawn; else it is put
+    off. Returns how many were closed.
     """
-    late = Batch.objects.filter(Q(deadline__lte=business_now()) | Q(run__plan__state=PlanState.STOPPED))
+    late = Batch.objects.filter(over())
     never = list(late.filter(state=BatchState.PLANNED).select_related("run__plan"))
     if never:
-        _close(warehouse, never, members_of(warehouse, never), BatchState.PLANNED)
-    return len(never) + _rounds(warehouse, ports, late.filter(state=BatchState.ISSUED), closing=True)
+        _close(warehouse, never, members_of(warehouse, never))
+    out = late.filter(state__in=(BatchState.ISSUED, BatchState.AMBIGUOUS))
+    asks = Q(not_before=None) | Q(not_before__lte=business_now())
+    return len(never) + _rounds(warehouse, ports, out.filter(asks), closing=True)
 
 
 def _rounds(warehouse: Warehouse, ports: Ports, wanted: QuerySet[Batch], *, closing: bool) -> int:
@@ -106,12 +132,21 @@ def _rounds(warehouse: Warehouse, ports: Ports, wanted: QuerySet[Batch], *, clos
         for start in range(0, len(batches), ROUND):
             part = batches[start : start + ROUND]
             told = [item for item in pool.map(lambda one: _asked(ports, desk, one, closing), part) if item is not None]
-            for batch, trouble in ((item.batch, item.trouble) for item in told if isinstance(item, Trouble)):
-                Batch.objects.filter(pk=batch.pk).update(trouble=trouble)
+            _put_off(warehouse, desk, [item for item in told if isinstance(item, Trouble)], closing=closing)
             answers = [item for item in told if isinstance(item, Told)]
             _keep(warehouse, desk, answers, closing=closing)
-            done += len(answers)
+            done += sum(not item.refused for item in answers)
     return done
+
+
+def _put_off(warehouse: Warehouse, desk: Desk, troubled: Sequence[Trouble], *, closing: bool) -> None:
+    for item in troubled:
+        if closing:
+            put_off(warehouse, item.batch, desk.members[item.batch.pk], item.trouble)
+            continue
+        same = Batch.objects.filter(pk=item.batch.pk, state=item.batch.state)
+        at_large = item.batch.state == BatchState.CLOSED
+        same.update(read_at=desk.now, trouble=AT_LARGE if at_large else item.trouble[:200])
 
 
 def _desk(warehouse: Warehouse, batches: Sequence[Batch]) -> Desk:
@@ -121,53 +156,74 @@ def _desk(warehouse: Warehouse, batches: Sequence[Batch]) -> Desk:
     corps = {senders[SenderId(batch.sender)].corp for batch in batches}
     persons = {member.person for part in members.values() for member in part}
     ids = {corp: people.all_identifiers_of(persons, "external_userid", corp) for corp in corps}
+    recipients: dict[int, set[str]] = {batch.pk: set() for batch in batches}
     touches: dict[int, dict[str, list[int]]] = {batch.pk: defaultdict(list) for batch in batches}
     for batch in batches:
         known = ids[senders[SenderId(batch.sender)].corp]
         for member in members[batch.pk]:
+            recipients[batch.pk].update(known.get(member.person, ()))
             for recipient in known.get(member.person, ()) if member.touch in open_touches else ():
                 touches[batch.pk][recipient].append(member.touch)
     by_userid = {(row.channel, row.corp, row.userid.casefold()): row.id for row in senders.values()}
-    return Desk(senders, by_userid, members, touches, business_now())
+    bound = frozenset() if all(batch.task for batch in batches) else bound_tasks()
+    return Desk(senders, by_userid, members, recipients, touches, bound, business_now())
 
 
 def _asked(ports: Ports, desk: Desk, batch: Batch, closing: bool) -> Told | Trouble | None:
     """Ask the platform of one batch. None: not to be told now; the next turn of the clock asks again."""
     sender = desk.senders[SenderId(batch.sender)]
     port = ports.get((sender.channel, sender.corp))
-    if port is None:
-        return None
     try:
-        if closing:
-            port.cancel_task(batch.task)
-            failpoint("expire.cancelled")
-        return _told(port, desk, batch, sender)
-    except (TryLater, TaskNotReady, AnswerLost):
+        tasks = [batch.task] if batch.task else _candidates(port, desk, batch)
+        if port is None:
+            raise NoChannel
+        refusals = [_cancelled(port, task) for task in tasks] if closing else []
+        told = _told(port, desk, batch, sender, tasks)
+    except TryLater:
         return None
+    except (TaskNotReady, AnswerLost, NoChannel) as trouble:
+        return Trouble(batch, str(trouble)) if closing else None
     except (RefusedByPlatform, UnexpectedAnswer) as refusal:
         _log.warning("cannot read back", batch=batch.pk, api=refusal.api)
-        return Trouble(batch, str(refusal)[:200])
+        return Trouble(batch, str(refusal))
+    refused = next((refusal for refusal in refusals if refusal), "")
+    return replace(told, refused="" if told.all_tapped else refused)
 
 
-def _told(port: MassSendPort, desk: Desk, batch: Batch, sender: SenderFacts) -> Told:
+def _candidates(port: MassSendPort | None, desk: Desk, batch: Batch) -> list[str]:
+    """The tasks that may be a batch's, where nobody said which one is."""
+    return [task.task_id for task in tasks_like(port, batch, desk.recipients[batch.pk], desk.bound)]
+
+
+def _cancelled(port: MassSendPort, task: str) -> str:
+    """Cancel a task. Returns why it could not be, or nothing."""
+    try:
+        port.cancel_task(task)
+    except (RefusedByPlatform, UnexpectedAnswer) as refusal:
+        _log.warning("cannot cancel", task=task, api=refusal.api)
+        return str(refusal)
+    failpoint("expire.cancelled")
+    return ""
+
+
+def _told(port: MassSendPort, desk: Desk, batch: Batch, sender: SenderFacts, tasks: Sequence[str]) -> Told:
     """The platform may have given a recipient to another guide, who talked to them last: so everyone who tapped is
     asked about, and whoever really spoke is kept. Before a guide's tap nothing of theirs is settled."""
     touches = desk.touches[batch.pk]
     receipts: list[pa.Table] = []
-    tapped = [state for state in port.read_task(batch.task) if state.sent]
-    for state in tapped:
-        rows = [
-            row
-            for row in port.read_results(batch.task, state.sender)
-            if row.state in FINAL and row.recipient in touches
-        ]
+    asked = [(task, state) for task in tasks for state in port.read_task(task)]
+    tapped = [(task, state) for task, state in asked if state.sent]
+    for task, state in tapped:
+        rows = [row for row in port.read_results(task, state.sender) if row.state in FINAL and row.recipient in touches]
         who = desk.by_userid.get((sender.channel, sender.corp, state.sender.casefold()))
-        receipts += _receipts(batch, rows, touches, who, desk.now)
-    return Told(batch, receipts, min((state.sent_at or desk.now for state in tapped), default=None))
+        receipts += _receipts(batch, task, rows, touches, who, desk.now)
+    first = min((state.sent_at or desk.now for _, state in tapped), default=None)
+    return Told(batch, receipts, first, len(tapped) == len(asked))
 
 
 def _receipts(
     batch: Batch,
+    task: str,
     rows: Sequence[RecipientResult],
     touches: Mapping[str, Sequence[int]],
     sender: int | None,
@@ -179,7 +235,7 @@ def _receipts(
             [touch for touch, _ in chosen],
             state,
             at=[row.sent_at or now for _, row in chosen],
-            key=batch.task,
+            key=task,
             batch=batch.pk,
             sender=sender,
             reason=[None if state is ReceiptState.SENT else row.state.value for _, row in chosen],
@@ -193,20 +249,24 @@ def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bo
         write_receipts(warehouse, pa.concat_tables(receipts))
     failpoint("expire.read" if closing else "read.receipts_written")
     for item in told:
-        changes = {} if item.tapped_at is None else {"tapped_at": item.tapped_at}
+        changes: dict[str, object] = {} if item.tapped_at is None else {"tapped_at": item.tapped_at}
+        if item.batch.state == BatchState.CLOSED and item.all_tapped:
+            changes["trouble"] = ""
         Batch.objects.filter(pk=item.batch.pk).update(read_at=business_now(), **changes)
     if closing:
-        _close(warehouse, [item.batch for item in told], desk.members, BatchState.ISSUED)
+        _close(warehouse, [item.batch for item in told if not item.refused], desk.members)
+        refused = [Trouble(item.batch, item.refused) for item in told if item.refused]
+        _put_off(warehouse, desk, refused, closing=True)
         return
     tapped = [item.batch for item in told if item.tapped_at is not None]
     left = still_open(warehouse, [member.touch for batch in tapped for member in desk.members[batch.pk]])
-    over = [batch.pk for batch in tapped if not any(member.touch in left for member in desk.members[batch.pk])]
-    Batch.objects.filter(pk__in=over, state=BatchState.ISSUED).update(state=BatchState.CLOSED, closed_at=business_now())
+    # of a batch whose task nobody could tell another may still wait for a tap: it stays until that one is withdrawn
+    bound = [batch for batch in tapped if batch.task]
+    done = [batch.pk for batch in bound if not any(member.touch in left for member in desk.members[batch.pk])]
+    Batch.objects.filter(pk__in=done, state=BatchState.ISSUED).update(state=BatchState.CLOSED, closed_at=business_now())
 
 
-def _close(
-    warehouse: Warehouse, batches: Sequence[Batch], members: Mapping[int, Sequence[Member]], expected: BatchState
-) -> None:
+def _close(warehouse: Warehouse, batches: Sequence[Batch], members: Mapping[int, Sequence[Member]]) -> None:
     """Expire whoever is still open, and close the batches."""
     left = still_open(warehouse, [member.touch for batch in batches for member in members[batch.pk]])
     now = business_now()
@@ -218,8 +278,8 @@ def _close(
     if left:
         write_receipts(warehouse, pa.concat_tables(receipts))
     failpoint("expire.receipts_written")
-    trouble = {} if expected is BatchState.ISSUED else {"trouble": "not_issued"}
-    for batch, touches in unreached.items():
-        Batch.objects.filter(pk=batch, state=expected).update(
-            state=BatchState.CLOSED, closed_at=now, left=len(touches), **trouble
+    for batch in batches:
+        trouble = "not_issued" if batch.state == BatchState.PLANNED else "" if batch.withdrawals else batch.trouble
+        Batch.objects.filter(pk=batch.pk, state=batch.state).update(
+            state=BatchState.CLOSED, closed_at=now, left=len(unreached[batch.pk]), trouble=trouble
         )

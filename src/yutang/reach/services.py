@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -21,12 +21,14 @@ from yutang.reach import planning
 from yutang.reach.contracts import BatchState, PlanState, Preview, RunState
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate import decide
-from yutang.reach.issuing import GIVE_UP, Ports, issue_due, reopen_or_close, resolve_unknown
+from yutang.reach.gate.contracts import RuleName
+from yutang.reach.issuing import GIVE_UP, Ports, issue_due, reopen_or_keep, resolve_unknown
 from yutang.reach.lift import SmallestEffect, smallest_effect
 from yutang.reach.models import Batch, Plan
 from yutang.reach.queries import plan as visible_plan
 from yutang.reach.returns import expire, read_back
-from yutang.warehouse.contracts import Warehouse, named
+from yutang.segments import queries as segments
+from yutang.warehouse.contracts import Statement, Warehouse, named
 
 _log = structlog.get_logger(__name__)
 SHARES = tuple(percent / 100 for percent in range(1, 51))
@@ -60,11 +62,13 @@ def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -
     audience = planning.audience_of(warehouse, document, viewer)
     terms = planning.terms_of(plan_id, document, now, book.rules)
     ghost = Plan(pk=plan_id, name=document.name, body=document.as_data(), author=viewer.name)
-    tick = planning.gather(warehouse, [planning.Due(ghost, terms, audience)], book, now)
-    rows = decide(tick).table
+    item = planning.Due(ghost, terms, audience)
+    rows = decide(planning.gather(warehouse, [item], book, now)).table
     outcomes = rows["outcome"].cast(pa.string())
-    let = rows.filter(pc.is_in(outcomes, pa.array(["send", "held_out"])))
-    effects = effect_points(warehouse, let.select(["person"]), now, document.horizon_days)
+    let = _count(outcomes, "send") + _count(outcomes, "held_out")
+    pilot = _pilot(warehouse, document, viewer, item, rows, book)
+    best = let / max(1, let + _count(rows["reason"].cast(pa.string()), RuleName.CAPACITY))
+    effects = effect_points(warehouse, pilot, business_now(), document.horizon_days, let, best)
     chosen = _at(effects, document.hold_out)
     reasons = pc.value_counts(rows["reason"].cast(pa.string()).drop_null())
     sent = rows.filter(pc.equal(outcomes, "send"))
@@ -87,16 +91,56 @@ def _count(outcomes: pa.ChunkedArray, name: str) -> int:
     return int(pc.sum(pc.equal(outcomes, name)).as_py() or 0)
 
 
+def _pilot(
+    warehouse: Warehouse,
+    document: BroadcastDocument,
+    viewer: Viewer,
+    item: planning.Due,
+    rows: pa.Table,
+    book: planning.Rulebook,
+) -> pa.Table:
+    """From whose last `horizon_days` it is told what the plan can show: who would have got through the gate, had there
+    been room and had it been launched then. `rows` are the gate's decisions of now.
+
+    Who is in a segment today says nothing by their own last weeks if those weeks brought them there: who is 该来没来
+    has just bought nothing, and half of them come back. So its members of `horizon_days` ago are taken.
+    """
+    if document.audience.segment is not None:
+        hour = business_now().replace(minute=0, second=0, microsecond=0)  # so that the slider need not ask anew
+        cut = hour - timedelta(days=document.horizon_days)
+        chosen = segments.segment_named(document.audience.segment)
+        members = segments.members_at(warehouse, viewer, chosen, cut)
+        then = replace(item, terms=replace(item.terms, at_most=None), audience=members)
+        rows = decide(planning.gather(warehouse, [then], book, item.terms.start)).table
+    let = pc.is_in(rows["outcome"].cast(pa.string()), pa.array(["send", "held_out"]))
+    no_room = pc.fill_null(pc.equal(rows["reason"].cast(pa.string()), RuleName.CAPACITY), False)
+    return rows.filter(pc.or_(let, no_room)).select(["person"])
+
+
 def effect_points(
-    warehouse: Warehouse, audience: pa.Table, now: datetime, horizon_days: int
+    warehouse: Warehouse,
+    pilot: pa.Table,
+    now: datetime,
+    horizon_days: int,
+    persons: int | None = None,
+    best: float = 1.0,
 ) -> tuple[SmallestEffect, ...]:
-    """The smallest effect that each share of hold-out can show for these persons, from their own history."""
-    if audience.num_rows < 20:
+    """The smallest effect that each share of hold-out can show for so many `persons` (default: as many as the pilot),
+    from what the persons of `pilot` spent in the last `horizon_days`. Empty where it cannot be told: too few of them,
+    no spend, or no orders from before.
+
+    Where the gate has room for the share `best` only, it takes those of the highest value: so do we, by what they spent
+    before.
+    """
+    start = now - timedelta(days=horizon_days)
+    known = warehouse.query(Statement("SELECT count(*) > 0 FROM orders WHERE placed_at <= $at", {"at": start}))
+    if not known.column(0)[0].as_py():
         return ()
-    params = {"window_start": now - timedelta(days=horizon_days), "until": now}
-    rows = warehouse.query(named("reach/history", params, {"audience": audience}))
-    points = smallest_effect(rows["outcome"].to_numpy(), rows["before"].to_numpy(), SHARES)
-    return tuple(point for point in points if point.per_person)  # where nobody ever bought, nothing can be told
+    rows = warehouse.query(named("reach/history", {"window_start": start, "until": now}, {"audience": pilot}))
+    if best < 1:
+        rows = rows.sort_by([("before", "descending"), ("person", "ascending")]).slice(0, round(best * rows.num_rows))
+    points = smallest_effect(rows["outcome"].to_numpy(), rows["before"].to_numpy(), SHARES, persons=persons)
+    return tuple(point for point in points if point.per_person)  # where nobody bought anything, nothing can be told
 
 
 def _at(points: tuple[SmallestEffect, ...], share: float) -> SmallestEffect | None:
@@ -144,15 +188,15 @@ def stop(plan_id: PlanId, viewer: Viewer) -> None:
 
 def settle_by_hand(warehouse: Warehouse, viewer: Viewer, batch_id: int, *, again: bool) -> None:
     """What a human decided of an ambiguous batch, having looked at the platform: it is not there, so it may be called
-    `again`; or it is there, and then it stays `unknown` for ever: nobody in it is touched twice. Raises NotFound, also
-    for a batch of a plan outside the viewer's scope."""
+    `again`; or it is there, and then it waits for its guide's tap and its deadline like any other, and is not called
+    again. Raises NotFound, also for a batch of a plan outside the viewer's scope."""
     if not viewer.may_operate:
         raise Refused("你的角色不能处理群发任务，请找总部运营。", "Your role may not settle batches; ask headquarters.")
     row = Batch.objects.filter(pk=batch_id, state=BatchState.AMBIGUOUS).select_related("run__plan").first()
     if row is None:
         raise NotFound(f"没有等待认领的群发任务 {batch_id}。", f"There is no ambiguous batch {batch_id}.")
     visible_plan(viewer, row.run.plan_id)
-    reopen_or_close(warehouse, row, again=again)
+    reopen_or_keep(warehouse, row, again=again)
     organisation.audit(viewer, "settle_batch", f"batch {batch_id}", again=again)
 
 
@@ -204,7 +248,8 @@ def next_instant(now: datetime) -> datetime | None:
     instants: list[datetime] = []
     running = Batch.objects.filter(run__plan__state=PlanState.RUNNING)
     planned = running.filter(state=BatchState.PLANNED, due_at__gt=now).aggregate(first=Min("due_at"))["first"]
-    waiting = running.filter(state=BatchState.PLANNED, not_before__gt=now).aggregate(first=Min("not_before"))["first"]
+    put_off = Batch.objects.exclude(state=BatchState.CLOSED).filter(not_before__gt=now)
+    waiting = put_off.aggregate(first=Min("not_before"))["first"]
     open_batches = running.exclude(state=BatchState.CLOSED).filter(deadline__gt=now)
     instants += [
         moment for moment in (planned, waiting, open_batches.aggregate(first=Min("deadline"))["first"]) if moment

@@ -8,10 +8,10 @@ have moved alike; the page says so beside every figure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from yutang.kernel.errors import BadInput
 from yutang.reach.lift import SMALLEST_ARM, Interval, Verdict
@@ -36,7 +36,8 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a past campaign changed, per targeted person; `change` is None where `too_small`.
+    """What a past campaign changed, per targeted person; `change` is None where `too_small`, and where
+    nobody spent anything in either window (`nothing_yet`).
 
     `unlike_before` is the warning that the two groups were no match before the campaign began: `gap_before` is their
     distance then, in standard deviations.
@@ -73,9 +74,10 @@ def difference_of_differences(
             "There must be both targeted and other persons, or there is nothing to compare.",
         )
     gap = _gap(prior[listed], prior[~listed])
-    change = _welch((after - prior)[listed], (after - prior)[~listed], confidence)
+    spent = bool(after.any() or prior.any())
+    change = _welch((after - prior)[listed], (after - prior)[~listed], confidence) if spent else None
     return Difference(
-        _verdict(change),
+        _verdict(change) if spent else Verdict.NOTHING_YET,
         int(np.count_nonzero(listed)),
         int(np.count_nonzero(~listed)),
         Means(float(after[listed].mean()), float(after[~listed].mean())),
@@ -97,7 +99,7 @@ def _welch(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], confide
         return None
     value = float(one.mean() - other.mean())
     error = float(np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)))
-    half = float(ndtri((1 + confidence) / 2)) * error
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return Interval(value, value - half, value + half)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -103,7 +103,7 @@ def _text(content: bytes) -> str:
     )
 
 
-def _rows(text: str):  # type: ignore[no-untyped-def]  # an iterator of rows
+def _rows(text: str) -> Iterator[list[str]]:
     line = text.partition("\n")[0]
     delimiter = max(",;\t", key=line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)

@@ -15,16 +15,26 @@ from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand
+from yutang.profiles.remembered import Remembered
 from yutang.review.contracts import DEFAULT_DAYS, LONGEST, SHORTEST, PastCampaign, Readiness, Window
 from yutang.review.difference import difference_of_differences
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 Persons = npt.NDArray[np.int64]
+_CAMPAIGNS: Remembered[list[PastCampaign]] = Remembered()
 YEARS = range(1990, 2100)  # those in which an event may happen
 
 
 def past_campaigns(warehouse: Warehouse, viewer: Viewer) -> list[PastCampaign]:
-    """Every campaign whose targeting stands in the log, the latest first, each judged in its own window."""
+    """Every campaign whose targeting stands in the log, the latest first, each judged in its own window.
+
+    Judged once per refresh of profiles, viewer's scope and day; a campaign is over at the end of a day.
+    """
+    key = (viewer.nodes, local_day(business_now(), brand().zone))
+    return list(_CAMPAIGNS.answer(warehouse, key, lambda: _all_judged(warehouse, viewer)))
+
+
+def _all_judged(warehouse: Warehouse, viewer: Viewer) -> list[PastCampaign]:
     found = _known(warehouse, viewer)
     windows = {name: window for name, (window, _) in found.items()}
     lists = _lists(warehouse, list(windows))

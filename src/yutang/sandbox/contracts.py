@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from math import inf, isfinite
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from yutang.kernel.calendars import zone
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import salt
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 HABITS = ("at_once", "late", "night", "never")
 CAPS = ("monthly", "weekly", "daily")
 
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Member:
 class Customer:
     """A synthetic customer: `daily_rate` baskets a day, lognormal amounts (mu, sigma of the logarithm of the amount).
 
-    `lift` is the relative increase of that rate while a received message works: 0.2 is a fifth more.
+    `lift` is the relative increase of that rate while a received message works: 0.2 is a fifth more. `discount` is the
+    share of list prices that they get off on average; amounts are what was paid.
     """
 
     external_userid: str
@@ -48,6 +52,7 @@ class Customer:
     store_code: str = ""
     category_weights: Mapping[str, float] = field(default_factory=lambda: {"general": 1.0})
     lift: float = 0.0
+    discount: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Spec:
     daily = 1 (WeCom doc 92135). `dispatch_seconds` and `token_seconds` are wall-clock seconds. `concurrent` is the
     number of calls of one API under way at once beyond which 45033 is answered (undocumented; users report 5).
     `scans_per_day`: how many new people scan each contact way on a day, on average, without being asked.
+    `arrivals_per_day` new people a day (a Poisson number) scan a member's code, and from then on buy `arrival_rate`
+    baskets a day.
     """
 
     corp_id: str
@@ -94,6 +101,8 @@ class Spec:
     concurrent: int = 5
     trusted_ips: tuple[str, ...] = ()
     scans_per_day: float = 0.0
+    arrivals_per_day: float = 0.0
+    arrival_rate: float = 0.01
 
 
 def spec_json(spec: Spec) -> dict[str, object]:
@@ -164,6 +173,12 @@ def checked(spec: Spec) -> Spec:
         raise bad("scans_per_day", "应在 0–1000", "must be 0–1,000")
     if min(spec.per_minute, spec.per_hour, spec.concurrent, spec.token_seconds) < 1 or spec.effect_days < 0:
         raise bad("per_minute", "各项上限应为正数", "limits must be positive")
+    if not 0 <= spec.arrivals_per_day <= 1000 or not 0 <= spec.arrival_rate <= 50:
+        raise bad(
+            "arrivals_per_day",
+            "应在 0–1000，arrival_rate 应在 0–50",
+            "must be 0–1000, and arrival_rate 0–50",
+        )
     for member in spec.members:
         weights = habit_weights(member)
         if not weights or set(weights) - set(HABITS) or min(weights.values()) < 0 or sum(weights.values()) <= 0:
@@ -185,6 +200,8 @@ def checked(spec: Spec) -> Spec:
                 "daily_rate 应在 0–50，basket_sigma 与 lift 不能为负",
                 "daily_rate must be 0–50, basket_sigma and lift not negative",
             )
+        if not 0 <= customer.discount <= 0.9:
+            raise bad(f"{where}.discount", "应在 0–0.9", "must be 0–0.9")
         shares = customer.category_weights.values()
         if not shares or min(shares) < 0 or not 0 < sum(shares) < inf:
             raise bad(
@@ -234,10 +251,10 @@ def _list(where: str, value: object) -> Sequence[object]:
     return value
 
 
-def _fields(where: str, row: object, kind: type) -> Mapping[str, object]:
+def _fields(where: str, row: object, kind: type[DataclassInstance]) -> Mapping[str, object]:
     if not isinstance(row, dict):
         raise bad(where, "应为对象", "must be an object")
-    unknown = row.keys() - kind.__dataclass_fields__.keys()  # type: ignore[attr-defined]
+    unknown = row.keys() - {spot.name for spot in fields(kind)}
     if unknown:
         raise bad(f"{where}.{min(unknown)}", "没有这个字段", "there is no such field")
     return row
@@ -254,11 +271,11 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def _build(where: str, kind: type[T], values: Mapping[str, object]) -> T:
-    spots = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    types = {spot.name: str(spot.type) for spot in fields(kind)}
     for name, value in values.items():
-        wanted = _KINDS.get(spots[name].type)
+        wanted = _KINDS.get(types[name])
         if wanted and (not isinstance(value, wanted) or isinstance(value, bool)):
-            raise bad(f"{where}.{name}", f"应为 {spots[name].type}", f"must be {spots[name].type}")
+            raise bad(f"{where}.{name}", f"应为 {types[name]}", f"must be {types[name]}")
         if isinstance(value, dict) and not all(isinstance(weight, int | float) for weight in value.values()):
             raise bad(f"{where}.{name}", "权重应为数", "weights must be numbers")
     try:

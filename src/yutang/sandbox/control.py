@@ -34,7 +34,8 @@ SELECT (SELECT count(*) FROM members) AS members, (SELECT count(*) FROM customer
     (SELECT count(*) FROM recipients WHERE status = 3) AS capped,
     (SELECT count(*) FROM purchases) AS purchases,
     (SELECT count(*) FROM purchases WHERE kind = 1) AS extra_purchases,
-    (SELECT count(*) FROM purchases WHERE posted = 0) AS waiting
+    (SELECT count(*) FROM arrivals) AS arrivals,
+    (SELECT count(*) FROM purchases WHERE posted = 0) + (SELECT count(*) FROM arrivals WHERE posted = 0) AS waiting
 """
 _LOOPBACK = ("127.0.0.1", "::1")
 _NAMES = (*_LOOPBACK, "localhost")

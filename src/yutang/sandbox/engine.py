@@ -17,6 +17,7 @@ from yutang.sandbox.population import (
     BASELINE,
     EXTRA,
     Population,
+    arrive,
     buy,
     days_between,
     load_population,
@@ -35,7 +36,7 @@ class Engine:
         self._outbox = outbox
         self._postman = postman
         self._lock = threading.Lock()
-        self._population: tuple[str, Population] | None = None
+        self._population: tuple[tuple[str, int], Population] | None = None
 
     def advance(self, to: datetime) -> dict[str, object]:
         """Move the business clock to `to` (whole seconds, never back) and do all that is due in (now, to].
@@ -60,7 +61,7 @@ class Engine:
             return {**_NOTHING, **done, **told, **self.clock()}
 
     def clock(self) -> dict[str, object]:
-        """`now`, and `next_at`: the next tap, off-gate send, or local midnight at which a day's purchases are made."""
+        """`now`, and `next_at`: the next tap, off-gate send, or local midnight, by which a day's purchases are made."""
         with self._store.read() as con:
             settings = settings_of(con)
             due = self._next(con, settings)
@@ -123,6 +124,7 @@ class Engine:
             for at, msgid, userid in sorted([*_taps(con, settings.now, stop), *_offgate(con, settings, stop)]):
                 tap = release(con, settings, msgid, userid, at) if msgid else send_offgate(con, settings, userid, at)
                 done += _counted(tap, "taps" if msgid else "offgate")
+            came = arrive(con, settings, today, settings.now, stop)
             baseline, extra = buy(
                 con,
                 self._people(con, settings),
@@ -135,10 +137,11 @@ class Engine:
             )
             done["scans"] += scan_now_and_then(con, settings, settings.now, stop)
             put(con, now=stop)
-            return {**done, "purchases": baseline + extra, "extra_purchases": extra}
+            return {**done, "arrivals": came, "purchases": baseline + extra, "extra_purchases": extra}
 
     def _people(self, con: sqlite3.Connection, settings: Settings) -> Population:
-        mark = f"{settings.digest}:{settings.scans}"  # whoever scanned is one of them
+        came = int(con.execute("SELECT count(*) FROM arrivals").fetchone()[0])
+        mark = settings.digest, settings.scans + came  # whoever scanned or came is one of them
         if self._population is None or self._population[0] != mark:
             self._population = (mark, load_population(con))
         return self._population[1]
@@ -154,11 +157,12 @@ class Engine:
             "SELECT EXISTS (SELECT 1 FROM customers WHERE daily_rate > 0) "
             "OR EXISTS (SELECT 1 FROM members WHERE offgate_per_day > 0)"
         ).fetchone()[0]
+        alive = alive or settings.arrivals_per_day > 0
         return min([*([tap] if tap is not None else []), *own, *([midnight] if alive else [])], default=None)
 
 
 _NOTHING = dict.fromkeys(
-    ("taps", "scans", "sent", "not_friend", "capped", "offgate", "purchases", "extra_purchases"), 0
+    ("taps", "scans", "sent", "not_friend", "capped", "offgate", "arrivals", "purchases", "extra_purchases"), 0
 )
 
 

@@ -1,4 +1,4 @@
-"""Purchases go to the pond through its public HTTP door. The outbox is in the sandbox's file.
+"""Arrivals and purchases go to the pond through its public HTTP door. The outbox is in the sandbox's file.
 
 A kill between posting and noting it posts again under the same event ids, which the door ignores; nothing is lost.
 """
@@ -14,15 +14,22 @@ import httpx
 
 from yutang.kernel.ids import draw, salt
 from yutang.sandbox.faults import Faults
-from yutang.sandbox.population import EXTRA
+from yutang.sandbox.population import DISCOUNTED, EXTRA
 from yutang.sandbox.store import Settings, Store, settings_of
 
 BATCH = 500
+EVENTS_OF_AN_ARRIVAL = 3
+CHANNEL = "wecom"
+
+Events = list[dict[str, object]]
+Batch = list[tuple[str, Events]]
+"""What is posted at once: of each arrival or purchase its id and its events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What one round of posting did. `trouble` says why it stopped early, or is empty."""
+    """What one round of posting did. `posted` counts arrivals and purchases; `trouble` says why it stopped early, or is
+    empty."""
 
     posted: int
     trouble: str
@@ -39,22 +46,31 @@ class Outbox:
         self._client: httpx.Client | None = None
 
     def post(self) -> Posting:
-        """Post oldest first, ≤ 500 a request; stop at the first refusal and leave the rest for next time."""
+        """Post arrivals, then purchases, oldest first, ≤ 500 events a request; stop at the first refusal and leave the
+        rest for next time."""
         posted, trouble = 0, ""
-        while self._url is not None and not trouble and (batch := _next_batch(self._store)):
-            trouble = self._post(self._url, [event for _, event in batch])
-            if not trouble:
-                with self._store.write() as con:
-                    con.executemany("UPDATE purchases SET posted = 1 WHERE id = ?", [(one,) for one, _ in batch])
-                posted += len(batch)
+        for next_batch, note in (
+            (_next_arrivals, "UPDATE arrivals SET posted = 1 WHERE external_userid = ?"),
+            (_next_purchases, "UPDATE purchases SET posted = 1 WHERE id = ?"),
+        ):
+            while self._url is not None and not trouble and (batch := next_batch(self._store)):
+                trouble = self._post(self._url, [event for _, events in batch for event in events])
+                if not trouble:
+                    with self._store.write() as con:
+                        con.executemany(note, [(one,) for one, _ in batch])
+                    posted += len(batch)
         return Posting(posted, trouble)
 
     def waiting(self) -> int:
-        """How many purchases are not yet posted."""
+        """How many arrivals and purchases are not yet posted."""
         with self._store.read() as con:
-            return int(con.execute("SELECT count(*) FROM purchases WHERE posted = 0").fetchone()[0])
+            row = con.execute(
+                "SELECT (SELECT count(*) FROM arrivals WHERE posted = 0) + "
+                "(SELECT count(*) FROM purchases WHERE posted = 0)"
+            ).fetchone()
+        return int(row[0])
 
-    def _post(self, url: str, events: list[dict[str, object]]) -> str:
+    def _post(self, url: str, events: Events) -> str:
         fault = self._faults.take("events")
         if fault is not None and fault.kind == "lose":
             return ""
@@ -72,15 +88,48 @@ class Outbox:
         return ""
 
 
-def _next_batch(store: Store) -> list[tuple[str, dict[str, object]]]:
+def _next_arrivals(store: Store) -> Batch:
     with store.read() as con:
         settings = settings_of(con)
         rows = con.execute(
-            "SELECT p.*, c.member_no, c.store_code, c.category_weights FROM purchases p "
+            "SELECT a.*, c.name, c.store_code FROM arrivals a JOIN customers c USING (external_userid) "
+            "WHERE posted = 0 ORDER BY at, external_userid LIMIT ?",
+            (BATCH // EVENTS_OF_AN_ARRIVAL,),
+        ).fetchall()
+    return [(row["external_userid"], arrival_events(row, settings)) for row in rows]
+
+
+def arrival_events(row: sqlite3.Row, settings: Settings) -> Events:
+    """What the pond is told of an arrival joined with its customer: seen, befriended and, of most, consent."""
+    told: list[tuple[str, dict[str, object]]] = [("person.seen", {"name": row["name"]}), ("relation.added", {})]
+    if row["consents"]:
+        told.append(("consent.given", {"purpose": "marketing", "channel": "*", "proof": "合成：扫码后的问卷"}))
+    external = row["external_userid"]
+    return [
+        {
+            "id": f"sandbox:{external}:{kind}",
+            "type": kind,
+            "occurred_at": datetime.fromtimestamp(row["at"], UTC).isoformat(),
+            "identifiers": [{"kind": "external_userid", "namespace": settings.corp_id, "value": external}],
+            "store": row["store_code"],
+            "staff": row["userid"],
+            "channel": CHANNEL,
+            "source": "sandbox",
+            "props": {**props, "synthetic": True},
+        }
+        for kind, props in told
+    ]
+
+
+def _next_purchases(store: Store) -> Batch:
+    with store.read() as con:
+        settings = settings_of(con)
+        rows = con.execute(
+            "SELECT p.*, c.member_no, c.store_code, c.category_weights, c.discount FROM purchases p "
             "JOIN customers c USING (external_userid) WHERE posted = 0 ORDER BY occurred_at, id LIMIT ?",
             (BATCH,),
         ).fetchall()
-    return [(row["id"], order_event(row, settings)) for row in rows]
+    return [(row["id"], [order_event(row, settings)]) for row in rows]
 
 
 def order_event(row: sqlite3.Row, settings: Settings) -> dict[str, object]:
@@ -105,7 +154,11 @@ def order_event(row: sqlite3.Row, settings: Settings) -> dict[str, object]:
 
 
 def _lines(row: sqlite3.Row, seed: int) -> list[dict[str, str]]:
-    """One to four lines whose amounts add up to the basket's, in categories drawn by the customer's weights."""
+    """One to four lines whose amounts add up to the basket's, in categories drawn by the customer's weights.
+
+    A line's discount is so deep that, were every line's the same, the customer's mean share of list price comes off.
+    """
+    off = (row["discount"] or 0.0) / (1 - (row["discount"] or 0.0)) / DISCOUNTED
     own = salt(
         seed, "lines", row["external_userid"], date.fromordinal(row["day"]).isoformat(), row["kind"] == EXTRA, row["k"]
     )
@@ -123,7 +176,7 @@ def _lines(row: sqlite3.Row, seed: int) -> list[dict[str, str]]:
                 "category": category,
                 "quantity": "1",
                 "amount": money(part),
-                "discount": "0.00",
+                "discount": money(int(part * off) if draw(40 + index, own) < DISCOUNTED else 0),
             }
         )
     return lines

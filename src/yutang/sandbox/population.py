@@ -1,9 +1,14 @@
-"""What customers buy. Every draw is keyed by (seed, customer, day), so that any replay buys exactly the same.
+"""Who is there, and what they buy. Every draw is keyed by (seed, customer, day), so any replay is exactly the same.
 
 Baseline baskets are a Poisson number a day at `daily_rate`. A message's effect is a second, separately keyed stream of
 candidate baskets at `daily_rate × lift`, of which only those take place that fall while a received message works
 (thinning of a Poisson process; Lewis & Shedler 1979). So being messaged changes no baseline basket, and both
 potential outcomes of every customer are known. Messages that overlap do not add up.
+
+Beside those who were seeded, a Poisson number of new people a day scan a member's code (`arrive`): each comes to the
+member and the store of a seeded friendship drawn at random, takes after that friend's baskets and lift, says yes to
+marketing with a chance of `CONSENTING`, and buys rarely. `DISCOUNTED` of all lines are sold below their list price, so
+much that a customer's `discount` is what they get off on average. When members tap is told in `habits`.
 """
 
 from __future__ import annotations
@@ -17,9 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from yutang.kernel.calendars import day_start
-from yutang.kernel.ids import draw_array, mix_array, salt
+from yutang.kernel.ids import draw, draw_array, mix_array, salt
+from yutang.sandbox.habits import moments
+from yutang.sandbox.store import Settings
 
 BASELINE, EXTRA = 0, 1
+CONSENTING = 0.95
+DISCOUNTED = 0.5
 OPEN_SECONDS, CLOSE_SECONDS = 8 * 3600, 22 * 3600  # shops open 08:00–22:00 local time
 _MOST_CENTS = 10**9
 
@@ -29,7 +38,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Customers as columns of equal length; `keys` are their hashes."""
+    """Customers as columns of equal length; `keys` are their hashes, `since` the unix second from which they buy."""
 
     ids: list[str]
     keys: Ints
@@ -37,6 +46,7 @@ class Population:
     mu: Floats
     sigma: Floats
     lift: Floats
+    since: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +66,52 @@ class Baskets:
 def load_population(con: sqlite3.Connection, only: Sequence[str] | None = None) -> Population:
     """All customers, or those of `only` that exist, ordered by id."""
     rows = con.execute(
-        "SELECT external_userid, daily_rate, basket_mu, basket_sigma, lift FROM customers ORDER BY external_userid"
+        "SELECT external_userid, daily_rate, basket_mu, basket_sigma, lift, coalesce(at, 0) AS since "
+        "FROM customers LEFT JOIN arrivals USING (external_userid) ORDER BY external_userid"
     ).fetchall()
     if only is not None:
         wanted = set(only)
         rows = [row for row in rows if row["external_userid"] in wanted]
     ids = [str(row["external_userid"]) for row in rows]
     hashes = np.array([salt("customer", one) for one in ids], dtype=np.uint64)
-    columns = [
+    rate, mu, sigma, lift = (
         np.array([row[name] for row in rows], dtype=np.float64)
         for name in ("daily_rate", "basket_mu", "basket_sigma", "lift")
-    ]
-    return Population(ids, hashes.view(np.int64), *columns)
+    )
+    since = np.array([row["since"] for row in rows], dtype=np.int64)
+    return Population(ids, hashes.view(np.int64), rate, mu, sigma, lift, since)
+
+
+def arrive(con: sqlite3.Connection, settings: Settings, day: date, after: int, until: int) -> int:
+    """Let those come who come on `day` in (after, until]; returns how many."""
+    friends = con.execute(
+        "SELECT userid, external_userid FROM relations "
+        "WHERE external_userid NOT IN (SELECT external_userid FROM arrivals) "
+        "AND (userid, external_userid) NOT IN (SELECT userid, external_userid FROM doors) "
+        "ORDER BY userid, external_userid"
+    ).fetchall()
+    came = 0
+    for k, at in enumerate(moments(settings.arrivals_per_day, settings.zone, day, settings.seed, "arrivals")):
+        if not friends or not after < at <= until:
+            continue
+        own = salt(settings.seed, "arrival", day.isoformat(), k)
+        friend = friends[int(draw(0, own) * len(friends))]
+        newcomer = f"wm-scan-{day.isoformat()}-{k}"
+        con.execute(
+            "INSERT INTO customers SELECT ?, ?, NULL, ?, basket_mu, basket_sigma, store_code, category_weights, lift, "
+            "discount FROM customers WHERE external_userid = ?",
+            (newcomer, f"新客 {day.isoformat()}-{k}", settings.arrival_rate, friend["external_userid"]),
+        )
+        con.execute("INSERT INTO relations VALUES (?, ?, ?, NULL, NULL, NULL)", (friend["userid"], newcomer, at))
+        con.execute(
+            "INSERT INTO arrivals VALUES (?, ?, ?, ?, 0)", (newcomer, friend["userid"], at, draw(1, own) < CONSENTING)
+        )
+        came += 1
+    return came
 
 
 def draw_baskets(people: Population, seed: int, day: date, zone: str, kind: int) -> Baskets:
-    """All baskets of one local day: the baseline's, or the candidates of a message's effect."""
+    """All baskets of one local day: the baseline's, or the candidates of a message's effect. None before one came."""
     name = ("baseline", "extra")[kind]
     rate = people.rate if kind == BASELINE else people.rate * people.lift
     counts = _poisson(draw_array(people.keys, salt(seed, name, "count", day.isoformat())), rate)
@@ -87,7 +127,7 @@ def draw_baskets(people: Population, seed: int, day: date, zone: str, kind: int)
     cents = np.clip(np.rint(amount * 100), 1, _MOST_CENTS).astype(np.int64)
     start = int(day_start(day, zone).timestamp()) + OPEN_SECONDS
     at = start + (moment * (CLOSE_SECONDS - OPEN_SECONDS)).astype(np.int64)
-    return Baskets(customer, k, at, cents)
+    return Baskets(customer, k, at, cents).where(at > people.since[customer])
 
 
 def buy(

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS members (
     userid TEXT PRIMARY KEY COLLATE NOCASE, name TEXT, habit TEXT, offgate_per_day REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS customers (
     external_userid TEXT PRIMARY KEY, name TEXT, member_no TEXT, daily_rate REAL, basket_mu REAL, basket_sigma REAL,
-    store_code TEXT, category_weights TEXT, lift REAL) WITHOUT ROWID;
+    store_code TEXT, category_weights TEXT, lift REAL, discount REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS relations (
     userid TEXT COLLATE NOCASE, external_userid TEXT, added_at INT, last_talk_at INT,
     customer_deleted_at INT, member_deleted_at INT, PRIMARY KEY (userid, external_userid)) WITHOUT ROWID;
@@ -51,6 +51,9 @@ CREATE TABLE IF NOT EXISTS recipients (
 CREATE INDEX IF NOT EXISTS received ON recipients (external_userid, send_time) WHERE status = 1;
 CREATE TABLE IF NOT EXISTS reminders (msgid TEXT, at INT);
 CREATE INDEX IF NOT EXISTS reminders_of_task ON reminders (msgid, at);
+-- Customers who came by themselves, by scanning a member's code; those not yet posted are part of the outbox.
+CREATE TABLE IF NOT EXISTS arrivals (
+    external_userid TEXT PRIMARY KEY, userid TEXT, at INT, consents INT, posted INT DEFAULT 0) WITHOUT ROWID;
 -- Purchases are kept for ever; those not yet posted are the outbox. kind: 0 baseline, 1 extra (a message's effect).
 CREATE TABLE IF NOT EXISTS purchases (
     id TEXT PRIMARY KEY, external_userid TEXT, day INT, k INT, kind INT, occurred_at INT, cents INT,
@@ -98,6 +101,8 @@ class Settings:
     ways: int = 0
     scans: int = 0
     scans_per_day: float = 0.0
+    arrivals_per_day: float = 0.0
+    arrival_rate: float = 0.01
 
 
 class Store:
@@ -113,6 +118,9 @@ class Store:
         # A killed process loses nothing that was committed; only a power cut could, which a sandbox may replay.
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        columns = {row["name"] for row in self._connection.execute("PRAGMA table_info(customers)")}
+        if "discount" not in columns:  # a file from before people got any
+            self._connection.execute("ALTER TABLE customers ADD COLUMN discount REAL DEFAULT 0")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

@@ -182,7 +182,7 @@ def scan(
     users = json.loads(row["users"])
     userid = users[int(draw(number, salt("scan", row["config_id"])) * len(users))]
     con.execute(
-        "INSERT OR IGNORE INTO customers VALUES (?, ?, NULL, ?, 3.0, 0.5, ?, ?, 0.0)",
+        "INSERT OR IGNORE INTO customers VALUES (?, ?, NULL, ?, 3.0, 0.5, ?, ?, 0.0, 0.0)",
         (who, f"扫码客户 {number:06d}", daily_rate, "", json.dumps({"general": 1.0})),
     )
     if not half:

@@ -50,6 +50,8 @@ def seed_store(store: Store, spec: Spec) -> bool:
             per_hour=spec.per_hour,
             concurrent=spec.concurrent,
             trusted_ips=" ".join(spec.trusted_ips),
+            arrivals_per_day=spec.arrivals_per_day,
+            arrival_rate=spec.arrival_rate,
             digest=mark,
             now=before.now if before else int(spec.start_at.timestamp()),
             tasks=before.tasks if before else 0,
@@ -65,7 +67,7 @@ def seed_store(store: Store, spec: Spec) -> bool:
             ),
         )
         con.executemany(
-            "INSERT OR REPLACE INTO customers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO customers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     one.external_userid,
@@ -77,6 +79,7 @@ def seed_store(store: Store, spec: Spec) -> bool:
                     one.store_code,
                     json.dumps(dict(one.category_weights), sort_keys=True),
                     one.lift,
+                    one.discount,
                 )
                 for one in spec.customers
             ),

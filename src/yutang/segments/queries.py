@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import pyarrow as pa
 from sqlglot import exp
 
-from yutang.documents.queries import current, find
+from yutang.documents.queries import current, document_named, documents_of
+from yutang.kernel.documents import Part
 from yutang.kernel.errors import BadInput
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes
+from yutang.profiles.contracts import Moment
+from yutang.profiles.past import profiles_at
 from yutang.profiles.queries import in_scope, join_reachable, moment
+from yutang.profiles.remembered import Remembered
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context, Nodes
-from yutang.segments.documents import SegmentDocument, unknown
-from yutang.warehouse.contracts import Statement, Warehouse
+from yutang.segments.documents import All, Any_, BoughtRule, SegmentDocument, unknown
+from yutang.warehouse.contracts import Statement, Warehouse, named
 
 TOTAL = "members_in_all"
+_CATEGORIES: Remembered[tuple[str, ...]] = Remembered()
+_PAST: Remembered[pa.Table] = Remembered(size=8)
 
 
 def context(warehouse: Warehouse) -> Context:
@@ -28,17 +36,70 @@ def context(warehouse: Warehouse) -> Context:
 
 def segment_named(name: str) -> SegmentDocument:
     """The current segment of a name. Raises NotFound."""
-    return find(SegmentDocument, name).document  # type: ignore[return-value]
+    return document_named(SegmentDocument, name)
 
 
 def segments() -> list[SegmentDocument]:
     """The current version of every segment, by name."""
-    return [stored.document for stored in current(SegmentDocument)]  # type: ignore[misc]
+    return documents_of(SegmentDocument)
+
+
+def offered(warehouse: Warehouse, chosen: str = "") -> list[SegmentDocument]:
+    """The segments to choose from: all but those shipped ones that need categories which the data do not have. What was
+    `chosen` already stays among them. Unscoped because documents tell of nobody."""
+    known = frozenset(categories(warehouse))
+    return [
+        stored.document
+        for stored in current(SegmentDocument)
+        if isinstance(stored.document, SegmentDocument)
+        and (stored.document.name == chosen or not (stored.shipped and lacking(stored.document, known)))
+    ]
+
+
+def categories(warehouse: Warehouse) -> tuple[str, ...]:
+    """Every category that anybody ever bought, the commonest first. Unscoped because a category tells of nobody."""
+    return _CATEGORIES.answer(
+        warehouse,
+        None,
+        lambda: tuple(map(str, warehouse.query(named("segments/categories")).column(0).to_pylist())),
+    )
+
+
+def lacking(document: SegmentDocument, known: Collection[str]) -> tuple[str, ...]:
+    """The categories without which nobody can be in a segment, where none of them is `known`."""
+    return tuple(dict.fromkeys(_lacking(document.where, known)))
+
+
+def _lacking(rule: Part, known: Collection[str]) -> tuple[str, ...]:
+    match rule:
+        case All():
+            return tuple(name for branch in rule.all_ for name in _lacking(branch, known))
+        case Any_():
+            each = [_lacking(branch, known) for branch in rule.any_]
+            return tuple(name for names in each for name in names) if all(each) else ()
+        case BoughtRule() if rule.bought.skus is None and not set(rule.bought.categories or ()) & set(known):
+            return rule.bought.categories or ()
+    return ()
 
 
 def statement(document: SegmentDocument, viewer: Viewer, at: Context) -> Statement:
     """SELECT `person` of the members whom the viewer may see, unordered: what the planner joins."""
     return Statement(in_scope(compile_segment(document, at), viewer), name=f"segments/{document.name}")
+
+
+def members_at(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, at: datetime) -> pa.Table:
+    """Who (column `person`) was in a segment at an instant before now, among a sample of the persons whom the viewer
+    may see: by what they bought and did until then, as known today; tags, consent and friendships are today's."""
+    now = context(warehouse)
+    then = replace(now, moment=Moment(at, now.moment.zone))
+    query = in_scope(compile_segment(document, then), viewer)
+    asked = {column.name for column in query.find_all(exp.Column) if column.table == "profiles"}
+
+    def ask() -> pa.Table:
+        tables = {"profiles": profiles_at(warehouse, then.moment, asked)}
+        return warehouse.query(Statement(query, tables=tables, name=f"segments/{document.name}"))
+
+    return _PAST.answer(warehouse, (query.sql(), at), ask)
 
 
 def count(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument) -> int:

@@ -25,12 +25,15 @@ def check(document: SegmentDocument) -> None:
     compile_segment(document, Context(Moment(_ANY_INSTANT, brand().zone), Nodes(tuple(nodes())), segment_named))
 
 
-def save(document: SegmentDocument, viewer: Viewer, *, shipped: bool = False) -> StoredDocument:
-    """Keep the document as the next version of its name. Raises BadInput (see `check`) and Refused."""
+def save(
+    document: SegmentDocument, viewer: Viewer, *, shipped: bool = False, base: int | None = None
+) -> StoredDocument:
+    """Keep the document as the next version of its name, written from version `base` if that is given. Raises BadInput
+    (see `check`; also where `base` is no longer the last version) and Refused."""
     if not viewer.may_operate:
         raise Refused("您的角色不能修改分群。", "Your role may not change segments.")
     check(document)
-    return save_document(document, viewer.name, shipped=shipped)
+    return save_document(document, viewer.name, shipped=shipped, base=base)
 
 
 def record_changes(warehouse: Warehouse, stored: StoredDocument, run: RunId) -> Changes:

@@ -11,9 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.api.collect.conftest import Running
-from tests.console.conftest import chromium  # noqa: F401  # a fixture
 
-pytestmark = pytest.mark.xdist_group("console")
 LANDING = "/landing?utm_source=wx&utm_campaign=spring&phone=13800138000"
 
 
@@ -26,7 +24,7 @@ def test_the_snippet_is_small_and_asks_nobody_else(server: Running) -> None:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, server: Running) -> Iterator[Callable[..., Page]]:  # noqa: F811
+def open_page(chromium: Browser, server: Running) -> Iterator[Callable[..., Page]]:
     """Opens the landing page in a browser that has never been there."""
     contexts = []
 

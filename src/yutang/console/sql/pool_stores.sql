@@ -1,15 +1,5 @@
 -- The pond by home store (where somebody buys most often, else where they were assigned): heads, ways, activity, spend.
-WITH reachable AS (
-    SELECT DISTINCT relation.person
-    FROM fact_relations AS relation
-    JOIN facts AS known ON known.person = relation.person
-    LEFT JOIN fact_consents AS own
-        ON own.person = relation.person AND own.purpose = 'marketing' AND own.channel = relation.channel
-    LEFT JOIN fact_consents AS general
-        ON general.person = relation.person AND general.purpose = 'marketing' AND general.channel = '*'
-    WHERE relation.live AND coalesce(own.granted, general.granted, FALSE)
-        AND NOT coalesce(known.blocked, FALSE) AND NOT coalesce(known.silent, FALSE)
-)
+-- `reachable` is put beside it: profiles/reachable.
 SELECT
     coalesce(profiles.home_store, facts.home_node) AS store,
     count(*) FILTER (WHERE profiles.orders_ever > 0) AS customers,

@@ -24,7 +24,7 @@ _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 @register.filter
 def number(value: float | Decimal | None, digits: int = 0) -> str:
     """A number with separators; a dash where there is none."""
-    return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
+    return "–" if value is None else f"{value:z,.{digits}f}".replace("-", "−")
 
 
 @register.filter
@@ -34,7 +34,7 @@ def money(value: float | Decimal | None, digits: int = 2) -> str:
         return "–"
     currency = shown_brand().currency
     sign = _SIGNS.get(currency, f"{currency} ")
-    return f"{'−' if value < 0 else ''}{sign}{abs(value):,.{digits}f}"
+    return f"{'−' if f'{value:z.{digits}f}'.startswith('-') else ''}{sign}{abs(value):,.{digits}f}"
 
 
 @register.filter
@@ -46,7 +46,13 @@ def signed_money(value: float | Decimal | None, digits: int = 2) -> str:
 @register.filter
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as a percentage."""
-    return "–" if value is None else f"{value * 100:,.{digits}f} %"
+    return "–" if value is None else f"{value * 100:z,.{digits}f} %".replace("-", "−")
+
+
+@register.filter
+def signed_percent(value: float | None, digits: int = 1) -> str:
+    """A change as a percentage that says its sign."""
+    return "–" if value is None else ("+" if value > 0 else "") + percent(value, digits)
 
 
 @register.filter

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ('zone', models.CharField(max_length=64)),
                 ('country', models.CharField(default='CN', max_length=2)),
                 ('demo', models.BooleanField(default=False)),
+                ('presumed', models.BooleanField(default=False)),
                 ('key_fingerprint', models.CharField(max_length=32)),
                 ('clock_at', models.DateTimeField(null=True)),
                 ('clock_rate', models.FloatField(default=1.0)),

@@ -63,13 +63,13 @@ def relation(docket: Docket) -> Verdict:
 @row_rule(binds=UNASKED)
 def consent(docket: Docket) -> Verdict:
     """No consent for the plan's purpose on its channel. What a person asked for herself needs none."""
-    return Verdict(docket.column("consent") == False)  # noqa: E712
+    return Verdict(np.equal(docket.column("consent"), False))
 
 
 @row_rule(binds=UNASKED)
 def preference(docket: Docket) -> Verdict:
     """The person asked for silence."""
-    return Verdict(docket.column("preference") == False)  # noqa: E712
+    return Verdict(np.equal(docket.column("preference"), False))
 
 
 @row_rule(binds=ALL)

@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                 ('called_by', models.CharField(blank=True, max_length=80)),
                 ('calls', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(null=True)),
+                ('withdrawals', models.PositiveSmallIntegerField(db_default=0, default=0)),
                 ('read_at', models.DateTimeField(null=True)),
                 ('tapped_at', models.DateTimeField(null=True)),
                 ('left', models.PositiveIntegerField(default=0)),

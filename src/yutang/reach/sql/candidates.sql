@@ -1,50 +1,69 @@
 -- The audience of one attempt of a plan, with the columns that the gate's row rules and caps ask for.
--- A touch counts for a cap of length w if its [due, deadline], widened by w on both sides, meets the plan's window:
--- so the cap holds whenever the guide taps. Touches that came to nothing (failed, expired, suppressed later) free
--- their place; held-out ones keep it, exactly as if they had been sent. Off-gate touches count when they happened.
--- A platform that did not answer at the deadline could not cancel: then a touch counts until it was sent, and while
--- nobody knows, as if it were sent now; for a week after its deadline.
-WITH spent AS (
-    SELECT
-        coalesce(o.survivor, d.person) AS person, d.touch_class, d.channel, d.value, d.due_at,
-        CASE
-            WHEN d.outcome <> 'send' THEN d.deadline
-            WHEN r.state = 'sent' THEN greatest(d.deadline, r.at)
-            WHEN d.deadline > $start - INTERVAL 7 DAY THEN greatest(d.deadline, $start)
-            ELSE d.deadline
-        END AS deadline
-    FROM decisions d
-    LEFT JOIN person_overrides o ON o.birth = d.person
-    LEFT JOIN receipts r ON r.touch = d.touch AND r.state IN ('sent', 'failed', 'expired', 'suppressed')
-    WHERE d.outcome IN ('send', 'held_out', 'globally_held_out') AND (r.state IS NULL OR r.state = 'sent')
-      AND d.deadline > $start - INTERVAL 38 DAY AND d.due_at < $deadline + INTERVAL 31 DAY
-      AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
+-- A touch counts for a cap of length w if its [due, till], widened by w on both sides, meets the plan's window: so the
+-- cap holds whenever the guide taps. `till` is its deadline, or later: a platform that did not answer at the deadline
+-- could not cancel, so a touch counts until it was sent, and while nobody knows, as if it were sent now; for a week after
+-- its deadline. Touches that came to nothing (failed, expired, suppressed later) free their place; held-out ones keep
+-- it, exactly as if they had been sent. Off-gate touches count when they happened.
+WITH births AS (
+    SELECT a.person AS birth, a.person
+    FROM audience a
+    WHERE NOT EXISTS (SELECT 1 FROM person_overrides o WHERE o.birth = a.person)
     UNION ALL
-    SELECT coalesce(o.survivor, e.person), 'marketing', coalesce(e.channel, 'wecom'), FALSE, e.occurred_at, e.occurred_at
+    SELECT o.birth, o.survivor FROM person_overrides o SEMI JOIN audience a ON a.person = o.survivor
+),
+-- What is asked of a text is asked here, once: only flags and instants go through the joins that follow.
+granted AS (
+    SELECT
+        d.touch, d.person AS birth, d.outcome = 'send' AS to_send, d.touch_class = 'marketing' AS marketing,
+        d.channel = $channel AS here, d.value, d.due_at, d.deadline
+    FROM decisions d
+    WHERE d.outcome IN ('send', 'held_out', 'globally_held_out')
+      AND d.deadline > $start - INTERVAL 38 DAY AND d.due_at < $deadline + INTERVAL 30 DAY
+      AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
+),
+-- No touch ends before it was decided, which is at most a week before its deadline: what ended earlier is of others.
+ends AS (
+    SELECT r.touch, r.state = 'sent' AS sent, r."at"
+    FROM receipts r
+    WHERE r.state IN ('sent', 'failed', 'expired', 'suppressed') AND r."at" > $start - INTERVAL 46 DAY
+),
+spent AS (
+    SELECT
+        b.person, g.marketing, g.here, g.value, g.due_at,
+        CASE
+            WHEN NOT g.to_send THEN g.deadline
+            WHEN e.sent THEN greatest(g.deadline, e."at")
+            WHEN g.deadline > $start - INTERVAL 7 DAY THEN greatest(g.deadline, $start)
+            ELSE g.deadline
+        END AS till
+    FROM granted g
+    LEFT JOIN ends e ON e.touch = g.touch
+    JOIN births b ON b.birth = g.birth
+    WHERE e.sent IS NOT FALSE
+    UNION ALL
+    SELECT b.person, TRUE, coalesce(e.channel, 'wecom') = $channel, FALSE, e.occurred_at, e.occurred_at
     FROM events e
-    LEFT JOIN person_overrides o ON o.birth = e.person
-    WHERE e.type = 'offgate.sent' AND e.occurred_at > $start - INTERVAL 31 DAY
-      AND e.occurred_at < $deadline + INTERVAL 31 DAY
+    JOIN births b ON b.birth = e.person
+    WHERE e.type = 'offgate.sent' AND e.occurred_at > $start - INTERVAL 30 DAY
+      AND e.occurred_at < $deadline + INTERVAL 30 DAY
 ),
 counts AS (
     SELECT
         s.person,
-        count(*) FILTER (WHERE near_day AND marketing) AS touches_day,
-        count(*) FILTER (WHERE near_week AND marketing) AS touches_week,
-        count(*) FILTER (WHERE near_month AND marketing) AS touches_month,
-        count(*) FILTER (WHERE near_day AND s.channel = $channel) AS channel_day,
-        count(*) FILTER (WHERE near_month AND s.channel = $channel) AS channel_month,
-        count(*) FILTER (WHERE near_month AND marketing AND s.value) AS value_30d,
-        count(*) FILTER (WHERE near_month AND marketing AND NOT s.value) AS promo_30d
+        count(*) FILTER (WHERE s.near_day AND s.marketing) AS touches_day,
+        count(*) FILTER (WHERE s.near_week AND s.marketing) AS touches_week,
+        count(*) FILTER (WHERE s.marketing) AS touches_month,
+        count(*) FILTER (WHERE s.near_day AND s.here) AS channel_day,
+        count(*) FILTER (WHERE s.here) AS channel_month,
+        count(*) FILTER (WHERE s.marketing AND s.value) AS value_30d
     FROM (
         SELECT
-            person, channel, value, touch_class = 'marketing' AS marketing,
-            deadline > $start - INTERVAL 1 DAY AND due_at < $deadline + INTERVAL 1 DAY AS near_day,
-            deadline > $start - INTERVAL 7 DAY AND due_at < $deadline + INTERVAL 7 DAY AS near_week,
-            deadline > $start - INTERVAL 30 DAY AND due_at < $deadline + INTERVAL 30 DAY AS near_month
+            person, marketing, here, value,
+            till > $start - INTERVAL 1 DAY AND due_at < $deadline + INTERVAL 1 DAY AS near_day,
+            till > $start - INTERVAL 7 DAY AND due_at < $deadline + INTERVAL 7 DAY AS near_week
         FROM spent
+        WHERE till > $start - INTERVAL 30 DAY AND due_at < $deadline + INTERVAL 30 DAY
     ) s
-    SEMI JOIN audience a ON a.person = s.person
     GROUP BY s.person
 ),
 friends AS (
@@ -73,7 +92,7 @@ SELECT
     coalesce(c.channel_day, 0) AS channel_day,
     coalesce(c.channel_month, 0) AS channel_month,
     coalesce(c.value_30d, 0) AS value_30d,
-    coalesce(c.promo_30d, 0) AS promo_30d
+    coalesce(c.touches_month - c.value_30d, 0) AS promo_30d
 FROM audience a
 LEFT JOIN facts f ON f.person = a.person
 LEFT JOIN profiles p ON p.person = a.person

@@ -1,12 +1,9 @@
 -- The persons of one attempt whose touch expired untapped, to be gated once more. Who has become one person with
 -- somebody of the same plan who is held out, was reached or may still be, is not: it would undo the arm, or say it twice.
-WITH latest AS (
-    SELECT touch, arg_max(state, recorded_at) AS state FROM receipts GROUP BY touch
-),
-told AS (
+WITH told AS (
     SELECT d.run, d.outcome, coalesce(o.survivor, d.person) AS person, coalesce(l.state, 'pending') AS state
     FROM decisions d
-    LEFT JOIN latest l ON l.touch = d.touch
+    LEFT JOIN receipts l ON l.touch = d.touch AND l.state IN ('sent', 'failed', 'expired', 'suppressed')
     LEFT JOIN person_overrides o ON o.birth = d.person
     WHERE d.plan = $plan AND d.outcome <> 'suppressed' AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
 )

@@ -1,15 +1,32 @@
 -- Every touch of the plans by its last attempt: outcome, latest receipt, how many. Who expired, became another person
 -- by a merge and was taken up again as that one is counted there.
-WITH latest AS (
-    SELECT touch, arg_max(state, recorded_at) AS state, arg_max(reason, recorded_at) AS reason
-    FROM receipts GROUP BY touch
-),
-last_attempt AS (
-    SELECT d.plan, d.occasion, d.person, max(d.attempt) AS attempt
+WITH told AS (
+    SELECT d.touch, d.plan, d.occasion, d.person, d.attempt, d.outcome, d.reason
     FROM decisions d
     SEMI JOIN wanted w ON w.plan = d.plan
     WHERE EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
-    GROUP BY d.plan, d.occasion, d.person
+),
+answered AS (
+    SELECT touch, concat('unknown:', substring(receipt_key, 8)) AS receipt_key FROM receipts WHERE state = 'issued'
+),
+latest AS (
+    -- A touch's end, if it has one; else it is unknown while one of its calls is unanswered. This hangs on what was
+    -- told, and neither on when nor in which order: the wall clock may step back.
+    SELECT touch, arg_max(state, place) AS state, arg_max(reason, place) AS reason, arg_max("at", place) AS "at"
+    FROM (
+        SELECT
+            r.touch, r.state, r.reason, r."at",
+            CASE r.state WHEN 'sent' THEN 5 WHEN 'failed' THEN 4 WHEN 'suppressed' THEN 3 WHEN 'expired' THEN 2 ELSE 1 END
+                AS place
+        FROM receipts r
+        SEMI JOIN told t ON t.touch = r.touch
+        LEFT JOIN answered a ON a.touch = r.touch AND a.receipt_key = r.receipt_key
+        WHERE r.state <> 'issued' AND a.touch IS NULL
+    ) r
+    GROUP BY touch
+),
+last_attempt AS (
+    SELECT plan, occasion, person, max(attempt) AS attempt FROM told GROUP BY plan, occasion, person
 ),
 taken_up AS (
     SELECT a.plan, a.occasion, o.birth AS person, a.attempt
@@ -21,20 +38,18 @@ SELECT
     d.plan,
     CASE
         WHEN d.outcome <> 'send' THEN d.outcome
-        WHEN l.state IS NULL OR l.state = 'issued' THEN 'pending'
-        ELSE l.state
+        ELSE coalesce(l.state, 'pending')
     END AS state,
     CASE WHEN d.outcome = 'suppressed' THEN d.reason WHEN l.state = 'suppressed' THEN l.reason END AS reason,
     count(*) AS touches
-FROM decisions d
+FROM told d
 JOIN last_attempt a ON a.plan = d.plan AND a.occasion = d.occasion AND a.person = d.person AND a.attempt = d.attempt
 LEFT JOIN latest l ON l.touch = d.touch
-WHERE EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
-  AND NOT (
-      coalesce(l.state, '') = 'expired' AND EXISTS (
-          SELECT 1 FROM taken_up t
-          WHERE t.plan = d.plan AND t.occasion = d.occasion AND t.person = d.person AND t.attempt > d.attempt
-      )
-  )
+WHERE NOT (
+    coalesce(l.state, '') = 'expired' AND EXISTS (
+        SELECT 1 FROM taken_up t
+        WHERE t.plan = d.plan AND t.occasion = d.occasion AND t.person = d.person AND t.attempt > d.attempt
+    )
+)
 GROUP BY ALL
 ORDER BY ALL

@@ -1,0 +1,4 @@
+"""What other rooms may know of the API without loading it."""
+
+SCOPES = ("events:write", "read", "plans:write")
+"""What a token may be allowed."""

@@ -1,0 +1,71 @@
+"""What is asked of the ledger while plans run is answered alike by both engines."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.reach.conftest import HOUR, START, naive
+from tests.warehouse.clickhouse import assert_equal_on_both_engines
+from tests.warehouse.fixtures import rows
+from yutang.warehouse.contracts import Statement, named
+
+NOW = naive(START)
+PERSONS, MERGED = 20, 10  # the last so many persons are the first ones by another number
+
+
+def ledger(chance: random.Random) -> dict[str, pa.Table]:
+    decisions: list[dict[str, Any]] = []
+    receipts: list[dict[str, Any]] = []
+    for touch in range(150):
+        due = NOW + chance.randint(-200, 60) * HOUR
+        plan, run = chance.choice([(1, 1), (1, 1), (2, 2), (2, 9)])  # 9 was never committed
+        decisions.append(
+            {
+                "touch": touch, "run": run, "plan": plan, "occasion": "w1", "attempt": chance.randint(1, 2),
+                "person": chance.randint(1, PERSONS + MERGED), "touch_class": chance.choice(["marketing", "service"]),
+                "channel": chance.choice(["wecom", "sms"]), "sender": chance.randint(1, 3), "due_at": due,
+                "outcome": chance.choice(["send", "send", "held_out", "suppressed"]), "deadline": due + 12 * HOUR,
+                "decided_at": due,
+            }
+        )  # fmt: skip
+        told = {f"{chance.choice(['unknown', 'issued'])}:{chance.randint(0, 1)}" for _ in range(chance.randint(0, 2))}
+        told |= {chance.choice(["sent", "failed", "expired", "suppressed"])} if chance.random() < 0.5 else set()
+        for key in sorted(told):
+            receipts.append({"touch": touch, "state": key.partition(":")[0], "at": due + HOUR, "receipt_key": key})
+    own = [
+        {"event_id": str(at), "type": "offgate.sent", "occurred_at": NOW - at * HOUR, "person": chance.randint(1, 30)}
+        for at in range(20)
+    ]
+    overrides = [{"birth": PERSONS + other, "survivor": other} for other in range(1, MERGED + 1)]
+    filled = {"decisions": decisions, "receipts": receipts, "events": own, "person_overrides": overrides}
+    return {name: rows(name, *given) for name, given in filled.items()}
+
+
+def questions() -> list[Statement]:
+    number = pa.int64()
+    committed = pa.table({"run": pa.array([1, 2], number)})
+    everyone = pa.array(range(1, PERSONS + 1), number)
+    until = pa.array([NOW + timedelta(hours=10)] * PERSONS, pa.timestamp("us"))
+    members = pa.table({"touch": everyone, "person": everyone, "deadline": until})
+    caps = {"day": 1, "week": 3, "month": 8, "channel_day": 1_000_000, "channel_month": 3}
+    return [
+        named("reach/plan_counts", tables={"wanted": pa.table({"plan": [1, 2]}), "committed": committed}),
+        named("reach/touches_of", {"person": 5, "limit": 50}, {"committed": committed}),
+        named("reach/expired", {"plan": 1, "run": 1}, {"committed": committed}),
+        named(
+            "reach/crowded",
+            {"plan": 2, "channel": "wecom", "now": START, **caps},
+            {"members": members, "committed": committed},
+        ),
+    ]
+
+
+@pytest.mark.parametrize("statement", questions(), ids=lambda statement: statement.name)
+def test_both_engines_say_the_same_of_the_ledger(statement: Statement) -> None:
+    found = [assert_equal_on_both_engines(statement, ledger(random.Random(seed))).num_rows for seed in range(3)]
+    assert any(found), "or nothing was compared"
