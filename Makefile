@@ -30,7 +30,7 @@ check: install  ## ruff, mypy --strict, import-linter, house lints
 	$(BIN)/python tests/house/lints.py
 
 test: install  ## the whole suite, about 6 minutes on 2 cores
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 soak: install  ## kill, race and fill for MINUTES=30
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

@@ -13,6 +13,7 @@ os.environ["YUTANG_DATA"] = str(DIRECTORY)
 os.environ.setdefault("YUTANG_LANG", "en")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver keeps a loop in the thread that tests run in
 os.environ["SSL_CERT_DIR"] = str(DIRECTORY)  # no test speaks TLS, and every HTTP client would read all roots: 45 ms
+os.environ.pop("SSL_CERT_FILE", None)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each worker, and every process it starts, compiles us anew
 
 from yutang.kernel import encryption

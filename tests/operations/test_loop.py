@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.people.pond import event
-from tests.reach.conftest import DAY, HOUR, START, Stage
+from tests.reach.conftest import CREATE, DAY, HOUR, START, Stage
 from tests.soak import pond
 from yutang.channels.models import Callback
 from yutang.channels.services import KEPT
@@ -25,7 +25,7 @@ from yutang.organisation import clock as brand_clock
 from yutang.organisation.models import Brand
 from yutang.organisation.services import step_clock
 from yutang.profiles import queries as profiles
-from yutang.reach.issuing import Ports
+from yutang.reach.issuing import Ports, bound_tasks
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +143,29 @@ def test_a_sandbox_that_does_not_answer_holds_up_nothing_but_a_stepped_clock(sta
     with pytest.raises(Unavailable, match="sandbox"):
         stage.loop.once()
     assert log.waiting() == 0
+
+
+def test_a_house_that_died_on_its_way_goes_where_the_sandbox_is_before_it_does_anything(stage: Stage) -> None:
+    """It issued a batch hours behind the sandbox; the answer was lost, the task was looked for where it had not been
+    made, and not found: three people had a message that no book knew of."""
+
+    tell = stage.loop.advance
+    assert tell is not None
+
+    def told_and_died(to: datetime) -> None:
+        tell(to)
+        raise KeyboardInterrupt
+
+    stage.to(1)
+    stage.loop.advance = told_and_died
+    with pytest.raises(KeyboardInterrupt):
+        stage.to(10)
+    assert business_now() == START + HOUR
+    stage.loop.advance = tell
+    stage.launch("hello", attempts=1, horizon_days=1)
+    stage.faults({"api": CREATE, "kind": "drop_answer", "times": 1})
+    stage.to(48)
+    assert {task for _, task in stage.tasks()} == bound_tasks()
 
 
 def test_a_stepped_clock_stands_until_the_whole_turn_was_done(stage: Stage) -> None:

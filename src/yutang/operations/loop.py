@@ -94,16 +94,27 @@ class Loop:
             brand_clock.end_fast_forward()
 
     def step_to(self, target: datetime, stop: threading.Event | None = None) -> None:
-        """Move a stepped clock to `target`, stopping at every instant at which something is due."""
+        """Move a stepped clock to `target`, stopping at every instant at which something is due.
+
+        A step that was begun is finished first: a task made by a house that is hours behind its sandbox would be looked
+        for in the wrong hours, should its answer be lost.
+        """
+        heading = brand_clock.clock_state().heading
+        if heading is not None:
+            _each(self._pump, lambda: self._step(heading))
         self._turn()  # what was asked for since the last turn is due now, not after the first step
         now = self._now()
         while now < target and not (stop is not None and stop.is_set()):
             due = reach.next_instant(now)
             step = min(moment for moment in (target, due, now + STRIDE) if moment is not None)
-            self._advance(step - MOMENT)
-            brand_clock.move_clock(step)
+            self._step(step)
             now = self._now()
             self._turn()
+
+    def _step(self, to: datetime) -> None:
+        brand_clock.head_for(to)
+        self._advance(to - MOMENT)
+        brand_clock.move_clock(to)
 
     def _now(self) -> datetime:
         self.clock.forget()

@@ -11,16 +11,20 @@ from yutang.organisation.models import Brand
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
-    """`at` is None where business time is wall time. `until` ends a fast-forward."""
+    """`at` is None where business time is wall time. `until` ends a fast-forward.
+
+    `heading`: a step to that instant was begun and not finished, and a sandbox may be there already.
+    """
 
     at: datetime | None
     rate: float
     until: datetime | None
+    heading: datetime | None = None
 
 
 def clock_state() -> ClockState:
     """The clock as it is kept."""
-    row = Brand.objects.filter(pk=1).values_list("clock_at", "clock_rate", "clock_until").first()
+    row = Brand.objects.filter(pk=1).values_list("clock_at", "clock_rate", "clock_until", "clock_heading").first()
     return ClockState(*row) if row else ClockState(None, 1.0, None)
 
 
@@ -43,9 +47,14 @@ class BrandClock:
         self._read_at = float("-inf")
 
 
+def head_for(to: datetime) -> None:
+    """Keep that a stepped clock is on its way to an instant, before a sandbox is told of it."""
+    Brand.objects.filter(pk=1, clock_at__lt=to).update(clock_heading=to)
+
+
 def move_clock(to: datetime) -> None:
     """Move a stepped clock on; it never goes back."""
-    Brand.objects.filter(pk=1, clock_at__lt=to).update(clock_at=to)
+    Brand.objects.filter(pk=1, clock_at__lt=to).update(clock_at=to, clock_heading=None)
 
 
 def fast_forward(span: timedelta, rate: float) -> None:

@@ -258,7 +258,7 @@ def audit(viewer: Viewer, verb: str, subject: str, **detail: object) -> None:
 
 def step_clock(at: datetime | None, rate: float = 1.0) -> None:
     """Set the business clock to an instant (stepped from there), or to the wall clock (None)."""
-    Brand.objects.filter(pk=1).update(clock_at=at, clock_rate=rate, clock_until=None)
+    Brand.objects.filter(pk=1).update(clock_at=at, clock_rate=rate, clock_until=None, clock_heading=None)
 
 
 def revoke_tokens(name: str) -> None:

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('clock_at', models.DateTimeField(null=True)),
                 ('clock_rate', models.FloatField(default=1.0)),
                 ('clock_until', models.DateTimeField(null=True)),
+                ('clock_heading', models.DateTimeField(null=True)),
                 ('demo_loaded', models.BooleanField(default=False)),
             ],
         ),
