@@ -115,7 +115,7 @@ def _follow_ups(request: Page) -> list[FollowUpRow]:
 
 def _export(rows: Sequence[WayRow]) -> HttpResponse:
     head = [_("活码"), _("来源"), _("归属"), _("扫码"), _("加上"), _("还是好友"), _("首单"), _("带来的销售额")]
-    head += [_("成本"), _("每人成本"), _("回本（每花 1 元带来）"), _("下限"), _("上限")]
+    head += [_("成本"), _("每人成本"), _("回本（销售额 ÷ 成本）"), _("下限"), _("上限")]
     table = []
     for row in rows:
         r, p = row.result, row.result.payback

@@ -94,11 +94,11 @@ def worded(value: object) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def here(context: template.Context, name: str) -> SafeString:
+def here(context: template.Context, *names: str) -> SafeString:
     """`aria-current` for the entry of the page that is open."""
     request = context.get("request")
     match = request.resolver_match if request else None
-    current = match is not None and (match.url_name or "").startswith(name)
+    current = match is not None and (match.url_name or "").startswith(names)
     return SafeString('aria-current="page"' if current else "")
 
 
