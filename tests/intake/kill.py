@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from yutang.kernel.failpoints import FAILPOINTS
+
 ORDERS = "order_id,member,placed_at,store,sku,quantity,amount,name,phone\n" + "".join(
     f"f{n % 30},m{n % 30},2026-03-01 09:30:00,s1,sku{n},1,1.00,王小明,1380013{n % 30:04}\n" for n in range(90)
 )
@@ -31,26 +33,7 @@ EVENTS = "type,occurred_at,member,external_userid,purpose,channel,staff\n" + "".
     for n in range(30)
 )
 RECORDED = 60
-PLACES = (
-    "pump.after_claim",
-    "pump.after_persons",
-    "pump.after_identity",
-    "pump.after_append",
-    "pump.after_mirrored",
-    "pump.after_done",
-    "import.after_started",
-    "import.after_spill",
-    "import.after_persons",
-    "import.after_identity",
-    "import.after_chunk_file",
-    "import.after_sealed",
-    "import.after_append",
-    "import.after_chunk_done",
-    "import.after_done",
-    "mirror.after_write",
-    "collect.before_commit",
-    "collect.after_commit",
-)
+PLACES = tuple(name for name in FAILPOINTS if name.startswith(("pump.", "import.", "mirror.", "collect.")))
 
 
 def main() -> None:
