@@ -15,7 +15,7 @@ from yutang.kernel.ids import PersonId, PlanId
 from yutang.organisation.queries import OWNER
 from yutang.reach import queries
 from yutang.reach.contracts import PlanCounts, ReceiptState
-from yutang.reach.ledger import _counts, receipts_of, still_open, touches_of, write_receipts
+from yutang.reach.ledger import _counts, receipts_of, still_open, touches_of, with_latest, write_receipts
 from yutang.warehouse.contracts import Statement, named
 
 FINAL = {"sent", "failed", "expired", "suppressed"}
@@ -98,7 +98,7 @@ def test_every_touch_is_counted_once_by_its_last_attempt_and_the_equation_holds(
         "wanted": pa.table({"plan": pa.array([1], pa.int64())}),
         "committed": pa.table({"run": pa.array([1], pa.int64())}),
     }
-    rows = ledger.warehouse.query(named("reach/plan_counts", tables=tables)).to_pylist()
+    rows = ledger.warehouse.query(with_latest(named("reach/plan_counts", tables=tables))).to_pylist()
     found = Counter({(row["state"], row["reason"]): row["touches"] for row in rows})
     assert found == naive(touches)
     reasons: dict[str, int] = {reason: n for (state, reason), n in found.items() if state == "suppressed"}
@@ -143,8 +143,10 @@ def test_what_became_of_a_touch_does_not_hang_on_the_order_in_which_it_was_told_
         )
         run = pa.table({"run": pa.array([1], pa.int64())})
         wanted = pa.table({"plan": pa.array([1], pa.int64())})
-        counts = ledger.warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "committed": run}))
-        fact = ledger.warehouse.query(named("reach/touches_of", {"person": 1, "limit": 5}, {"committed": run}))
+        tables = {"wanted": wanted, "committed": run}
+        counts = ledger.warehouse.query(with_latest(named("reach/plan_counts", tables=tables)))
+        asked = named("reach/touches_of", {"person": 1, "limit": 5}, {"committed": run})
+        fact = ledger.warehouse.query(with_latest(asked))
         return counts["state"].to_pylist(), fact["state"].to_pylist()
 
     state = state_of(told)

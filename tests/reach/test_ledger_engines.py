@@ -12,6 +12,7 @@ import pytest
 from tests.reach.conftest import HOUR, START, naive
 from tests.warehouse.clickhouse import assert_equal_on_both_engines
 from tests.warehouse.fixtures import rows
+from yutang.reach.ledger import with_latest
 from yutang.warehouse.contracts import Statement, named
 
 NOW = naive(START)
@@ -54,8 +55,8 @@ def questions() -> list[Statement]:
     members = pa.table({"touch": everyone, "person": everyone, "deadline": until})
     caps = {"day": 1, "week": 3, "month": 8, "channel_day": 1_000_000, "channel_month": 3}
     return [
-        named("reach/plan_counts", tables={"wanted": pa.table({"plan": [1, 2]}), "committed": committed}),
-        named("reach/touches_of", {"person": 5, "limit": 50}, {"committed": committed}),
+        with_latest(named("reach/plan_counts", tables={"wanted": pa.table({"plan": [1, 2]}), "committed": committed})),
+        with_latest(named("reach/touches_of", {"person": 5, "limit": 50}, {"committed": committed})),
         named("reach/expired", {"plan": 1, "run": 1}, {"committed": committed}),
         named(
             "reach/crowded",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +15,7 @@ from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
 from yutang.profiles.traits import REACHABLE, TRAITS
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql
-from yutang.warehouse.dialects import parse
+from yutang.warehouse.dialects import beside, parse
 
 STATE = "profiles"
 
@@ -81,9 +80,7 @@ def join_reachable(query: exp.Select) -> exp.Select:
 
 def with_reachable(statement: Statement) -> Statement:
     """The SELECT with a table `reachable` (`person`) beside its others: who may be reached, said in one place."""
-    query = parse(statement.text())
-    assert isinstance(query, exp.Select)
-    return replace(statement, sql=query.with_(REACHABLE, as_=parse(load_sql("profiles/reachable"))))
+    return beside(statement, REACHABLE, "profiles/reachable")
 
 
 def traits_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> dict[str, Any]:

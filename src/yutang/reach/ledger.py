@@ -15,6 +15,7 @@ from yutang.kernel.ids import PersonId, PlanId
 from yutang.reach.contracts import PlanCounts, ReceiptState, RunState, TouchFact
 from yutang.reach.models import Run
 from yutang.warehouse.contracts import Statement, Warehouse, named
+from yutang.warehouse.dialects import beside
 
 STAMP = pa.timestamp("us")
 RECEIPTS = pa.schema(
@@ -99,11 +100,18 @@ def still_open(warehouse: Warehouse, touches: Sequence[int]) -> set[int]:
     return set(warehouse.query(named("reach/open_touches", tables={"wanted": wanted}))["touch"].to_pylist())
 
 
+def with_latest(statement: Statement) -> Statement:
+    """The SELECT with a table `latest` (`touch`, `state`, `reason`, `at`): what became of the touches that it calls
+    `told`."""
+    return beside(statement, "latest", "reach/latest")
+
+
 def plan_counts(warehouse: Warehouse, plans: Sequence[PlanId]) -> dict[PlanId, PlanCounts]:
     """What became of the touches of plans. (Unscoped because the equation holds for a plan as a whole; who may see a
     plan at all is decided by whoever lists plans.)"""
     wanted = pa.table({"plan": pa.array(plans, pa.int64())})
-    rows = warehouse.query(named("reach/plan_counts", tables={"wanted": wanted, "committed": committed(plans)}))
+    tables = {"wanted": wanted, "committed": committed(plans)}
+    rows = warehouse.query(with_latest(named("reach/plan_counts", tables=tables)))
     states: dict[PlanId, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     reasons: dict[PlanId, dict[str, int]] = defaultdict(dict)
     for row in rows.to_pylist():
@@ -125,5 +133,6 @@ def _counts(states: Mapping[str, int], reasons: Mapping[str, int]) -> PlanCounts
 def touches_of(warehouse: Warehouse, person: PersonId, limit: int = 50) -> list[TouchFact]:
     """What the gate said of one person, newest first. (Unscoped because the caller has already looked the person up
     as the viewer.)"""
-    rows = warehouse.query(named("reach/touches_of", {"person": person, "limit": limit}, {"committed": committed()}))
+    asked = named("reach/touches_of", {"person": person, "limit": limit}, {"committed": committed()})
+    rows = warehouse.query(with_latest(asked))
     return [TouchFact(**row | {"plan": PlanId(row["plan"])}) for row in rows.to_pylist()]

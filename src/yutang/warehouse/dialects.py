@@ -18,8 +18,10 @@ ClickHouse must run with the settings of `CLICKHOUSE_SETTINGS`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 
 import sqlglot
 from sqlglot import exp
@@ -62,6 +64,21 @@ _SYNTAX = (exp.Connector, exp.Interval)  # `and`, `or`: sqlglot counts them as f
 def parse(text: str) -> exp.Expr:
     """One statement of DuckDB's dialect as an expression of one's own."""
     return sqlglot.parse_one(text, dialect="duckdb")
+
+
+def beside(statement: Statement, table: str, query: str) -> Statement:
+    """The SELECT with the rows of a named query as a table beside its others, which that query may name too.
+
+    So that what several queries ask is said in one place.
+    """
+    return replace(statement, sql=_beside(statement.text(), table, query))
+
+
+@cache
+def _beside(text: str, table: str, query: str) -> str:
+    select = parse(text)
+    assert isinstance(select, exp.Select)
+    return select.with_(table, as_=parse(load_sql(query))).sql(dialect="duckdb", identify=True)
 
 
 def functions(expression: exp.Expr) -> Iterator[str]:
