@@ -9,19 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(slots=True)
-class _Slot(Generic[T, R]):
-    item: T
-    done: bool = False
-    result: R | None = None
-    error: Exception | None = None
 
 
 class Gathering(Generic[T, R]):
@@ -36,34 +28,30 @@ class Gathering(Generic[T, R]):
         self._linger = linger
         self._leading = threading.Lock()
         self._guard = threading.Lock()
-        self._waiting: list[_Slot[T, R]] = []
+        self._waiting: list[tuple[T, Future[R]]] = []
 
     def __call__(self, item: T) -> R:
         """The item's result once it is written. Raises what writing it raised."""
-        mine: _Slot[T, R] = _Slot(item)
+        mine: Future[R] = Future()
         with self._guard:
-            self._waiting.append(mine)
+            self._waiting.append((item, mine))
         with self._leading:
-            if not mine.done:
+            if not mine.done():
                 time.sleep(self._linger)
                 with self._guard:
                     batch, self._waiting = self._waiting, []
                 self._write_all(batch)
-        if mine.error is not None:
-            raise mine.error
-        return mine.result  # type: ignore[return-value]  # set with `done`, by whoever led
+        return mine.result()
 
-    def _write_all(self, batch: list[_Slot[T, R]]) -> None:
+    def _write_all(self, batch: list[tuple[T, Future[R]]]) -> None:
         try:
-            results = self._write([slot.item for slot in batch])
+            results = self._write([item for item, _ in batch])
         except Exception as error:  # noqa: BLE001  # raised again by whom it concerns
             if len(batch) > 1:
-                for slot in batch:
-                    self._write_all([slot])
-                return
-            batch[0].error = error
+                for one in batch:
+                    self._write_all([one])
+            else:
+                batch[0][1].set_exception(error)
         else:
-            for slot, result in zip(batch, results, strict=True):
-                slot.result = result
-        for slot in batch:
-            slot.done = True
+            for (_, answer), result in zip(batch, results, strict=True):
+                answer.set_result(result)

@@ -15,7 +15,6 @@ from yutang.organisation.queries import node_by_code, tokens
 
 Answer = tuple[object, list[object]]
 ROLE = click.Choice([role.value for role in RoleName])
-SCOPE = click.Choice(SCOPES)
 NODE = click.option(
     "--node", default=organisation.ROOT, show_default=True, help="门店或区域 / code of a store or region"
 )

@@ -30,7 +30,7 @@ from yutang.connect.models import Code, Join, Way
 from yutang.connect.routing import led
 from yutang.documents import services as documents
 from yutang.documents.contracts import StoredDocument
-from yutang.documents.queries import current
+from yutang.documents.queries import current, documents_of
 from yutang.intake.lease import lives, me
 from yutang.kernel.calendars import day_start, local_day, zone
 from yutang.kernel.clock import business_now, wall_now
@@ -72,8 +72,8 @@ def keep_way(document: ContactWay, viewer: Viewer, picture: bytes | None = None)
     _check_staff(document, viewer)
     kind = None if picture is None else _kind_of(picture)
     with transaction.atomic():
-        before = next((one for one in current(ContactWay) if one.document.name == document.name), None)
-        if before is not None and not viewer.sees(_node_of(before.document).id):  # type: ignore[arg-type]
+        before = next((one for one in documents_of(ContactWay) if one.name == document.name), None)
+        if before is not None and not viewer.sees(_node_of(before).id):
             raise Refused("已有同名的活码，请换一个名称。", "A contact way of that name exists; choose another name.")
         stored = documents.save_document(document, viewer.name)
         way = _row(document.name)
@@ -145,19 +145,22 @@ def open_ways() -> dict[str, tuple[Way, StoredDocument]]:
 
 def turn(ports: WayPorts) -> int:
     """Let every code at the platform lead to whom it should now; returns how many calls were made."""
-    ways = {name: pair for name, pair in open_ways().items() if pair[1].document.channel == "wecom"}  # type: ignore[attr-defined]
+    ways = [
+        (row, way)
+        for row, stored in open_ways().values()
+        if isinstance(way := stored.document, ContactWay) and way.channel == "wecom"
+    ]
     if not ways:
         return 0
-    _wish(list(ways.values()))
-    documents_of = {row.pk: stored.document for row, stored in ways.values()}
+    _wish(ways)
+    way_of = {row.pk: way for row, way in ways}
     calls = _resolve(ports)
     now = business_now()
-    due = Code.objects.filter(way__in=documents_of, state__in=[CodeState.WANTED, CodeState.LIVE]).order_by("pk")
+    due = Code.objects.filter(way__in=way_of, state__in=[CodeState.WANTED, CodeState.LIVE]).order_by("pk")
     for code in due:
         if calls >= CALLS_A_TURN:
             break
-        document = documents_of[code.way_id]
-        assert isinstance(document, ContactWay)
+        document = way_of[code.way_id]
         if not code.wish or code.told == _digest(document, code.wish) or (code.not_before and code.not_before > now):
             continue
         port = ports.get((document.channel, code.corp))
@@ -167,7 +170,7 @@ def turn(ports: WayPorts) -> int:
     return calls
 
 
-def _wish(ways: Sequence[tuple[Way, StoredDocument]]) -> None:
+def _wish(ways: Sequence[tuple[Way, ContactWay]]) -> None:
     """Work out for each code whom it should lead to now, and make the codes that are not there yet."""
     tree = nodes()
     below = _below(tree)
@@ -176,9 +179,7 @@ def _wish(ways: Sequence[tuple[Way, StoredDocument]]) -> None:
     by_corp: dict[str, list[AccountFacts]] = {}
     have = {(code.way_id, code.node, code.corp): code for code in Code.objects.all()}
     fresh: list[Code] = []
-    for row, stored in ways:
-        document = stored.document
-        assert isinstance(document, ContactWay)
+    for row, document in ways:
         corp = corp_of(document)
         place = next((node for node in tree if node.code == document.at), None)
         if corp is None or place is None or document.routing is None:

@@ -245,7 +245,7 @@ def notice_entered(warehouse: Warehouse) -> int:
         entered = [] if run == 1 else _entered(warehouse, name, run)
         with transaction.atomic():
             if SegmentCursor.objects.filter(segment=name, run=cursor.run).update(run=run):
-                kept += _note_entries(name, run, entered, changes.at, rules)
+                kept += _note_entries(name, run, entered, rules)
     return kept
 
 
@@ -254,9 +254,7 @@ def _entered(warehouse: Warehouse, segment: str, run: int) -> list[int]:
     return sorted(warehouse.query(Statement(sql, {"segment": segment, "run": run}))["person"].to_pylist())
 
 
-def _note_entries(
-    segment: str, run: int, persons: Sequence[int], at: datetime, rules: Iterable[tuple[ReflexRule, int]]
-) -> int:
+def _note_entries(segment: str, run: int, persons: Sequence[int], rules: Iterable[tuple[ReflexRule, int]]) -> int:
     events = [
         Event(
             EventId(f"{SEGMENT_ENTERED}:{segment}:{run}:{person}"), SEGMENT_ENTERED, business_now(),
@@ -605,7 +603,7 @@ class _Books:
 
     def _assign(self, task: _Task, act: Assign) -> None:
         assert task.person is not None
-        userid = self._on_shift(task, act) if act.to == "shift" else ""
+        userid = self._on_shift(act) if act.to == "shift" else ""
         node = self._store_of_staff(userid) if userid else None if act.to == "shift" else self._nearest(task.event)
         if node is None:
             task.settle(ActState.REFUSED, "nobody_on_shift" if act.to == "shift" else "no_store")
@@ -625,7 +623,7 @@ class _Books:
                 return found.id
         return next((node.id for node in stores if node.code == event.store), None)
 
-    def _on_shift(self, task: _Task, act: Assign) -> str:
+    def _on_shift(self, act: Assign) -> str:
         facts, now = brand(), business_now()
         start = day_start(local_day(now, facts.zone), facts.zone)
         rows = Assignment.objects.filter(userid__in=act.everyone(), at__gte=start, at__lte=now)

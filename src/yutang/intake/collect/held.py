@@ -105,7 +105,7 @@ def hold(found: Sequence[Held], received_at: datetime) -> None:
             ],
         )
     for key in known:
-        _let_go(key, HELD_PER_KEY, day)
+        _let_go(key, HELD_PER_KEY)
 
 
 def _known_problems(keys: Iterable[int], day: date) -> dict[int, set[tuple[str, str]]]:
@@ -124,17 +124,21 @@ def _bounded(known: set[tuple[str, str]], type_: str, trouble: Trouble) -> tuple
     return type_, trouble
 
 
-def _let_go(key: int, most: int, day: date) -> None:
+def _let_go(key: int, most: int) -> None:
     """Let the oldest go where a key has more than its share."""
     over = HeldMessage.objects.filter(key_id=key).count() - most
     if over <= 0:
         return
     oldest = list(HeldMessage.objects.filter(key_id=key).order_by("pk").values_list("pk", "type", "problem")[:over])
     for (type_, problem), gone in Counter((type_, problem) for _, type_, problem in oldest).items():
-        latest = Violation.objects.filter(key_id=key, type=type_, problem=problem).order_by("-day").first()
-        if latest is not None:
-            Violation.objects.filter(pk=latest.pk).update(let_go=F("let_go") + gone)
+        _count_let_go(key, type_, problem, gone)
     HeldMessage.objects.filter(key_id=key, pk__lte=oldest[-1][0]).delete()
+
+
+def _count_let_go(key: int, type_: str, problem: str, gone: int) -> None:
+    latest = Violation.objects.filter(key_id=key, type=type_, problem=problem).order_by("-day").first()
+    if latest is not None:
+        Violation.objects.filter(pk=latest.pk).update(let_go=F("let_go") + gone)
 
 
 def tidy() -> None:
@@ -143,9 +147,7 @@ def tidy() -> None:
     with transaction.atomic():
         old = HeldMessage.objects.filter(received_at__lt=now - timedelta(days=HELD_DAYS))
         for key, type_, problem, gone in old.values_list("key_id", "type", "problem").annotate(gone=Count("pk")):
-            latest = Violation.objects.filter(key_id=key, type=type_, problem=problem).order_by("-day").first()
-            if latest is not None:
-                Violation.objects.filter(pk=latest.pk).update(let_go=F("let_go") + gone)
+            _count_let_go(key, type_, problem, gone)
         old.delete()
         Violation.objects.filter(day__lt=now.date() - timedelta(days=COUNTED_DAYS)).delete()
         FixedTime.objects.filter(noted_at__lt=now - timedelta(days=FIXED_DAYS)).delete()
