@@ -97,6 +97,12 @@ def test_a_known_distance() -> None:
     assert distance_km(shanghai, east) == pytest.approx(radians(0.1) * EARTH_KM * cos(radians(31.2304)), rel=1e-4)
 
 
+def test_places_that_are_no_places_have_a_distance_all_the_same() -> None:
+    """Rounding may carry the haversine of opposite places past 1, and a wrong place below 0."""
+    for one, other in (((90.0, 0.0), (-90.0, 0.0)), ((0.0, 0.0), (0.0, 180.0)), ((1e9, 1e9), (-1e9, 3.0))):
+        assert 0 <= distance_km(one, other) <= EARTH_KM * 3.15
+
+
 @given(places, st.lists(st.none() | places, max_size=8))
 def test_the_nearest_is_the_nearest(place: tuple[float, float], spots: list[tuple[float, float] | None]) -> None:
     found = nearest(place, list(enumerate(spots)))

@@ -17,7 +17,7 @@ import msgspec
 
 from yutang.intake.collect.contracts import BATCH_BYTES, BATCH_MESSAGES, MESSAGE_BYTES, KeyFacts
 from yutang.intake.collect.keys import digest
-from yutang.intake.collect.messages import READ_BATCH, READ_SINGLE, Context, moment, post
+from yutang.intake.collect.messages import READ_BATCH, READ_SINGLE, UNREADABLE, Context, moment, post
 from yutang.intake.collect.reading import lot_of
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import OutOfSpace, YutangError
@@ -46,6 +46,9 @@ _SNIPPET = (Path(__file__).parent / "w.js").read_bytes()
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _DONE = b'{"success":true}'
 _CACHED_HEADERS = 10_000
+HEADER_BYTES = 1_000
+MEMBERS = 100
+"""Of how many gzip members a body may be made."""
 _SHOWN = 20
 
 Headers = list[tuple[bytes, bytes]]
@@ -179,20 +182,20 @@ class Collect:
         """The key of the header, else of the body. Raises Sorry (401)."""
         mark = self._by_header.get(authorization) if authorization else None
         if mark is None:
-            secret = _user(authorization) if authorization else said
+            secret = _user(authorization) if 0 < len(authorization) <= HEADER_BYTES else None if authorization else said
             if secret is None or not 0 < len(secret) <= 200:
                 raise _no_key()
             mark = digest(secret)
-            if authorization:
-                if len(self._by_header) >= _CACHED_HEADERS:
-                    self._by_header.clear()
-                self._by_header[authorization] = mark
         key = self._collector.known.keys.get(mark)
         if key is None:
             await self._collector.look()
             key = self._collector.known.keys.get(mark)
         if key is None:
             raise _no_key()
+        if authorization:  # only of a key that there is: whoever guesses must not fill the memory
+            if len(self._by_header) >= _CACHED_HEADERS:
+                self._by_header.clear()
+            self._by_header[authorization] = mark
         if self._collector.known.currency is None:
             raise Sorry(503, "not_set_up", "还没有设置品牌。", "The brand is not set up yet.", wait=60)
         return key
@@ -248,7 +251,9 @@ def _inflated(raw: bytes, encoding: bytes, most: int) -> bytes:
         raise Sorry(400, "encoding", "Content-Encoding 只认 gzip。", "Content-Encoding: only gzip is understood.")
     unpacked = b""
     try:
-        while raw:
+        for _ in range(MEMBERS):  # each takes a copy of all that follows
+            if not raw:
+                break
             stream = zlib.decompressobj(wbits=31)
             unpacked += stream.decompress(raw, most + 1 - len(unpacked))
             if len(unpacked) > most:
@@ -256,6 +261,8 @@ def _inflated(raw: bytes, encoding: bytes, most: int) -> bytes:
             if not stream.eof:
                 raise zlib.error("cut short")
             raw = stream.unused_data
+        if raw:
+            raise zlib.error("too many members")
     except zlib.error:
         raise Sorry(400, "encoding", "请求正文不是完整的 gzip。", "The body is not whole gzip.") from None
     return unpacked
@@ -273,7 +280,7 @@ def _batch(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
     """A batch's messages, in order. Raises Sorry (400) where the body is no batch, or has a message past the limit."""
     try:
         batch = READ_BATCH(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _malformed(error, '{"batch": [{"type": "track", …}]}') from None
     if not batch.batch:
         raise Sorry(400, "empty", "batch 里没有消息。", "The batch holds no message.")
@@ -294,7 +301,7 @@ def _batch(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
 def _single(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
     try:
         said = READ_SINGLE(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _malformed(error, '{"userId": …, "event": …}') from None
     return [msgspec.Raw(raw)], said.write_key, said.sent_at, None
 

@@ -27,7 +27,7 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Great-circle distance of two places in degrees (haversine; Sinnott 1984)."""
     (lat1, lon1), (lat2, lon2) = ((radians(a), radians(b)) for a, b in (one, other))
     h = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
-    return 2 * EARTH_KM * asin(min(1.0, sqrt(h)))
+    return 2 * EARTH_KM * asin(sqrt(min(1.0, max(0.0, h))))
 
 
 def nearest(place: tuple[float, float], spots: Iterable[tuple[T, tuple[float, float] | None]]) -> T | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 
 from yutang.channels.contracts import (
@@ -295,7 +295,7 @@ def work(ports: WelcomePorts, limit: int = CLAIM) -> Worked:
     _name_persons(tasks)
     _say_welcomes([task for task in tasks if task.act.kind == "welcome"], ports)
     failpoint("reflex.said")
-    _settle(tasks, holder)
+    _settle_all(tasks, holder)
     states = Counter(task.outcome for task in tasks)
     done = states[ActState.DONE]
     late = states[ActState.MISSED]
@@ -489,6 +489,32 @@ def _say(task: _Task, ports: WelcomePorts, text: str) -> None:
 # Settlement --------------------------------------------------------------------------------------------------------
 
 
+def _settle_all(tasks: Sequence[_Task], holder: str) -> None:
+    """Settle all at once; where that fails, those of each event alone, so that one event holds up no other.
+
+    What fails alone too is FAILED. An error of ours (a busy house) and one of the database leave all as claimed: they
+    are given up after a while and come again.
+    """
+    before = [(task.outcome, task.reason) for task in tasks]
+    try:
+        _settle(tasks, holder)
+    except (YutangError, DatabaseError):
+        raise
+    except Exception:  # noqa: BLE001  # whatever one event brought, the others' acts are done
+        _log.exception("acts could not be settled together")
+        for task, (outcome, reason) in zip(tasks, before, strict=True):
+            task.outcome, task.reason = outcome, reason
+        events = {task.act.stimulus_id for task in tasks}
+        if len(events) > 1:
+            for event in events:
+                _settle_all([task for task in tasks if task.act.stimulus_id == event], holder)
+            return
+        for task in tasks:
+            if task.outcome is None:
+                task.settle(ActState.FAILED, "error")
+        _settle(tasks, holder)
+
+
 def _settle(tasks: Sequence[_Task], holder: str) -> None:
     """Do the acts on our own books and write down what became of all, in one transaction.
 
@@ -554,6 +580,10 @@ def _sent(task: _Task) -> Event:
     )  # fmt: skip
 
 
+def _on_earth(latitude: float, longitude: float) -> bool:
+    return abs(latitude) <= 90 and abs(longitude) <= 180
+
+
 class _Books:
     """The acts on our own books, within one settlement: what one decides, the next of the same rule sees."""
 
@@ -617,7 +647,7 @@ class _Books:
     def _nearest(self, event: Event) -> NodeId | None:
         stores = [node for node in self._nodes() if node.kind is NodeKind.STORE]
         latitude, longitude = event.props.get("latitude"), event.props.get("longitude")
-        if isinstance(latitude, float | int) and isinstance(longitude, float | int):
+        if isinstance(latitude, float | int) and isinstance(longitude, float | int) and _on_earth(latitude, longitude):
             found = nearest((float(latitude), float(longitude)), [(node, node.place) for node in stores])
             if found is not None:
                 return found.id

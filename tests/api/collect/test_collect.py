@@ -243,6 +243,22 @@ def test_what_is_too_large_is_refused_whole(server: Running, call: str, body: An
         assert [one["message"] for one in said["problems"]] == [1]
 
 
+def test_a_body_of_very_many_gzip_members_is_refused(server: Running) -> None:
+    answer = server.post("track", gzip.compress(b" ") * 500, **{"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "encoding")
+
+
+def test_whoever_guesses_at_keys_fills_no_memory(server: Running) -> None:
+    for _ in range(3):
+        assert server.post("track", track(), key="x" * 5_000).status_code == 401
+
+
+def test_a_phone_sent_as_the_name_of_a_type_is_not_shown_as_one(server: Running) -> None:
+    said = track("13800138000 called")
+    assert server.post("track", said).status_code == 200
+    assert not [one for one in server.ask("troubles") if "13800138000" in json.dumps(one)]
+
+
 @pytest.mark.parametrize(
     "packed",
     [gzip.compress(b"0" * 50_000_000), gzip.compress(b"{}")[:-3], b"\x1f\x8bnot gzip", b"plain"],

@@ -6,6 +6,7 @@ most PROBLEMS_A_DAY kinds of trouble, the rest together under OTHER. What is let
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from django.db.models import Count, F, Max, Sum
 
 from yutang.intake.collect.contracts import Held, KeyFacts, Trouble
 from yutang.intake.collect.keys import facts
+from yutang.intake.collect.messages import UNREADABLE
 from yutang.intake.collect.reading import Kept, again
 from yutang.intake.models import FixedTime, HeldMessage, Violation, WriteKey
 from yutang.intake.refused import hidden
@@ -25,7 +27,7 @@ from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import NotFound, Refused
 from yutang.log.contracts import Event
-from yutang.log.documents import EventTypeDocument
+from yutang.log.documents import MAX_PROPS, EventTypeDocument
 from yutang.log.registry import folded
 from yutang.log.services import record_checked
 from yutang.organisation.contracts import Viewer
@@ -37,6 +39,7 @@ COUNTED_DAYS = 90
 PROBLEMS_A_DAY = 200
 FIXED_DAYS = 30
 OTHER = Trouble("…", "其他问题", "other problems")
+_TELLS_OF_SOMEBODY = re.compile(r"\d{6}|@")  # a phone or an address, sent as the name of a type or a field
 _CONTEXT = "intake_heldmessage.sealed"
 _STEP = 500
 _READ_KEPT = msgspec.json.Decoder(Kept).decode
@@ -115,7 +118,9 @@ def _known_problems(keys: Iterable[int], day: date) -> dict[int, set[tuple[str, 
 def _bounded(known: set[tuple[str, str]], type_: str, trouble: Trouble) -> tuple[str, Trouble]:
     """A key that stands in a page may be made to say anything: names are counted only so far, and hold no controls."""
     type_ = "".join(sign if sign.isprintable() else "�" for sign in type_)
-    if not trouble.problem.isprintable():
+    if _TELLS_OF_SOMEBODY.search(type_):
+        type_ = OTHER.problem
+    if not trouble.problem.isprintable() or _TELLS_OF_SOMEBODY.search(f"{trouble.problem} {trouble.en}"):
         trouble = OTHER
     if (type_, trouble.problem) not in known:
         if len(known) >= PROBLEMS_A_DAY:
@@ -238,10 +243,14 @@ def proposed(viewer: Viewer, key: int, type_: str) -> EventTypeDocument:
         raise NotFound("没有留存这样的消息。", "No such message is held.")
     base = folded(type_)
     name = base if base[:1].isascii() and base[:1].isalpha() and base.isascii() else f"event_{len(base)}"
-    props = {
-        prop: {"type": found.pop() if len(found) == 1 else "text", **({"pii": True} if _personal(prop) else {})}
+    usable = [
+        (prop, found)
         for prop, found in kinds.items()
         if found <= {"text", "number", "boolean"} and prop.isascii() and prop.isidentifier() and len(prop) <= 63
+    ]
+    props = {
+        prop: {"type": found.pop() if len(found) == 1 else "text", **({"pii": True} if _personal(prop) else {})}
+        for prop, found in usable[:MAX_PROPS]
     }
     return EventTypeDocument.model_validate(
         {
@@ -257,7 +266,7 @@ def proposed(viewer: Viewer, key: int, type_: str) -> EventTypeDocument:
 def _content(row: HeldMessage) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(_kept(row).message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -325,7 +334,10 @@ def _recorded(part: Sequence[HeldMessage], keys: dict[int, KeyFacts], currency: 
     unsure: list[Event] = []
     done = []
     for row in part:
-        kept = _kept(row)
+        try:
+            kept = _kept(row)
+        except UNREADABLE:
+            continue
         found = again(kept, keys[row.key_id], currency)
         if isinstance(found, Trouble):
             if found.problem != row.problem:

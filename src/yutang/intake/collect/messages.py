@@ -16,6 +16,9 @@ SURE = timedelta(seconds=30)
 TOLERATED = timedelta(seconds=60)
 """A sender's clock that is wrong by less is left alone: so much may pass on the way."""
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a message may raise. How deep is too deep hangs on who reads: a door may take what a page cannot."""
+
 _EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 

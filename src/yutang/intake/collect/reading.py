@@ -11,7 +11,7 @@ import msgspec
 
 from yutang.intake.collect.contracts import Held, KeyFacts, Lot, Trouble
 from yutang.intake.collect.mapping import called, event_id, events_of
-from yutang.intake.collect.messages import READ_MESSAGE, Context, Message, Post, occurred
+from yutang.intake.collect.messages import READ_MESSAGE, UNREADABLE, Context, Message, Post, occurred
 from yutang.log.contracts import Event
 
 _BAD_TIME = Trouble(
@@ -44,7 +44,7 @@ def lot_of(
     for raw in raws:
         try:
             message = READ_MESSAGE(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             lot.held.append(_held(_loosely(raw), key, Kept(raw, call, None, False), unreadable(error)))
             continue
         if call is not None:
@@ -66,7 +66,7 @@ def again(kept: Kept, key: KeyFacts, currency: str) -> list[Event] | Trouble:
     """What a held message says now."""
     try:
         message = READ_MESSAGE(kept.message)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         return unreadable(error)
     if kept.call is not None:
         message.type = kept.call
@@ -86,7 +86,7 @@ def _loosely(raw: msgspec.Raw) -> Message:
     """The id, call and event of a message that cannot be read, as far as they can be found."""
     try:
         found: Any = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return Message()
     found = found if isinstance(found, dict) else {}
 
