@@ -115,6 +115,7 @@ class Loop:
         brand_clock.head_for(to)
         self._advance(to - MOMENT)
         brand_clock.move_clock(to)
+        self.clock.forget()  # else the turn that follows would, for a fifth of a second, think it was still before
 
     def _now(self) -> datetime:
         self.clock.forget()

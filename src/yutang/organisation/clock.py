@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from yutang.kernel.clock import monotonic, wall_now
 from yutang.organisation.models import Brand
 
+READ_AGAIN = 0.2  # wall seconds after which the kept clock is read again
+
 
 @dataclass(frozen=True, slots=True)
 class ClockState:
@@ -29,7 +31,7 @@ def clock_state() -> ClockState:
 
 
 class BrandClock:
-    """Reads the kept clock at most every 0.2 wall seconds."""
+    """Reads the kept clock, and keeps what it read for a moment; who moved it must let it `forget`."""
 
     def __init__(self) -> None:
         self._state = ClockState(None, 1.0, None)
@@ -37,7 +39,7 @@ class BrandClock:
 
     def __call__(self) -> datetime:
         now = monotonic()
-        if now - self._read_at > 0.2:
+        if now - self._read_at > READ_AGAIN:
             self._state = clock_state()
             self._read_at = now
         return self._state.at or wall_now()
