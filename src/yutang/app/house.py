@@ -28,11 +28,10 @@ def configure(directory: Path) -> None:
     os.environ["YUTANG_DATA"] = str(directory)
     os.environ["DJANGO_SETTINGS_MODULE"] = "yutang.app.settings"
     import django
-    import structlog
 
-    # Never the value of a local: where `rich` is there, structlog prints those by itself, names and phones among them.
-    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(), plain])
+    from yutang.app.logs import configure_logs
+
+    configure_logs()
     django.setup()
 
 

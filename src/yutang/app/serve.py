@@ -194,5 +194,4 @@ def _quiet_logs() -> None:
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume")  # static files; they are small
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
