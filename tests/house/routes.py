@@ -92,6 +92,8 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "plans show": (Ask(words=("{plan}",), shows=("plan_name",)),),
     "plans stop": (Ask(words=("{plan}",)),),
     "rebuild profiles": (Ask(),),
+    "secrets rotate": (Ask(),),
+    "secrets status": (Ask(),),
     "segments count": (Ask(words=(BOTH,)),),
     "segments list": (Ask(),),
     "segments members": (Ask(words=(BOTH,), shows=("person",)),),

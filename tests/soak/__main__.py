@@ -36,6 +36,9 @@ def main() -> None:
         assert json.loads(intake)["failpoints"] == dict.fromkeys(PLACES, 1), (
             "a place of pump, import or collect was never hit"
         )
+        command = [sys.executable, "-W", "ignore", "-m", "tests.operations.rotate", f"{folder}/keys"]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        print("keys rotated beside writers:", json.dumps(found), flush=True)
         total, rounds = 0, 0
         while rounds == 0 or time.monotonic() < end - 120:
             rounds += 1
@@ -43,7 +46,7 @@ def main() -> None:
             total += int(str(found["kills"]))
             print(f"round {rounds}:", json.dumps(found, ensure_ascii=False), flush=True)
     print(f"soak: {total} random kills in {rounds} rounds, nothing lost, nothing doubled")
-    print(f"{rounds + 4} passed, 0 failed")
+    print(f"{rounds + 5} passed, 0 failed")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import cast
 import click
 
 from yutang.app import house
+from yutang.app.secrets import secrets_group
 from yutang.cli.context import Shell, answering, command, headquarters_only, show
 from yutang.operations import doctor as operations
 from yutang.organisation import services as organisation
@@ -24,6 +25,7 @@ def add_to(group: click.Group) -> None:
     """Add these commands to the root group."""
     group.add_command(up)
     group.add_command(reference)
+    group.add_command(secrets_group)
 
     @command(group, "demo", brand_needed=False)
     def demo(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:

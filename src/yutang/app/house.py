@@ -37,8 +37,6 @@ def configure(directory: Path) -> None:
 
 def unlock(directory: Path) -> None:
     """Make the directory and its keys, or read them. Raises WrongKey or OutOfSpace."""
-    from django.conf import settings
-
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         keys = Path(os.environ.get("YUTANG_KEY_FILE", directory / "secret.key"))
@@ -49,8 +47,14 @@ def unlock(directory: Path) -> None:
             f"无法写入数据目录 {directory}：{error.strerror}。请检查磁盘空间和权限。",
             f"The data directory {directory} cannot be written: {error.strerror}. Check disk space and permissions.",
         ) from error
-    encryption.install_keyring(ring)
+    encryption.install_keyring(ring, keys, _sign_by)
+
+
+def _sign_by(ring: encryption.Keyring) -> None:
+    from django.conf import settings
+
     settings.SECRET_KEY = ring.signing.hex()
+    settings.SECRET_KEY_FALLBACKS = [key.hex() for key in ring.signed_before]
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import SealedField
 
 
 class Callback(models.Model):
@@ -15,7 +16,7 @@ class Callback(models.Model):
     digest = models.BinaryField(max_length=32)
     kind = models.CharField(max_length=80, db_index=True)
     event = models.CharField(max_length=24, blank=True)
-    sealed = models.BinaryField()
+    sealed = SealedField(context="channels.callback")
     received_at = models.DateTimeField(default=wall_now, db_index=True)
 
     class Meta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import SealedField
 
 
 class Slice(models.Model):
@@ -72,7 +73,7 @@ class HeldMessage(models.Model):
     type = models.CharField(max_length=120)
     problem = models.CharField(max_length=160)
     received_at = models.DateTimeField()
-    sealed = models.BinaryField()
+    sealed = SealedField(context="intake_heldmessage.sealed")
 
     class Meta:
         indexes = (models.Index(fields=["key", "type", "problem"], name="held_by_problem"),)

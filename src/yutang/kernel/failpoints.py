@@ -50,6 +50,10 @@ FAILPOINTS = (
     "reflex.claimed",
     "reflex.said",
     "reflex.entries_recorded",
+    "rotate.key_made",
+    "rotate.in_use",
+    "rotate.portion",
+    "rotate.before_retired",
 )
 
 _armed: str | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from yutang.kernel.clock import business_now, wall_now
 from yutang.log import queries as log
+from yutang.operations import rotation
 from yutang.organisation.clock import clock_state
 from yutang.organisation.queries import brand, is_set_up
 from yutang.profiles import queries as profile_queries
@@ -74,6 +75,8 @@ def _state(warehouse: Warehouse) -> Iterator[Finding]:
     yield Finding("set_up", there, zh, en)
     schema = warehouse.query(named("operations/schema_version")).to_pylist()[0]["version"]
     yield Finding("warehouse", True, f"数据仓库第 {schema} 版", f"warehouse at version {schema}")
+    keys = rotation.status()
+    yield Finding("rotation", not keys.left, *rotation.said(keys))
     state = clock_state()
     text = f"{business_now():%Y-%m-%d %H:%M} UTC" + ("" if state.at is None else f" (demo, ×{state.rate:g})")
     sane = wall_now().year >= 2025

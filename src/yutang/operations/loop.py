@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,6 +21,7 @@ from yutang.connect.services import WayPorts
 from yutang.intake import pump
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
+from yutang.operations.rotation import Sealer
 from yutang.organisation import clock as brand_clock
 from yutang.organisation.clock import BrandClock
 from yutang.organisation.queries import is_set_up
@@ -38,6 +39,7 @@ WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
 MOMENT = timedelta(microseconds=1)
 TIDY = 86_400.0  # wall seconds between two looks for what need not be kept any longer
+SEALING = 0.3  # wall seconds of a turn that a rotation of keys may take
 PATIENCE = 2.0  # wall seconds for which another pump at work is waited for
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +63,7 @@ class Loop:
     noticed: datetime | None = None
     tidied: float = float("-inf")
     patience: float = PATIENCE
+    sealer: Sealer = field(default_factory=Sealer)
 
     def __post_init__(self) -> None:
         self.last = monotonic()
@@ -126,7 +129,7 @@ class Loop:
             self.advance(to)
 
     def _turn(self) -> None:
-        _each(self._pump, self._reach, self._keep_ways, self._refresh, self._notice, self._tidy)
+        _each(self._pump, self._reach, self._keep_ways, self._refresh, self._notice, self._seal, self._tidy)
 
     def _pump(self) -> None:
         self.behind |= bool(pump.pump_until_empty(self.warehouse, patience=self.patience).events)
@@ -151,6 +154,9 @@ class Loop:
         if as_of is not None and as_of != self.noticed:
             reflex.notice_entered(self.warehouse)
             self.noticed = as_of
+
+    def _seal(self) -> None:
+        self.sealer.turn(SEALING)
 
     def _tidy(self) -> None:
         if monotonic() - self.tidied >= TIDY:

@@ -106,10 +106,15 @@ def _can_be_kept(currency: str, zone: str) -> None:
 
 
 def check_key() -> None:
-    """Raise WrongKey if this installation's data were encrypted with another key ring."""
+    """Raise WrongKey if this installation's data were encrypted with another key ring, or a later one of the same."""
     row = Brand.objects.filter(pk=1).first()
-    if row is not None and row.key_fingerprint != keyring().fingerprint():
+    if row is not None and row.key_fingerprint not in keyring().fingerprints():
         raise wrong_key()
+
+
+def note_keys() -> None:
+    """Keep which generation of keys came into use: an older copy of the key file does not open this house any more."""
+    Brand.objects.filter(pk=1).update(key_fingerprint=keyring(fresh=True).fingerprint())
 
 
 def add_nodes(new: Sequence[NewNode]) -> dict[str, NodeId]:

@@ -21,7 +21,7 @@ from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
 
 from yutang.kernel.clock import wall_now
-from yutang.kernel.encryption import keyring
+from yutang.kernel.encryption import Keyring, keyring
 from yutang.kernel.ids import BUCKETS, mix_array, salt
 from yutang.log.contracts import NEXT, PART, STRONG_KINDS, IdentifierValue, heard, said_alone
 from yutang.people import bulk, components, memory
@@ -32,6 +32,7 @@ HUB_LIMIT = 20
 EVERYBODY = (
     100_000  # when more identifiers than these were joined, one pass over all beats looking for whom it concerns
 )
+_GENERATION = "generation of keys"
 _REWRITTEN = ("phone", "email")  # kinds whose values `normalised` writes anew
 _RANK = {kind: rank for rank, kind in enumerate(STRONG_KINDS)}
 
@@ -95,11 +96,13 @@ def _settled(groups: list[str], country: str) -> list[int]:
         clean = {normalised(one, country) for one in heard(group)}
         strong = sorted(filter(is_strong, clean), key=_order)
         others[place] = tuple(strong) or (min(clean, key=_order),)
-    lookups = keyring().lookup_hashes(alone)
-    rows = bulk.select(Identifier, ("lookup", "person_id"), "lookup", sorted(lookups))
-    person_of = {bytes(lookup): person or 0 for lookup, person in rows}
-    for place, lookup in zip(places, lookups, strict=True):
-        births[place] = person_of.get(lookup, 0)
+    ring = keyring(fresh=True)
+    for name in ring.lookups:
+        lookups = ring.lookup_hashes(alone, name)
+        rows = bulk.select(Identifier, ("lookup", "person_id"), "lookup", sorted(lookups))
+        person_of = {bytes(lookup): person or 0 for lookup, person in rows}
+        for place, lookup in zip(places, lookups, strict=True):
+            births[place] = births[place] or person_of.get(lookup, 0)
     if others:
         for place, birth in _settled_together(others).items():
             births[place] = birth
@@ -123,7 +126,7 @@ def count_persons(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int
     """
     groups = list(groups)
     named = list(set(chain.from_iterable(groups)))
-    lookups = dict(zip(keyring().lookup_hashes(map(said_alone, named)), named, strict=True))
+    lookups = _lookups(named, keyring(fresh=True))
     rows = bulk.select(Identifier, ("lookup", "person_id", "hub"), "lookup", lookups)
     births = {lookups[bytes(lookup)]: person for lookup, person, _ in rows if person is not None}
     hubs = {lookups[bytes(lookup)] for lookup, _, hub in rows if hub} | _crowded(groups)
@@ -160,15 +163,19 @@ def _person(known: Known, one: IdentifierValue) -> int:
     return person
 
 
-def lookup_of(one: IdentifierValue) -> bytes:
-    """The keyed hash under which a normalised identifier is found."""
-    return keyring().lookup_hash(one.kind, one.namespace, one.value)
-
-
 def find(identifiers: Iterable[IdentifierValue]) -> Known:
     """Those of the normalised identifiers that exist."""
-    wanted = list(identifiers)
-    return _find(dict(zip(keyring().lookup_hashes(map(said_alone, wanted)), wanted, strict=True)))
+    return _find(_lookups(list(identifiers), keyring(fresh=True)))
+
+
+def _lookups(identifiers: Sequence[IdentifierValue], ring: Keyring) -> dict[bytes, IdentifierValue]:
+    """The hashes under which the normalised identifiers may be found: of each generation, if keys are being rotated."""
+    said = [said_alone(one) for one in identifiers]
+    return {
+        lookup: one
+        for name in ring.lookups
+        for lookup, one in zip(ring.lookup_hashes(said, name), identifiers, strict=True)
+    }
 
 
 def _find(by_lookup: dict[bytes, IdentifierValue]) -> Known:
@@ -180,20 +187,24 @@ def _known(
     born: dict[IdentifierValue, datetime], leaders: set[IdentifierValue], synthetic: bool
 ) -> tuple[Known, dict[int, int]]:
     """Find or make the identifiers, and a birth person for each. Also the rows made now, with their persons."""
-    by_lookup = dict(zip(keyring().lookup_hashes(map(said_alone, born)), born, strict=True))
-    known = _find(by_lookup)
-    something_new = len(known) < len(born) or any(known[one][1] is None for one in leaders)
-    if something_new and connection.features.has_select_for_update:
-        _lock()  # another resolver may have made the same identifiers meanwhile: look again
-        known = _find(by_lookup)
+    ring = keyring(fresh=True)
+    known = _find(_lookups(list(born), ring))
+    if len(known) == len(born) and all(known[one][1] is not None for one in leaders):
+        return known, {}
+    if connection.features.has_select_for_update:
+        _lock()
+    writing = _in_turn(ring)
+    if connection.features.has_select_for_update or writing.lookups != ring.lookups:
+        known = _find(_lookups(list(born), writing))  # another resolver may have made the same identifiers meanwhile
     lone = [one for one in leaders if one in known and known[one][1] is None]
-    new = {lookup: one for lookup, one in by_lookup.items() if one not in known}
+    missing = [one for one in born if one not in known]
+    new = dict(zip(writing.lookup_hashes(map(said_alone, missing)), missing, strict=True))
     with_person = [*lone, *(one for one in new.values() if is_strong(one) or one in leaders)]
     persons = dict(zip(with_person, _new_persons([born[one] for one in with_person], synthetic), strict=True))
     for one in lone:
         Identifier.objects.filter(pk=known[one][0]).update(person_id=persons[one])
         known[one] = (known[one][0], persons[one])
-    made = _new_identifiers(new, persons) if new else {}
+    made = _new_identifiers(new, persons, writing) if new else {}
     known.update(made)
     return known, {row: person for row, person in made.values() if person is not None}
 
@@ -211,9 +222,9 @@ def _new_persons(born_at: Sequence[datetime], synthetic: bool) -> list[int]:
     return persons
 
 
-def _new_identifiers(new: dict[bytes, IdentifierValue], persons: dict[IdentifierValue, int]) -> Known:
+def _new_identifiers(new: dict[bytes, IdentifierValue], persons: dict[IdentifierValue, int], ring: Keyring) -> Known:
     ids = _allocate("identifier", len(new)).tolist()
-    ring, now = keyring(), bulk.stored_time(wall_now())
+    now = bulk.stored_time(wall_now())
     rows = (
         (row, one.kind, one.namespace, lookup, ring.encrypt(one.value, "people_identifier.value"),
          persons.get(one), False, now)
@@ -224,6 +235,25 @@ def _new_identifiers(new: dict[bytes, IdentifierValue], persons: dict[Identifier
     spaces = {(one.kind, one.namespace) for one in new.values()}
     bulk.insert(IdentifierSpace, ("kind", "namespace"), spaces, key=("kind", "namespace"))
     return {one: (row, persons.get(one)) for row, one in zip(ids, new.values(), strict=True)}
+
+
+def use_keys(generation: int) -> None:
+    """From now on identifiers are made under the look-up key of that generation of the ring, which is in its file.
+
+    Who makes one asks for this in the transaction in which it is made: so nobody whose ring is of before, and who does
+    not find what was made by the new key, makes it once more.
+    """
+    with transaction.atomic():
+        _lock()
+        Counter.objects.update_or_create(name=_GENERATION, defaults={"next": generation})
+
+
+def _in_turn(ring: Keyring) -> Keyring:
+    """The ring by which identifiers are made in this transaction."""
+    told = Counter.objects.filter(name=_GENERATION).values_list("next", flat=True).first()
+    if told is not None and f"k{told}" not in ring.keys:
+        ring = keyring(fresh=True)
+    return ring.writing(min(int(name[1:]) for name in ring.keys) if told is None else told)
 
 
 def _lock() -> None:

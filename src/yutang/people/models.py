@@ -35,7 +35,7 @@ class Identifier(models.Model):
     kind = models.CharField(max_length=24)
     namespace = models.CharField(max_length=80, blank=True)
     lookup = models.BinaryField(max_length=16, unique=True)
-    value = EncryptedTextField()
+    value = EncryptedTextField(lookup="lookup", by=("kind", "namespace"))
     person = models.ForeignKey(Person, models.PROTECT, null=True, related_name="identifiers")
     hub = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=wall_now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import SealedField
 from yutang.reflex.contracts import ActState
 
 
@@ -13,7 +14,7 @@ class Stimulus(models.Model):
 
     event_id = models.CharField(max_length=128, primary_key=True)
     type = models.CharField(max_length=64)
-    sealed = models.BinaryField()
+    sealed = SealedField(context="inbox.envelope")
     received_at = models.DateTimeField(default=wall_now, db_index=True)
 
 
