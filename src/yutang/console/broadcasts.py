@@ -88,7 +88,7 @@ def plan_new(request: Page) -> HttpResponse:
     if request.GET.get("segment"):
         chosen = segments.segment_named(request.GET["segment"])
         form["audience"] = chosen.name
-        form["title"] = form.get("title") or chosen.title.text(language())
+        form["title"] = form["title"] if request.GET.get("from") else chosen.title.text(language())
     return _page(request, form, {})
 
 
@@ -295,7 +295,7 @@ def _form_of(request: Page, template: BroadcastDocument | None) -> dict[str, obj
     if template is None:
         return {
             "from": "",
-            "title": "",
+            "title": f"{_('新群发')} {business_now().astimezone(zone(request.brand.zone)):%m-%d}",
             "audience": "*",
             "text": "",
             "waves": WAVES[0],
