@@ -57,6 +57,29 @@ def _sign_by(ring: encryption.Keyring) -> None:
     settings.SECRET_KEY_FALLBACKS = [key.hex() for key in ring.signed_before]
 
 
+def bring_up_to_date() -> None:
+    """Apply the migrations that the operational store lacks. Raises Refused for data that newer code wrote.
+
+    Django's `migrate` takes a fifth of a second to find that there is nothing to do, at every command.
+    """
+    from django.apps import apps
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(connection, ignore_no_migrations=True)
+    known, applied = set(loader.disk_migrations), set(loader.applied_migrations)
+    ours = {app.label for app in apps.get_app_configs() if app.name.startswith("yutang.")}
+    if newer := sorted(name for app, name in applied - known if app in ours):
+        raise Refused(
+            f"数据库由更新的 Yutang 写过（{newer[-1]}），本程序不认识。请安装更新的 Yutang，或恢复升级前的备份。",
+            f"The database was written by a newer Yutang ({newer[-1]}). Install that one, or restore the backup taken "
+            "before the upgrade.",
+        )
+    if not known <= applied:
+        call_command("migrate", verbosity=0, interactive=False)
+
+
 @dataclass(slots=True)
 class House:
     """An open house."""
@@ -78,8 +101,6 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     where = directory or data_directory()
     configure(where)
     unlock(where)
-    from django.core.management import call_command
-
     from yutang.log.registry import refresh_vocabulary
     from yutang.organisation.clock import BrandClock
     from yutang.organisation.services import check_key
@@ -87,7 +108,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     from yutang.warehouse.engine import open_warehouse
 
     if upgrade:
-        call_command("migrate", verbosity=0, interactive=False)
+        bring_up_to_date()
     check_key()
     refresh_vocabulary()
     brand_clock = BrandClock()
