@@ -42,7 +42,7 @@ def main(persons: int = PERSONS) -> None:
 def batch(persons: int) -> None:
     """Everybody at once."""
     from yutang.people.components import survivors
-    from yutang.people.identity import HUB_LIMIT
+    from yutang.people.joining import HUB_LIMIT
 
     chance = np.random.default_rng(7)
     places = 3 * persons
@@ -55,17 +55,18 @@ def batch(persons: int) -> None:
     edges = np.sort(name[chance.permutation(edges)], axis=1)
     born = chance.permutation(places) + 1
     spaces = chance.integers(0, 3, places)
+    limits = np.full(places, HUB_LIMIT)
     ours, theirs = [], []
     for _ in range(RUNS):
         start = time.perf_counter()
-        found, hub = survivors(born, spaces, edges, HUB_LIMIT)
+        found, beside = survivors(born, spaces, edges, limits)
         ours.append(time.perf_counter() - start)
         start = time.perf_counter()
         graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(places, places))
         count, label = connected_components(graph, directed=False)
         theirs.append(time.perf_counter() - start)
     same = np.unique(np.column_stack([found, label]), axis=0)
-    if hub.any() or len(same) != count or len(np.unique(found)) != count:
+    if (beside > limits).any() or len(same) != count or len(np.unique(found)) != count:
         raise SystemExit("the components are not SciPy's")
     print(
         f"{len(edges):,} edges, {places:,} identifiers, {count:,} persons: hubs, components, survivors "

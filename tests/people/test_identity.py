@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.people.pond import T0, found_pond, friend, member, phone
 from yutang.log.contracts import IdentifierValue, said
-from yutang.people import identity, memory, queries, services
+from yutang.people import identity, joining, memory, queries, services
 from yutang.people.identifiers import is_strong, normalised
 from yutang.people.models import Edge, Identifier, Person, PersonOverride
 
@@ -58,17 +58,17 @@ def test_taking_an_edge_away_restores_exactly_who_was_there() -> None:
     services.resolve([[member("1"), friend("wm1")]], seen_at=T0)
     ends = set(Identifier.objects.values_list("pk", flat=True))
     Edge.objects.all().delete()
-    identity._settle(ends)
+    joining.settle(ends)
     assert services.resolve([[member("1")], [friend("wm1")]], seen_at=T0) == births
 
 
 def test_a_number_seen_with_too_many_joins_nobody_also_in_retrospect() -> None:
     till = phone("13900000000")
-    few = services.resolve([[member(str(n)), till] for n in range(identity.HUB_LIMIT)], seen_at=T0)
+    few = services.resolve([[member(str(n)), till] for n in range(joining.HUB_LIMIT)], seen_at=T0)
     assert len(set(few)) == 1
     services.resolve([[member("one more"), till]], seen_at=T0)
-    after = services.resolve([[member(str(n))] for n in range(identity.HUB_LIMIT)], seen_at=T0)
-    assert len(set(after)) == identity.HUB_LIMIT
+    after = services.resolve([[member(str(n))] for n in range(joining.HUB_LIMIT)], seen_at=T0)
+    assert len(set(after)) == joining.HUB_LIMIT
 
 
 KINDS = st.sampled_from(["member", "external_userid", "phone", "device"])
@@ -90,7 +90,7 @@ def _oracle(groups: list[list[IdentifierValue]]) -> set[frozenset[IdentifierValu
             pairs.add((first, second))
             beside[first][second.kind, second.namespace].add(second.value)
             beside[second][first.kind, first.namespace].add(first.value)
-    hubs = {one for one, seen in beside.items() if max(map(len, seen.values())) > identity.HUB_LIMIT}
+    hubs = {one for one, seen in beside.items() if max(map(len, seen.values())) > joining.HUB_LIMIT}
     person = {one: frozenset({one}) for group in clean for one in group if is_strong(one)}
     for first, second in pairs:
         if first not in hubs and second not in hubs:
@@ -118,8 +118,8 @@ def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
     groups = [[_identifier(*one) for one in group] for group in raw]
     shuffled = data.draw(st.permutations(groups))
     middle = data.draw(st.integers(0, len(groups)))
-    limit, identity.HUB_LIMIT = identity.HUB_LIMIT, 3
-    everybody = identity.EVERYBODY
+    limit, joining.HUB_LIMIT = joining.HUB_LIMIT, 3
+    everybody = joining.EVERYBODY
     try:
         wanted = _oracle(groups)
         for way in (
@@ -129,7 +129,7 @@ def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
             "as the pump does",
             "one at a time",
         ):
-            identity.EVERYBODY = 0 if way.endswith("anew") else everybody
+            joining.EVERYBODY = 0 if way.endswith("anew") else everybody
             PersonOverride.objects.all().delete()
             Edge.objects.all().delete()
             Identifier.objects.all().delete()
@@ -150,7 +150,7 @@ def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
             survivors = set(PersonOverride.objects.values_list("survivor_id", flat=True))
             assert not survivors & set(PersonOverride.objects.values_list("birth_id", flat=True)), "flattened"
     finally:
-        identity.HUB_LIMIT, identity.EVERYBODY = limit, everybody
+        joining.HUB_LIMIT, joining.EVERYBODY = limit, everybody
 
 
 def test_groups_with_nothing_new_are_only_read() -> None:

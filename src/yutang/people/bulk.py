@@ -62,6 +62,30 @@ def insert(
             cursor.executemany(text, part)
 
 
+def insert_returning(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    key: Sequence[str],
+    fill: str,
+    returning: Sequence[str],
+) -> Iterator[tuple[Any, ...]]:
+    """Insert rows; one whose `key` exists has its column `fill` set where that was null. Gives those that changed."""
+    quote = connection.ops.quote_name
+    table, filled = quote(model._meta.db_table), quote(fill)
+    head = f"INSERT INTO {table} ({', '.join(map(quote, columns))}) VALUES "  # noqa: S608 – names of ours
+    tail = (
+        f" ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {filled} = excluded.{filled} "
+        f"WHERE {table}.{filled} IS NULL RETURNING {', '.join(map(quote, returning))}"
+    )
+    row = f"({', '.join(['%s'] * len(columns))})"
+    with connection.cursor() as cursor:
+        for part in chunks(rows, CHUNK // len(columns)):
+            cursor.execute(head + ", ".join([row] * len(part)) + tail, [value for one in part for value in one])
+            yield from cursor.fetchall()
+
+
 def update(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Set the columns of rows by id; each row is the columns' values, prepared for the database, and then the id."""
     quote = connection.ops.quote_name

@@ -52,6 +52,21 @@ class Refusal(StrEnum):
     CONSENT = "consent"
 
 
+class DecisionKind(StrEnum):
+    """What somebody decided of who is who.
+
+    MERGE two persons are one; SPLIT one is two; APART two who were suspected are not the same; LATER not decided yet;
+    SHARED an identifier is several people's; SINGLE it is really one person's.
+    """
+
+    MERGE = "merge"
+    SPLIT = "split"
+    APART = "apart"
+    LATER = "later"
+    SHARED = "shared"
+    SINGLE = "single"
+
+
 @dataclass(frozen=True, slots=True)
 class FactTables:
     """The warehouse's tables of these names, as they should stand for the birth persons in `keys`.
@@ -85,11 +100,16 @@ class FactTables:
 
 @dataclass(frozen=True, slots=True)
 class IdentifierShown:
-    """An identifier as this viewer may see it: phones and e-mails are masked for those who do not operate."""
+    """An identifier as this viewer may see it: phones and e-mails are masked for those who do not operate.
+
+    `row` is its number, by which decisions name it; `hub`: it is shared by many and joins nobody.
+    """
 
     kind: str
     namespace: str
     shown: str
+    row: int = 0
+    hub: bool = False
 
 
 @dataclass(frozen=True, slots=True)

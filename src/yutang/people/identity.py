@@ -1,22 +1,17 @@
-"""One person from many identifiers.
+"""One person from many identifiers: groups of them in, birth persons out.
 
-Strong identifiers seen together are joined by an edge each. A *hub*, an identifier seen beside more than `HUB_LIMIT`
-different values of one kind and namespace (a till's placeholder number), joins nobody, also in retrospect. Persons are
-the connected components of what is left, so they depend on the set of edges alone: one at a time or a million at once,
-in any order, gives the same persons.
+Strong identifiers seen together are joined by an edge each; `joining` says what comes of edges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import chain, combinations, pairwise, permutations
+from itertools import chain, combinations, permutations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
 
@@ -26,12 +21,9 @@ from yutang.kernel.ids import BUCKETS, mix_array, salt
 from yutang.log.contracts import NEXT, PART, STRONG_KINDS, IdentifierValue, heard, said_alone
 from yutang.people import bulk, components, memory
 from yutang.people.identifiers import is_strong, normalised
-from yutang.people.models import Counter, Edge, Identifier, IdentifierSpace, Person, PersonOverride, Unmirrored
+from yutang.people.joining import join, limit_of, lock, mark
+from yutang.people.models import Counter, Edge, Identifier, IdentifierSpace, Person, PersonOverride
 
-HUB_LIMIT = 20
-EVERYBODY = (
-    100_000  # when more identifiers than these were joined, one pass over all beats looking for whom it concerns
-)
 _GENERATION = "generation of keys"
 _REWRITTEN = ("phone", "email")  # kinds whose values `normalised` writes anew
 _RANK = {kind: rank for rank, kind in enumerate(STRONG_KINDS)}
@@ -115,7 +107,8 @@ def _settled_together(groups: dict[int, tuple[IdentifierValue, ...]]) -> dict[in
     whole = {place: group for place, group in groups.items() if all(one in known for one in group)}
     pairs = {place: list(combinations(sorted(known[one][0] for one in group), 2)) for place, group in whole.items()}
     firsts = {first for several in pairs.values() for first, _ in several}
-    kept = set(bulk.select(Edge, ("first_id", "second_id"), "first_id", sorted(firsts)))
+    edges = bulk.select(Edge, ("first_id", "second_id", "seen_at"), "first_id", sorted(firsts))
+    kept = {(first, second) for first, second, seen_at in edges if seen_at is not None}
     return {place: known[group[0]][1] or 0 for place, group in whole.items() if kept.issuperset(pairs[place])}
 
 
@@ -127,9 +120,13 @@ def count_persons(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int
     groups = list(groups)
     named = list(set(chain.from_iterable(groups)))
     lookups = _lookups(named, keyring(fresh=True))
-    rows = bulk.select(Identifier, ("lookup", "person_id", "hub"), "lookup", lookups)
-    births = {lookups[bytes(lookup)]: person for lookup, person, _ in rows if person is not None}
-    hubs = {lookups[bytes(lookup)] for lookup, _, hub in rows if hub} | _crowded(groups)
+    rows = list(bulk.select(Identifier, ("lookup", "id", "person_id", "hub", "cap"), "lookup", lookups))
+    births = {lookups[bytes(lookup)]: person for lookup, _, person, _, _ in rows if person is not None}
+    caps = {lookups[bytes(lookup)]: cap for lookup, _, _, _, cap in rows}
+    cut = _cut({row: lookups[bytes(lookup)] for lookup, row, _, _, _ in rows})
+    beside = _beside(groups)
+    hubs = {lookups[bytes(lookup)] for lookup, _, _, hub, _ in rows if hub}
+    hubs |= {one for one, count in beside.items() if count > limit_of(caps.get(one))}
     place: dict[IdentifierValue | int, int] = {}
 
     def node(thing: IdentifierValue | int) -> int:
@@ -138,8 +135,8 @@ def count_persons(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int
     leaders = [node(leader(group)) for group in groups]
     ends: list[tuple[int, int]] = []
     for group in groups:
-        joined = [node(one) for one in group if is_strong(one) and one not in hubs]
-        ends += pairwise(joined)
+        pairs = combinations([one for one in group if is_strong(one) and one not in hubs], 2)
+        ends += [(node(one), node(other)) for one, other in pairs if {one, other} not in cut]
     survivors = survivors_of(births.values())
     ends += [(node(one), node(survivors[birth])) for one, birth in births.items()]
     label = components.labels(len(place), np.array(ends, dtype=np.int64).reshape(-1, 2))
@@ -148,13 +145,22 @@ def count_persons(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int
     return len(known), len(persons - known)
 
 
-def _crowded(groups: Iterable[Sequence[IdentifierValue]]) -> set[IdentifierValue]:
-    """Those that stand beside too many values of one kind and namespace."""
+def _cut(known: dict[int, IdentifierValue]) -> set[frozenset[IdentifierValue]]:
+    """The pairs of these identifiers (by row) that somebody took apart."""
+    edges = bulk.select(Edge, ("first_id", "second_id", "said"), "first_id", known)
+    return {frozenset((known[first], known[second])) for first, second, said in edges if said < 0 and second in known}
+
+
+def _beside(groups: Iterable[Sequence[IdentifierValue]]) -> dict[IdentifierValue, int]:
+    """Beside how many values of one kind and namespace each stands: the most of any."""
     beside: dict[tuple[IdentifierValue, str, str], set[str]] = {}
     for group in groups:
         for one, other in permutations([one for one in group if is_strong(one)], 2):
             beside.setdefault((one, other.kind, other.namespace), set()).add(other.value)
-    return {one for (one, _, _), values in beside.items() if len(values) > HUB_LIMIT}
+    most: dict[IdentifierValue, int] = {}
+    for (one, _, _), values in beside.items():
+        most[one] = max(most.get(one, 0), len(values))
+    return most
 
 
 def _person(known: Known, one: IdentifierValue) -> int:
@@ -192,7 +198,7 @@ def _known(
     if len(known) == len(born) and all(known[one][1] is not None for one in leaders):
         return known, {}
     if connection.features.has_select_for_update:
-        _lock()
+        lock()
     writing = _in_turn(ring)
     if connection.features.has_select_for_update or writing.lookups != ring.lookups:
         known = _find(_lookups(list(born), writing))  # another resolver may have made the same identifiers meanwhile
@@ -210,6 +216,8 @@ def _known(
 
 
 def _new_persons(born_at: Sequence[datetime], synthetic: bool) -> list[int]:
+    if not born_at:
+        return []
     ids = _allocate("person", len(born_at))
     persons: list[int] = ids.tolist()
     buckets = (mix_array(ids, salt("bucket")) % np.uint64(BUCKETS)).tolist()
@@ -244,7 +252,7 @@ def use_keys(generation: int) -> None:
     not find what was made by the new key, makes it once more.
     """
     with transaction.atomic():
-        _lock()
+        lock()
         Counter.objects.update_or_create(name=_GENERATION, defaults={"next": generation})
 
 
@@ -256,134 +264,18 @@ def _in_turn(ring: Keyring) -> Keyring:
     return ring.writing(min(int(name[1:]) for name in ring.keys) if told is None else told)
 
 
-def _lock() -> None:
-    """Let one resolver at a time make rows. (In SQLite every transaction begins with its one write lock.)"""
-    Counter.objects.get_or_create(name="person")
-    list(Counter.objects.select_for_update().filter(name="person"))
-
-
 def _allocate(name: str, count: int) -> Ids:
     """The next `count` free ids of a table. Holds for the transaction."""
-    Counter.objects.get_or_create(name=name)
-    first = Counter.objects.select_for_update().get(name=name).next
-    if count:
-        Counter.objects.filter(name=name).update(next=first + count)
-    return np.arange(first, first + count, dtype=np.int64)
-
-
-def mark(persons: Iterable[int]) -> None:
-    """Note that these persons changed, so that the warehouse is told."""
-    bulk.insert(Unmirrored, ("person",), ((person,) for person in persons))
-
-
-def join(pairs: Iterable[tuple[int, int]], newborn: Mapping[int, int] | None = None) -> None:
-    """Keep that these identifiers (row ids, lower first) were seen together, and let persons follow.
-
-    `newborn` are identifiers that this transaction made, with their birth persons: nothing else is known of them yet,
-    so those that were seen with each other only are settled without asking.
-    """
-    newborn = newborn or {}
-    fresh = set(pairs)
-    asked = {first for first, _ in fresh if first not in newborn}
-    fresh -= set(bulk.select(Edge, ("first_id", "second_id"), "first_id", asked))
-    if not fresh:
-        return
-    now = bulk.stored_time(wall_now())
-    bulk.insert(
-        Edge, ("first_id", "second_id", "seen_at"), ((first, second, now) for first, second in sorted(fresh)),
-        key=("first_id", "second_id"),
-    )  # fmt: skip
-    rest = _settle_newborn(fresh, newborn)
-    if len(rest) > EVERYBODY:
-        settle_all()
-    elif rest:
-        _find_hubs(rest)
-        _settle(rest)
-
-
-def _settle_newborn(pairs: set[tuple[int, int]], newborn: Mapping[int, int]) -> set[int]:
-    """Settle the components that hold newborn identifiers only; returns the ends of the others."""
-    edges = np.array(list(pairs), dtype=np.int64)
-    ends, places = np.unique(edges, return_inverse=True)
-    places = places.reshape(edges.shape)
-    label = components.labels(len(ends), places)
-    persons = np.fromiter((newborn.get(end, 0) for end in ends.tolist()), dtype=np.int64, count=len(ends))
-    open_ = (persons == 0) | (np.bincount(places.ravel(), minlength=len(ends)) > HUB_LIMIT)
-    left = np.isin(label, label[open_])
-    survivors = components.lowest(label, np.where(left, 0, persons))
-    chosen = ~left & (survivors != persons)
-    rows = list(zip(persons[chosen].tolist(), survivors[chosen].tolist(), strict=True))
-    bulk.insert(PersonOverride, ("birth_id", "survivor_id"), rows)  # all of them are marked: they were born just now
-    return set(ends[left].tolist())
-
-
-def _find_hubs(ends: set[int]) -> None:
-    """Mark those identifiers that were by now seen beside too many values of one kind and namespace."""
-    beside: dict[tuple[int, str, str], int] = {}
-    for own, other in (("first_id", "second_id"), ("second_id", "first_id")):
-        for part in bulk.chunks(ends):
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    f"SELECT e.{own}, i.kind, i.namespace, count(*) FROM people_edge e "  # noqa: S608 – fixed names
-                    f"JOIN people_identifier i ON i.id = e.{other} "
-                    f"WHERE e.{own} IN ({', '.join(['%s'] * len(part))}) GROUP BY 1, 2, 3",
-                    part,
-                )
-                for end, kind, namespace, count in cursor.fetchall():
-                    key = (end, kind, namespace)
-                    beside[key] = beside.get(key, 0) + count
-    hubs = {end for (end, _, _), count in beside.items() if count > HUB_LIMIT}
-    for part in bulk.chunks(hubs):
-        Identifier.objects.filter(pk__in=part, hub=False).update(hub=True)
-
-
-def _settle(ends: set[int]) -> None:
-    """Work out anew who is one person, among all who are joined to these identifiers now or were so far."""
-    touched = [person for (person,) in bulk.select(Identifier, ("person_id",), "id", ends) if person is not None]
-    births = births_of_survivors(set(survivors_of(touched).values()))
-    rows = {row: (person, hub) for row, person, hub in
-            bulk.select(Identifier, ("id", "person_id", "hub"), "person_id", births)}  # fmt: skip
-    free = {row for row, (_, hub) in rows.items() if not hub}
-    edges = [pair for pair in bulk.select(Edge, ("first_id", "second_id"), "first_id", free) if pair[1] in free]
-    place = {row: index for index, row in enumerate(rows)}
-    ends_of = np.array([(place[first], place[second]) for first, second in edges], dtype=np.int64).reshape(-1, 2)
-    persons = np.array([person for person, _ in rows.values()], dtype=np.int64)
-    lowest = components.lowest(components.labels(len(rows), ends_of), persons)
-    _write_survivors(dict(zip(persons.tolist(), lowest.tolist(), strict=True)))
-
-
-def settle_all() -> int:
-    """Work out everybody anew from all edges; returns how many birth persons changed their survivor.
-
-    Hubs are found anew too: one that is none any more, because edges were taken away, joins again.
-    """
-    with transaction.atomic():
-        rows = bulk.table(
-            Identifier,
-            [("id", pa.int64()), ("kind", pa.string()), ("namespace", pa.string()), ("person_id", pa.int64()),
-             ("hub", pa.bool_())],
-            None, "id",
-        )  # fmt: skip
-        rows = rows.filter(pc.is_valid(rows["person_id"]))
-        ids, persons = rows["id"].to_numpy(), rows["person_id"].to_numpy()
-        space = pc.binary_join_element_wise(rows["kind"], rows["namespace"], PART).combine_chunks()
-        edges = bulk.table(Edge, [("first_id", pa.int64()), ("second_id", pa.int64())], None, "id")
-        ends = np.column_stack([np.searchsorted(ids, edges[name].to_numpy()) for name in edges.column_names])
-        spaces = space.dictionary_encode().indices.to_numpy().astype(np.int64)
-        found, hub = components.survivors(persons, spaces, ends.reshape(-1, 2), HUB_LIMIT)
-        turned = hub != rows["hub"].to_numpy()
-        bulk.update(Identifier, ("hub",), zip(hub[turned].tolist(), ids[turned].tolist(), strict=True))
-        return _write_survivors(dict(zip(persons.tolist(), found.tolist(), strict=True)))
-
-
-def _write_survivors(wanted: dict[int, int]) -> int:
-    before = survivors_of(wanted)
-    changed = {birth: survivor for birth, survivor in wanted.items() if before[birth] != survivor}
-    bulk.delete(PersonOverride, "birth_id", changed)
-    rows = ((birth, survivor) for birth, survivor in changed.items() if birth != survivor)
-    bulk.insert(PersonOverride, ("birth_id", "survivor_id"), rows)
-    mark({*changed, *changed.values(), *(before[birth] for birth in changed)})
-    return len(changed)
+    taken = "UPDATE people_counter SET next = next + %s WHERE name = %s RETURNING next"
+    with connection.cursor() as cursor:
+        cursor.execute(taken, [count, name])
+        rows = cursor.fetchall()
+        if not rows:
+            Counter.objects.get_or_create(name=name)
+            cursor.execute(taken, [count, name])
+            rows = cursor.fetchall()
+    (end,) = rows[0]
+    return np.arange(end - count, end, dtype=np.int64)
 
 
 def survivors_of(births: Iterable[int]) -> dict[int, int]:

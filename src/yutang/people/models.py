@@ -29,7 +29,8 @@ class Identifier(models.Model):
     """An identifier and the person it was born with. `lookup` is the keyed hash of (kind, namespace, value).
 
     Strong identifiers have a birth person each; a weak one has none until it is seen alone. `hub`: it was seen beside
-    too many others to say anything of who somebody is, and joins nobody any more.
+    too many others to say anything of who somebody is, and joins nobody any more. `cap`: how many others of one kind
+    somebody decided that it may be seen beside (null: as many as any; 0: it is shared, whatever was seen).
     """
 
     kind = models.CharField(max_length=24)
@@ -38,6 +39,7 @@ class Identifier(models.Model):
     value = EncryptedTextField(lookup="lookup", by=("kind", "namespace"))
     person = models.ForeignKey(Person, models.PROTECT, null=True, related_name="identifiers")
     hub = models.BooleanField(default=False)
+    cap = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(default=wall_now)
 
 
@@ -59,11 +61,16 @@ class Counter(models.Model):
 
 
 class Edge(models.Model):
-    """Two identifiers were seen to be of one person. Components over strong edges are the persons."""
+    """Two identifiers are of one person: they were seen together, or somebody said so (`seen_at` is null until seen).
+
+    `said`: what the latest decision that stands says of the two, over anything seen: 1 one person, -1 not because of
+    this, 0 nothing. Components over the edges that are not cut are the persons.
+    """
 
     first = models.ForeignKey(Identifier, models.CASCADE, related_name="+")
     second = models.ForeignKey(Identifier, models.CASCADE, related_name="+")
-    seen_at = models.DateTimeField(default=wall_now)
+    seen_at = models.DateTimeField(null=True, default=wall_now)
+    said = models.SmallIntegerField(default=0)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["first", "second"], name="one_edge_once"),)
@@ -74,6 +81,62 @@ class PersonOverride(models.Model):
 
     birth = models.OneToOneField(Person, models.CASCADE, primary_key=True, related_name="+")
     survivor = models.ForeignKey(Person, models.CASCADE, related_name="+")
+
+
+class Crowd(models.Model):
+    """An identifier that was seen beside more than half as many others of one kind as it may: perhaps it is shared."""
+
+    identifier = models.BigIntegerField(primary_key=True)
+    since = models.DateTimeField(default=wall_now)
+
+
+class Decision(models.Model):
+    """What somebody decided of who is who, and why. Kept for ever; one that was withdrawn counts for nothing.
+
+    `person` and `other` are birth persons. None of these numbers is a foreign key: who is erased leaves numbers behind
+    that lead nowhere, and takes the reasons along. `identifier` and `cap` belong to decisions about a shared one.
+    """
+
+    kind = models.CharField(max_length=16)
+    at = models.DateTimeField(default=wall_now)
+    by = models.CharField(max_length=80)
+    reason = EncryptedTextField(null=True)
+    person = models.BigIntegerField(null=True, db_index=True)
+    other = models.BigIntegerField(null=True, db_index=True)
+    identifier = models.BigIntegerField(null=True, db_index=True)
+    cap = models.PositiveIntegerField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.CharField(max_length=80, blank=True)
+    withdrawn_reason = EncryptedTextField(null=True)
+
+
+class Word(models.Model):
+    """What a decision says of two identifiers (lower first): one person (1), or not because of this edge (-1)."""
+
+    decision = models.ForeignKey(Decision, models.CASCADE, related_name="words")
+    first = models.BigIntegerField()
+    second = models.BigIntegerField(db_index=True)
+    said = models.SmallIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["first", "second", "decision"], name="one_word_of_a_decision"),)
+
+
+class Suspect(models.Model):
+    """Two birth persons (lower first) who may be one human: how likely, by what (codes, nothing personal).
+
+    `decision`: what was decided of the two last; null while it waits.
+    """
+
+    first = models.BigIntegerField()
+    second = models.BigIntegerField(db_index=True)
+    score = models.FloatField(null=True)
+    evidence = models.JSONField(default=list)
+    found_at = models.DateTimeField(default=wall_now)
+    decision = models.ForeignKey(Decision, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["first", "second"], name="one_suspicion_once"),)
 
 
 class Relation(models.Model):

@@ -230,7 +230,11 @@ def _identifiers_shown(viewer: Viewer, births: Iterable[int]) -> tuple[Identifie
     rows = sorted(Identifier.objects.filter(person_id__in=births), key=lambda row: (order.get(row.kind, 99), row.pk))
     return tuple(
         IdentifierShown(
-            row.kind, row.namespace, (row.value or "") if viewer.may_operate else masked(row.kind, row.value or "")
+            row.kind,
+            row.namespace,
+            (row.value or "") if viewer.may_operate else masked(row.kind, row.value or ""),
+            row.pk,
+            row.hub,
         )
         for row in rows
     )

@@ -25,6 +25,7 @@ from yutang.organisation.queries import OWNER, brand, nodes, senders
 from yutang.people import bulk, identity
 from yutang.people.contracts import CONSENTS_IN, PERSONS_IN, RELATIONS_IN, TAGS_IN
 from yutang.people.identifiers import normalised
+from yutang.people.joining import mark
 from yutang.people.models import Consent, Person, Relation, ScopeRow, Tag, Unmirrored
 
 Births = npt.NDArray[np.int64]
@@ -152,7 +153,7 @@ def apply_consents(words: Iterable[ConsentWord]) -> None:
             Consent, ("person_id", "purpose", "channel", "granted", "at", "proof"), rows,
             key=("person_id", "purpose", "channel", "at", "granted"),
         )  # fmt: skip
-        identity.mark({row[0] for row in rows})
+        mark({row[0] for row in rows})
 
 
 def apply_relations(words: Iterable[RelationWord]) -> None:
@@ -190,7 +191,7 @@ def apply_tags(words: Iterable[TagWord]) -> None:
                 latest[person, tag] = max(latest[person, tag], (at, not live))
         rows = ((person, tag, bulk.stored_time(at), not off) for (person, tag), (at, off) in latest.items())
         bulk.insert(Tag, ("person_id", "tag", "at", "live"), rows, key=("person_id", "tag"), update=("at", "live"))
-        identity.mark({person for person, _ in latest})
+        mark({person for person, _ in latest})
 
 
 def name_persons(names: Mapping[PersonId, tuple[str, datetime]]) -> None:
@@ -223,7 +224,7 @@ def _set(person: PersonId, **values: bool) -> None:
     with transaction.atomic():
         births = identity.births_of_survivors(identity.survivors_of([person]).values())
         Person.objects.filter(pk__in=births).update(**values)
-        identity.mark(births)
+        mark(births)
 
 
 def assign_home(homes: Mapping[PersonId, NodeId]) -> None:
@@ -250,7 +251,7 @@ def _rescope(births: set[PersonId] | set[int]) -> None:
     bulk.delete(ScopeRow, "person_id", gone)
     rows = [(person, node) for person, node in seen if person in gone or (person, node) not in before]
     bulk.insert(ScopeRow, ("person_id", "node"), rows)
-    identity.mark(births)
+    mark(births)
 
 
 def is_live(added_at: datetime | None, lost_at: datetime | None) -> bool:
@@ -297,7 +298,7 @@ def _set_given(rows: pa.Table, births: Births, at: Sequence[datetime]) -> None:
     if unknown:
         raise BadInput(f"没有编号为「{unknown[0]}」的门店。", f"There is no store with the code “{unknown[0]}”.")
     assign_home({person: codes[code] for person, code in homes.items()})
-    identity.mark(persons)
+    mark(persons)
 
 
 def load_relations(table: pa.Table) -> None:
@@ -350,4 +351,4 @@ def mirrored(rows: Iterable[int]) -> None:
 def mark_all() -> None:
     """Mark every person, so that the warehouse is told of all of them anew."""
     with transaction.atomic():
-        identity.mark(Person.objects.values_list("pk", flat=True))
+        mark(Person.objects.values_list("pk", flat=True))
