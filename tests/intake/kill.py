@@ -152,6 +152,7 @@ class Ground:
         from yutang.intake.collect.contracts import Lot
         from yutang.intake.collect.writer import write as collect
         from yutang.kernel import failpoints
+        from yutang.log.envelopes import row_of
         from yutang.log.services import record
         from yutang.warehouse.engine import open_warehouse
 
@@ -164,7 +165,7 @@ class Ground:
                     with transaction.atomic():
                         record(events)
                 else:
-                    collect([Lot(events, unsure=[], held=[], bytes=0)])
+                    collect([Lot(list(map(row_of, events)), unsure=[], held=[], bytes=0)])
                 out.writelines(f"{event.id}\n" for event in events)
                 out.flush()
         pump.pump_once(warehouse, limit=30)

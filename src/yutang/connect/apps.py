@@ -7,7 +7,7 @@ class ConnectConfig(AppConfig):
 
     def ready(self) -> None:
         """Joins are noted in the transaction in which their event arrives."""
-        from yutang.connect.services import note_joins
+        from yutang.connect.services import JOINED, note_joins
         from yutang.log.arrivals import listen
 
-        listen(note_joins)
+        listen(note_joins, lambda: JOINED)

@@ -150,6 +150,8 @@ class Vocabulary(Mapping[str, EventType]):
     def learn(self, types: Mapping[str, EventType]) -> None:
         """Know these registered types, and no others, beside those that ship. One of a shipped name stands for it."""
         known = {**self.built_in, **types}
+        self.altered = frozenset(types.keys() & self.built_in.keys())
+        """The shipped types that a registered one stands for."""
         self._types: dict[str, EventType] = known
         self._rules: dict[str, Rules] = {name: Rules.of(kind) for name, kind in known.items()}
 

@@ -8,6 +8,6 @@ class ReflexConfig(AppConfig):
     def ready(self) -> None:
         """What a rule waits for is noted in the transaction in which its event arrives."""
         from yutang.log.arrivals import listen
-        from yutang.reflex.services import notice
+        from yutang.reflex.services import notice, waited_for
 
-        listen(notice)
+        listen(notice, waited_for)

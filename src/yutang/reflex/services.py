@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -135,6 +135,11 @@ def _current_rules() -> _Rules:
                 by_type[name].append((rule, stored.version))
         _rules = _Rules(mark, {name: tuple(found) for name, found in by_type.items()}, bodies)
     return _rules
+
+
+def waited_for() -> Collection[str]:
+    """The types of event that rules wait for. One query."""
+    return _current_rules().by_type.keys()
 
 
 def notice(events: Sequence[Event]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from yutang.log.contracts import Event
+from yutang.log.envelopes import Row
 
 MESSAGE_BYTES = 32 * 1024
 BATCH_BYTES = 500 * 1000
@@ -56,17 +56,17 @@ class Held:
 
 @dataclass(slots=True)
 class Lot:
-    """What one request brought: events that the vocabulary took, those among them whose time is ours, what is held.
+    """What one request brought: events that the vocabulary took, and messages that are held.
 
-    `unsure` events need their time looked up before they are recorded: an earlier arrival's counts.
+    The time of `unsure` ones is ours and must be looked up before they are recorded: an earlier arrival's counts.
     """
 
-    events: list[Event]
-    unsure: list[Event]
+    rows: list[Row]
+    unsure: list[Row]
     held: list[Held]
     bytes: int
 
     @property
     def size(self) -> int:
         """How many messages' worth of work this is."""
-        return len(self.events) + len(self.unsure) + len(self.held)
+        return len(self.rows) + len(self.unsure) + len(self.held)

@@ -26,10 +26,10 @@ from yutang.intake.refused import hidden
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import NotFound, Refused
-from yutang.log.contracts import Event
 from yutang.log.documents import MAX_PROPS, EventTypeDocument
+from yutang.log.envelopes import AT, ID, Row, micros, row_of, time_of
 from yutang.log.registry import folded
-from yutang.log.services import record_checked
+from yutang.log.services import record_rows
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand
 
@@ -158,20 +158,20 @@ def tidy() -> None:
         FixedTime.objects.filter(noted_at__lt=now - timedelta(days=FIXED_DAYS)).delete()
 
 
-def settled(events: Sequence[Event]) -> list[Event]:
-    """Events whose time is of our making, each at the time that its first arrival was given."""
+def settled(rows: Sequence[Row]) -> list[Row]:
+    """Rows whose time is of our making, each at the time that its first arrival was given."""
     ring = keyring()
-    marks = [ring.lookup_hash("collect.time", event.id) for event in events]
+    marks = [ring.lookup_hash("collect.time", row[ID]) for row in rows]
     FixedTime.objects.bulk_create(
-        [FixedTime(mark=mark, occurred_at=event.occurred_at) for mark, event in zip(marks, events, strict=True)],
+        [FixedTime(mark=mark, occurred_at=time_of(row[AT])) for mark, row in zip(marks, rows, strict=True)],
         ignore_conflicts=True,
         batch_size=_STEP,
     )
-    times: dict[bytes, datetime] = {}
+    times: dict[bytes, int] = {}
     for start in range(0, len(marks), _STEP):
-        rows = FixedTime.objects.filter(pk__in=marks[start : start + _STEP]).values_list("mark", "occurred_at")
-        times.update((bytes(mark), at) for mark, at in rows)
-    return [msgspec.structs.replace(event, occurred_at=times[mark]) for mark, event in zip(marks, events, strict=True)]
+        kept = FixedTime.objects.filter(pk__in=marks[start : start + _STEP]).values_list("mark", "occurred_at")
+        times.update((bytes(mark), micros(at)) for mark, at in kept)
+    return [(*row[:AT], times[mark], *row[AT + 1 :]) for mark, row in zip(marks, rows, strict=True)]
 
 
 # Looking ----------------------------------------------------------------------------------------------------------
@@ -330,8 +330,8 @@ def replay(viewer: Viewer, key: int | None = None, type_: str | None = None) -> 
 
 
 def _recorded(part: Sequence[HeldMessage], keys: dict[int, KeyFacts], currency: str) -> int:
-    events: list[Event] = []
-    unsure: list[Event] = []
+    sure: list[Row] = []
+    unsure: list[Row] = []
     done = []
     for row in part:
         try:
@@ -347,10 +347,10 @@ def _recorded(part: Sequence[HeldMessage], keys: dict[int, KeyFacts], currency: 
                         _COUNT, (row.key_id, wall_now().date(), row.type, found.problem, found.zh, found.en, 0)
                     )
             continue
-        (unsure if kept.unsure else events).extend(found)
+        (unsure if kept.unsure else sure).extend(map(row_of, found))
         done.append(row.pk)
     if done:
-        record_checked([*events, *(settled(unsure) if unsure else ())])
+        record_rows([*sure, *(settled(unsure) if unsure else ())])
         HeldMessage.objects.filter(pk__in=done).delete()
     return len(done)
 

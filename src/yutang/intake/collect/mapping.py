@@ -46,7 +46,7 @@ LEFT_OUT = frozenset(
 )  # fmt: skip
 """Traits of Segment's spec: mapped, or left out on purpose. Any other is held, unless the brand registered it."""
 
-_LONGEST_ID = 72
+LONGEST_ID = 72
 _SCREENFUL = frozenset(
     ("name", "category", "path", "title", "referrer", "url", "search", "keywords", "hash", "initial_referrer")
 )
@@ -75,7 +75,7 @@ def events_of(message: Message, key: KeyFacts, at: datetime, currency: str) -> l
         if isinstance(found, Trouble):
             return found
         for event in found:
-            if not _may_say(key, event.type):
+            if not may_say(key, event.type):
                 return _not_allowed(event.type)
             check(event, currency)
     except BadInput as error:
@@ -94,7 +94,7 @@ def event_id(message: Message, key: KeyFacts) -> str:
     """The message's id under its source: no page can take the id of a till's event. One without an id gets one made,
     so that sending it again makes another event, as Segment has it."""
     said = message.message_id or uuid4().hex
-    if len(said) > _LONGEST_ID:
+    if len(said) > LONGEST_ID:
         said = hashlib.blake2b(said.encode("utf-8", "replace"), digest_size=24).hexdigest()
     return f"{key.source}/{said}"
 
@@ -108,7 +108,8 @@ def _not_allowed(type_: str) -> Trouble:
     return Trouble("not_allowed", f"这把密钥不能发「{type_}」", f"this key may not send “{type_}”")
 
 
-def _may_say(key: KeyFacts, type_: str) -> bool:
+def may_say(key: KeyFacts, type_: str) -> bool:
+    """Whether the key lets its bearer say events of that type."""
     if key.types:
         return type_ in key.types
     return key.trusted or type_ in OPEN_TYPES or type_ not in VOCABULARY.built_in

@@ -12,7 +12,9 @@ import msgspec
 from yutang.intake.collect.contracts import Held, KeyFacts, Lot, Trouble
 from yutang.intake.collect.mapping import called, event_id, events_of
 from yutang.intake.collect.messages import READ_MESSAGE, UNREADABLE, Context, Message, Post, occurred
+from yutang.intake.collect.quick import read, row, sender_of
 from yutang.log.contracts import Event
+from yutang.log.envelopes import micros, row_of
 
 _BAD_TIME = Trouble(
     "timestamp", "时间应在 1990 年之后、最多比现在晚一天", "the time is before 1990, or more than a day ahead"
@@ -41,25 +43,39 @@ def lot_of(
 ) -> Lot:
     """Read, map and check. `call`: what all of them are where the address said so, else each says its `type`."""
     lot = Lot([], [], [], size)
+    sender = sender_of(key)
     for raw in raws:
-        try:
-            message = READ_MESSAGE(raw)
-        except UNREADABLE as error:
-            lot.held.append(_held(_loosely(raw), key, Kept(raw, call, None, False), unreadable(error)))
-            continue
-        if call is not None:
-            message.type = call
-        if message.context is None:
-            message.context = context
-        at, unsure = occurred(message, post)
-        found = events_of(message, key, at, currency) if at is not None else _BAD_TIME
-        if isinstance(found, Trouble):
-            lot.held.append(_held(message, key, Kept(raw, call, at, unsure), found))
-        elif unsure:
-            lot.unsure += found
-        else:
-            lot.events += found
+        quick = read(raw)
+        if quick is not None and (quick.context is not None or context is None):
+            if call is not None:
+                quick.type = call
+            at, unsure = occurred(quick, post)
+            taken = row(quick, sender, micros(at), currency) if at is not None else None
+            if taken is not None:
+                (lot.unsure if unsure else lot.rows).append(taken)
+                continue
+        _the_long_way(raw, key, lot, call, post, context, currency)
     return lot
+
+
+def _the_long_way(
+    raw: msgspec.Raw, key: KeyFacts, lot: Lot, call: str | None, post: Post, context: Context | None, currency: str
+) -> None:
+    try:
+        message = READ_MESSAGE(raw)
+    except UNREADABLE as error:
+        lot.held.append(_held(_loosely(raw), key, Kept(raw, call, None, False), unreadable(error)))
+        return
+    if call is not None:
+        message.type = call
+    if message.context is None:
+        message.context = context
+    at, unsure = occurred(message, post)
+    found = events_of(message, key, at, currency) if at is not None else _BAD_TIME
+    if isinstance(found, Trouble):
+        lot.held.append(_held(message, key, Kept(raw, call, at, unsure), found))
+    else:
+        (lot.unsure if unsure else lot.rows).extend(map(row_of, found))
 
 
 def again(kept: Kept, key: KeyFacts, currency: str) -> list[Event] | Trouble:

@@ -22,7 +22,7 @@ from yutang.kernel.clock import monotonic, wall_now
 from yutang.kernel.errors import OutOfSpace, Unavailable, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.log.registry import refresh_vocabulary
-from yutang.log.services import record_checked
+from yutang.log.services import record_rows
 from yutang.organisation.queries import brand_currency
 
 MOST_EVENTS = 50_000
@@ -220,14 +220,14 @@ def _done(future: asyncio.Future[None]) -> None:
 
 def write(lots: Sequence[Lot]) -> None:
     """Keep everything that lots hold, in one transaction."""
-    events = [event for lot in lots for event in lot.events]
-    unsure = [event for lot in lots for event in lot.unsure]
+    rows = [row for lot in lots for row in lot.rows]
+    unsure = [row for lot in lots for row in lot.unsure]
     held = [one for lot in lots for one in lot.held]
     with transaction.atomic():
         if unsure:
-            events += settled(unsure)
-        if events:
-            record_checked(events)
+            rows += settled(unsure)
+        if rows:
+            record_rows(rows)
         if held:
             hold(held, wall_now())
         failpoint("collect.before_commit")
