@@ -13,6 +13,7 @@ import click
 from pydantic import BaseModel
 
 from yutang.api.routes import api
+from yutang.cli import imports
 from yutang.kernel.documents import KINDS
 from yutang.log.vocabulary import VOCABULARY, EventType
 from yutang.profiles.traits import TRAITS
@@ -43,6 +44,7 @@ def pages_of(root: click.Group) -> dict[str, str]:
     """The reference's pages by file name."""
     return {
         "commands.md": _page("Commands 命令", chain(_EXIT_CODES, _commands(root, "yutang"))),
+        "imports.md": _page("Imports 导入", imports.reference()),
         "events.md": _page("Events 事件", _events()),
         "traits.md": _page("Traits 客户属性", _traits()),
         "segments.md": _page("Segment rules 分群规则", _segments()),

@@ -1,11 +1,11 @@
-"""Commands over segments, plans, imports and profiles."""
+"""Commands over segments, plans and profiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -15,14 +15,13 @@ from yutang.connect.services import keep_way
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
-from yutang.intake import imports
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
 from yutang.log.documents import EventTypeDocument
 from yutang.log.registry import save_event_type
-from yutang.organisation.contracts import PRESUMED, Viewer
-from yutang.organisation.queries import brand, is_set_up
+from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import brand
 from yutang.playbooks.services import read_file
 from yutang.profiles import services as profiles
 from yutang.reach import planning
@@ -54,13 +53,7 @@ VERDICTS = {
     Verdict.TOO_SMALL: ("人数太少", "too few people"),
     Verdict.NOTHING_YET: ("还没量到", "nothing measured yet"),
 }
-F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)  # whether it is there is said by whoever reads it, in both languages
-
-
-@click.group("import")
-def import_group() -> None:
-    """导入 / bring files in"""
 
 
 @click.group("segments")
@@ -78,7 +71,7 @@ def rebuild_group() -> None:
     """重算 / compute again"""
 
 
-GROUPS = (import_group, segments_group, plans_group, rebuild_group)
+GROUPS = (segments_group, plans_group, rebuild_group)
 
 
 @command(segments_group, "list")
@@ -120,91 +113,6 @@ def segment_members(shell: Shell, viewer: Viewer, name: str, limit: int, offset:
     document = segments.segment_named(name)
     found = segments.members(shell.warehouse, viewer, document, limit=limit, offset=offset).to_pylist()
     return {"name": name, "members": found}, [f"{row['person']}" for row in found]
-
-
-def _how_to_read(function: F) -> F:
-    """The options that say how a file is to be read."""
-    options = (
-        click.argument("file", type=FILE),
-        click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column"),
-        click.option("--source", default="import", show_default=True, help="来源 / whose numbers these are"),
-        click.option("--zone", default=None, help="没写时区的时间属于哪个 / zone of times that carry none"),
-        click.option("--encoding", default=None, help="编码，默认自动 / default: found out"),
-        click.option("--skip-bad", is_flag=True, help="跳过有问题的行 / go on without the bad rows"),
-        click.option("--dry-run", is_flag=True, help="只检查 / check only"),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-@command(import_group, "orders", brand_needed=False)
-@_how_to_read
-def import_orders(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
-    """导入订单（CSV、Parquet）/ import orders from CSV or Parquet"""
-    _begin(viewer, file, options["dry_run"])
-    report = imports.import_orders(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
-    return _imported(shell, report, options["skip_bad"])
-
-
-@command(import_group, "events", brand_needed=False)
-@_how_to_read
-@click.option("--corp", default="", help="external_userid 所属企业 / whose external_userids these are")
-def import_events(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
-    """导入事件（CSV、Parquet）/ import events from CSV or Parquet"""
-    _begin(viewer, file, options["dry_run"])
-    report = imports.import_events(shell.warehouse, file, mapping=_mapping(mapping), author=viewer.name, **options)
-    return _imported(shell, report, options["skip_bad"])
-
-
-def _begin(viewer: Viewer, file: Path, dry_run: bool) -> None:
-    """Make the brand that the file is imported into, if there is none. A dry run decides nothing, and says so."""
-    headquarters_only(viewer)
-    if not dry_run:
-        if file.exists():  # a name that was typed wrongly begins nothing
-            presume()
-    elif not is_set_up():
-        click.echo(
-            f"品牌还没有设置，先按默认（{PRESUMED.currency}，{PRESUMED.zone}）检查。 The brand is not set up yet; "
-            f"the file was checked as if it were {PRESUMED.currency}, {PRESUMED.zone}.",
-            err=True,
-        )
-
-
-def _imported(shell: Shell, report: imports.ImportReport, skip_bad: bool) -> Answer:
-    """What became of a file. A dry run ends as the import itself would: with 1 where rows are bad and not skipped."""
-    if report.accepted and not report.dry_run:
-        profiles.refresh(shell.warehouse, business_now())
-    shell.failed = bool(report.refused) and not skip_bad
-    lines = [
-        shell.said(
-            f"{report.rows:,} 行：可用 {report.accepted:,}，不能导入 {report.refused:,}；"
-            f"客户 {report.persons:,} 位：新 {report.persons_new:,}，已有 {report.persons_known:,}",
-            f"{report.rows:,} rows: {report.accepted:,} accepted, {report.refused:,} refused; "
-            f"{report.persons:,} persons: {report.persons_new:,} new, {report.persons_known:,} known",
-        ),
-        shell.said("只检查，什么都没有导入", "checked only; nothing was imported")
-        if report.dry_run
-        else shell.said(
-            f"{report.events:,} 个事件，其中 {report.already_there:,} 个以前就有",
-            f"{report.events:,} events, {report.already_there:,} of them already there",
-        ),
-    ]
-    if report.unknown_stores:
-        lines.append(f"{shell.said('没有这些门店：', 'unknown stores: ')}{', '.join(report.unknown_stores)}")
-    if report.error_file:
-        lines.append(f"{shell.said('逐行原因：', 'every reason: ')}{report.error_file}")
-    return report, [*lines]
-
-
-def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
-    mapping = {}
-    for pair in pairs:
-        name, found, column = pair.partition("=")
-        if not found or not name or not column:
-            raise BadInput(f"--map 应写成 字段=列名，而不是「{pair}」。", f"--map takes field=column, not “{pair}”.")
-        mapping[name] = column
-    return mapping
 
 
 @command(rebuild_group, "profiles")

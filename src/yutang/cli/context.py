@@ -19,7 +19,7 @@ from django.db import DatabaseError, transaction
 from rich.console import Console
 from rich.table import Table
 
-from yutang.intake.imports import BadRows
+from yutang.intake.reports import BadRows
 from yutang.kernel.errors import OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER, brand, viewer_named

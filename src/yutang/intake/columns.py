@@ -131,7 +131,7 @@ def _props(text: str | None) -> dict[str, Any]:
 
 
 def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
-    """What events say of consent, friendship, tags and names, into the operational store; again does no harm.
+    """What events say of consent, friendship, tags, names and homes, into the operational store; again does no harm.
 
     A word from the future counts as said now, or it would outlive every later one.
     """
@@ -143,6 +143,7 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
     relations: list[RelationWord] = []
     tags: list[TagWord] = []
     names: dict[PersonId, tuple[str, datetime]] = {}
+    homes: dict[PersonId, tuple[NodeId, datetime]] = {}
     told = arrived.events.select(["type", "occurred_at", "staff", "props"]).take(pa.array(rows))
     for row, kind, stamp, staff, text in zip(
         rows,
@@ -167,14 +168,18 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
                 relations.append(RelationWord(person, codes.senders[staff], _RELATIONS[kind], at))
             case "tag.added" | "tag.removed":
                 tags.append(TagWord(person, props["tag"], kind == "tag.added", at))
-            case "person.seen" if private.get("name"):
-                if person not in names or names[person][1] < at:
+            case "person.seen":
+                if private.get("name") and (person not in names or names[person][1] < at):
                     names[person] = (private["name"], at)
+                home = codes.stores.get(props.get("home_store", ""))
+                if home is not None and (person not in homes or homes[person][1] < at):
+                    homes[person] = (home, at)
     with transaction.atomic():
         services.apply_consents(consents)
         services.apply_relations(relations)
         services.apply_tags(tags)
         services.name_persons(names)
+        services.house_persons(homes)
 
 
 def incoming(arrived: EventColumns, persons: Births, codes: Known) -> tuple[pa.Table, pa.Table]:

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from msgspec.structs import replace
 
-from yutang.intake.files import Rows
-from yutang.intake.parsing import scaled, text, times
+from yutang.intake.files.contracts import Rows
+from yutang.intake.parsing import amount_trouble, scaled, text, time_trouble, times
 from yutang.intake.refused import RefusedRows
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import BadInput
@@ -41,7 +41,7 @@ def events_of(
     """
     at, bad_time = times(columns["occurred_at"], zone)
     amount, bad_amount = (
-        scaled(columns["amount"], 2, empty=0)
+        scaled(columns["amount"], 2, empty=0, currency=currency)
         if "amount" in columns
         else (np.zeros(len(rows), np.int64), np.zeros(len(rows), bool))
     )
@@ -50,16 +50,11 @@ def events_of(
     for index, row in enumerate(rows.tolist()):
         given = {name: values[index] for name, values in words.items() if values[index]}
         if bad_time[index]:
-            refused.add(
-                row,
-                "occurred_at",
-                given.get("occurred_at", ""),
-                "不是时间，应类似 2026-01-31 18:05:00",
-                "it is no time such as 2026-01-31 18:05:00",
-            )
+            said = given.get("occurred_at", "")
+            refused.add(row, "occurred_at", said, *time_trouble(said))
             continue
         if bad_amount[index]:
-            refused.add(row, "amount", given["amount"], "不是金额，应类似 1234.50", "it is no amount such as 1234.50")
+            refused.add(row, "amount", given["amount"], *amount_trouble(given["amount"]))
             continue
         event = _event(
             given, _START + timedelta(microseconds=int(at[index])), int(amount[index]), source, corp, currency

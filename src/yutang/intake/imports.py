@@ -1,16 +1,17 @@
-"""The second door: files of orders and events.
+"""The second door: files of orders, events, and lists of people.
 
 A file is read and checked whole, and immutable chunk files are written (pseudonyms or sealed), before anything of it is
 kept; then its persons and its state are kept in one transaction, and each chunk is appended with its marker in one
 warehouse transaction. Killed before that, an import is as if it had never been; killed later, `resume` finishes it.
-Importing a file again changes nothing: an order's event id is `order:<source>:<order id>`.
+Importing a file again changes nothing: an order's event id is `order:<source>:<order id>`, any other's is made of what
+it says.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -24,86 +25,67 @@ import pyarrow.compute as pc
 from django.conf import settings
 from django.db import transaction
 
-from yutang.intake import eventfiles, orders
+from yutang.intake import eventfiles, listfiles, orders
 from yutang.intake.append import append_statements
 from yutang.intake.columns import apply_facts, distinct, group_of, incoming, known, persons_of
-from yutang.intake.files import BLOCK_ROWS, Rows, Source, ahead, digest, full_disk_is_said, open_source
+from yutang.intake.files.contracts import BLOCK_ROWS, Rows, Source
+from yutang.intake.files.opening import Given, ahead, digest, filled, full_disk_is_said, open_source
+from yutang.intake.kinds.contracts import Context, Kind
+from yutang.intake.kinds.every import kind_named
+from yutang.intake.kinds.fields import folded
+from yutang.intake.kinds.recognising import (
+    GUESSED,
+    Recognised,
+    known_to,
+    recognise,
+    refuse_missing,
+    remember,
+    remembered,
+)
 from yutang.intake.lease import Held, lease
 from yutang.intake.mirror import LEASE as PUMP_LEASE
 from yutang.intake.mirror import PATIENCE, mirror_changed
 from yutang.intake.models import Import
 from yutang.intake.refused import RefusedRows
-from yutang.kernel.clock import monotonic, wall_now
-from yutang.kernel.errors import BadInput
+from yutang.intake.reports import BadRows as BadRows
+from yutang.intake.reports import Cancelled, ImportReport, Progress
+from yutang.kernel.clock import business_now, monotonic, wall_now
+from yutang.kernel.errors import BadInput, Unavailable
 from yutang.kernel.failpoints import failpoint
-from yutang.log.contracts import Envelope, IdentifierValue
+from yutang.kernel.sealed import frames
+from yutang.log.contracts import Envelope, Event, IdentifierValue
 from yutang.log.queries import head
 from yutang.log.services import columns as opened
 from yutang.log.services import seal
-from yutang.organisation.queries import brand, brand_or_presumed
+from yutang.organisation.queries import brand, brand_or_presumed, corps
 from yutang.people import queries, services
 from yutang.people.contracts import TIMESTAMP
 from yutang.warehouse.contracts import Statement, Warehouse
 
 LEASE = "import"
-READING, APPENDING, DONE, DRY_RUN, REFUSED, ABANDONED = (
+UPLOADED, WAITING, READING, APPENDING, DONE, DRY_RUN, REFUSED, ABANDONED, CANCELLED = (
+    "uploaded",
+    "waiting",
     "reading",
     "appending",
     "done",
     "dry_run",
     "refused",
     "abandoned",
+    "cancelled",
 )
-Progress = Callable[[str, int, int], None]
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What became of a file. `rows` = `accepted` + `refused`; `events` is what the accepted rows are (an order is one).
-
-    Of those events `already_there` had come before (a dry run makes none, and says 0 of both). `persons` counts the
-    people of the accepted rows: `persons_known` were in the pond before, `persons_new` were not. `chunks` is in how
-    many parts the file was appended.
-    """
-
-    import_id: int
-    rows: int = 0
-    accepted: int = 0
-    refused: int = 0
-    events: int = 0
-    already_there: int = 0
-    persons: int = 0
-    persons_new: int = 0
-    persons_known: int = 0
-    chunks: int = 0
-    unknown_stores: tuple[str, ...] = ()
-    seconds: float = 0.0
-    error_file: Path | None = None
-    dry_run: bool = False
-
-
-class BadRows(BadInput):
-    """Some rows of a file cannot be used, and nothing of it was kept. `report` names the error file."""
-
-    def __init__(self, report: ImportReport, first: tuple[int, str, str, str]) -> None:
-        row, column, zh, en = first
-        super().__init__(
-            f"{report.rows} 行中有 {report.refused} 行不能导入，因此什么都没有导入。第 {row} 行的 {column}：{zh}。"
-            f"逐行原因见 {report.error_file}；改正后再导入，或跳过坏行。",
-            f"{report.refused} of {report.rows} rows cannot be used, so nothing was imported. "
-            f"Row {row}, {column}: {en}. "
-            f"Every reason is in {report.error_file}; correct them, or skip bad rows.",
-        )
-        self.report = report
+_OF_CORP = ("external_userid", "openid")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How a file is to be read: whose numbers it bears, which of its columns is which, in which zone its times are."""
+    """How a file is to be read: whose numbers it bears, which of its columns is which, which values hold for all of
+    it, in which zone its times are."""
 
     source: str
     mapping: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
     zone: str | None = None
     encoding: str | None = None
     corp: str = ""
@@ -121,45 +103,81 @@ class Reading:
     blocks: Iterator[tuple[Rows, dict[str, pa.Array]]]
     source: Source
     wanted: Wanted
+    as_of: datetime
     refused: RefusedRows
 
 
+def import_file(
+    warehouse: Warehouse, kind: str, given: Given, *, source: str, mapping: Mapping[str, str] | None = None,
+    constants: Mapping[str, str] | None = None, corp: str = "", zone: str | None = None, encoding: str | None = None,
+    dry_run: bool = False, skip_bad: bool = False, author: str = "", synthetic: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:  # fmt: skip
+    """Import a file of that kind (`kinds.every.KINDS`).
+
+    `source` (≤ 20 characters) is whose order and member numbers these are, `corp` the namespace of external_userids
+    and openids (default: the one corp that is connected). `mapping` says which column is which field; where it says
+    nothing, what was accepted last for such a file counts, then the columns' names. `constants` are values that hold
+    for the whole file. Times without a zone are local to `zone` (default: the brand's). Raises BadRows unless
+    `skip_bad`. `progress(stage, done, of)` is called now and then. Another import at work is waited for; then this one
+    is refused.
+    """
+    wanted = Wanted(
+        source, mapping or {}, constants or {}, zone, encoding, corp, synthetic, dry_run, skip_bad, author
+    )  # fmt: skip
+    started = monotonic()
+    with importing() as held, full_disk_is_said():
+        _resume(warehouse)
+        report = carry_out(warehouse, kind_named(kind), given, wanted, held, progress or _silent)
+    return replace(report, seconds=monotonic() - started)
+
+
 def import_orders(
-    warehouse: Warehouse, given: Path | pa.RecordBatchReader, *, source: str, mapping: Mapping[str, str] | None = None,
+    warehouse: Warehouse, given: Given, *, source: str, mapping: Mapping[str, str] | None = None,
     zone: str | None = None, encoding: str | None = None, dry_run: bool = False, skip_bad: bool = False,
     author: str = "", synthetic: bool = False, progress: Progress | None = None,
 ) -> ImportReport:  # fmt: skip
     """Import order lines: one row is a line; lines of one order may stand anywhere in the file.
 
-    Columns: order_id, placed_at, sku, quantity, amount; member or phone; and if there are store, category, discount,
-    name. `mapping` says which column of the file is which of these. `source` (≤ 20 characters) is whose order and
-    member numbers these are. Times without a zone are local to `zone` (default: the brand's). A row whose quantity and
-    amount are both negative is a refund. Raises BadRows unless `skip_bad`; an order of which a row is bad is left out
-    whole. `progress(stage, done, of)` is called now and then.
+    A row whose quantity and amount are both negative is a refund. An order of which a row is bad is left out whole.
     """
-    wanted = Wanted(source, mapping or {}, zone, encoding, "", synthetic, dry_run, skip_bad, author)
-    return _run("orders", _Orders(), warehouse, given, wanted, progress or _silent)
+    return import_file(
+        warehouse, "orders", given, source=source, mapping=mapping, zone=zone, encoding=encoding, dry_run=dry_run,
+        skip_bad=skip_bad, author=author, synthetic=synthetic, progress=progress,
+    )  # fmt: skip
 
 
 def import_events(
-    warehouse: Warehouse, given: Path | pa.RecordBatchReader, *, source: str, corp: str = "",
-    mapping: Mapping[str, str] | None = None, zone: str | None = None, encoding: str | None = None,
-    dry_run: bool = False, skip_bad: bool = False, author: str = "", synthetic: bool = False,
-    progress: Progress | None = None,
+    warehouse: Warehouse, given: Given, *, source: str, corp: str = "", mapping: Mapping[str, str] | None = None,
+    zone: str | None = None, encoding: str | None = None, dry_run: bool = False, skip_bad: bool = False,
+    author: str = "", synthetic: bool = False, progress: Progress | None = None,
 ) -> ImportReport:  # fmt: skip
-    """Import events of the vocabulary: one row is one event, its props columns of their own names.
-
-    Columns: type, occurred_at; at least one identifier (member, external_userid, phone …); and if there are event_id,
-    store, staff, channel, amount, currency and any prop. `corp` is the namespace of external_userids.
-    """
-    wanted = Wanted(source, mapping or {}, zone, encoding, corp, synthetic, dry_run, skip_bad, author)
-    return _run("events", _Events(), warehouse, given, wanted, progress or _silent)
+    """Import events of the vocabulary: one row is one event, its props columns of their own names."""
+    return import_file(
+        warehouse, "events", given, source=source, corp=corp, mapping=mapping, zone=zone, encoding=encoding,
+        dry_run=dry_run, skip_bad=skip_bad, author=author, synthetic=synthetic, progress=progress,
+    )  # fmt: skip
 
 
 def resume(warehouse: Warehouse) -> int:
     """Finish imports that were interrupted while appending, and clear away those that had kept nothing yet."""
-    with lease(LEASE, PATIENCE), full_disk_is_said():
+    with importing(), full_disk_is_said():
         return _resume(warehouse)
+
+
+@contextmanager
+def importing(patience: float = PATIENCE) -> Iterator[Held]:
+    """Hold the door: one file at a time. Raises Unavailable, saying so, where another is at work for longer."""
+    try:
+        with lease(LEASE, patience) as held:
+            yield held
+    except Unavailable as error:
+        if LEASE not in error.en:
+            raise
+        raise Unavailable(
+            "另一个文件正在导入，请等它完成后再导入。",
+            "Another file is being imported; import this one when that is done.",
+        ) from error
 
 
 def anything_came(warehouse: Warehouse) -> bool:
@@ -177,6 +195,9 @@ def doors_shut(patience: float = 5.0) -> Iterator[None]:
         yield
 
 
+UPLOADS = "uploads"
+
+
 def _silent(stage: str, done: int, of: int) -> None:
     """Nobody wants to know how far it is."""
 
@@ -188,108 +209,146 @@ def directory(import_id: int | None = None) -> Path:
 
 
 def sealed_by(marks: Sequence[bytes]) -> int:
-    """How many chunk files of unfinished imports begin with one of these marks. Whoever resumes them needs that key."""
+    """How many files of unfinished imports begin with one of these marks. Whoever goes on with them needs that key."""
     found = 0
     for path in directory().glob("*/chunk-*.sealed"):
         with suppress(FileNotFoundError), path.open("rb") as file:  # it was finished meanwhile
             found += file.read(16).startswith(tuple(marks))
+    for path in directory().glob(f"{UPLOADS}/*.sealed"):
+        with suppress(FileNotFoundError):
+            found += any(frame.startswith(tuple(marks)) for frame in frames(path))
     return found
 
 
 def _resume(warehouse: Warehouse) -> int:
     for left in Import.objects.filter(state=READING):
         shutil.rmtree(directory(left.pk), ignore_errors=True)
-        Import.objects.filter(pk=left.pk).update(state=ABANDONED, finished_at=wall_now())
+        state = {"state": WAITING} if left.upload else {"state": ABANDONED, "finished_at": wall_now()}
+        Import.objects.filter(pk=left.pk).update(**state)
     begun = list(Import.objects.filter(state=APPENDING).order_by("pk"))
-    wanted = {str(row.pk) for row in begun}
+    wanted = {str(row.pk) for row in begun} | {UPLOADS}
     for path in directory().iterdir() if directory().is_dir() else ():
         if path.is_dir() and path.name not in wanted:  # killed between its last word and its clearing away
             shutil.rmtree(path, ignore_errors=True)
     for row in begun:
-        _append_chunks(warehouse, row, _silent)
+        _append_chunks(warehouse, row, _noted(row.pk, _silent))
     return len(begun)
 
 
-def _run(
-    kind: str, reader: _Orders | _Events, warehouse: Warehouse, given: Path | pa.RecordBatchReader, wanted: Wanted,
-    progress: Progress,
+def carry_out(
+    warehouse: Warehouse, kind: Kind, given: Given, wanted: Wanted, held: Held, progress: Progress,
+    row_id: int | None = None,
 ) -> ImportReport:  # fmt: skip
-    started = monotonic()
+    """Read a file and append it, under the lease; `row_id` is the row of an upload, else one is made. Leaves the row
+    refused or cancelled where it raises."""
     if not wanted.source or len(wanted.source) > 20:
         raise BadInput("来源应为 1–20 个字符。", "A source has 1–20 characters.")
-    with lease(LEASE, PATIENCE) as held, full_disk_is_said():
-        _resume(warehouse)
-        source = open_source(given, wanted.encoding)
-        columns = chosen_columns(source, reader.required, reader.identity, reader.optional, wanted.mapping)
-        row = Import.objects.create(
-            kind=kind, source=wanted.source, digest=digest(given), mapping=dict(wanted.mapping), author=wanted.author
-        )
-        failpoint("import.after_started")
-        here = directory(row.pk)
-        try:
-            here.mkdir(parents=True)
-            report = _read(reader, row.pk, here, source, columns, wanted, held, progress)
-        except BaseException:
-            shutil.rmtree(here, ignore_errors=True)
-            Import.objects.filter(pk=row.pk).update(state=REFUSED, finished_at=wall_now())
-            raise
-        if not wanted.dry_run:
-            report = _finish(warehouse, report, progress)
-    return replace(report, seconds=monotonic() - started)
+    source, found = look(kind, given, wanted)
+    refuse_missing(kind, source.columns, found, wanted.constants)
+    wanted = replace(wanted, corp=_corp(wanted.corp, found))
+    sum_ = digest(given)
+    as_of = _as_of(kind, wanted.source, sum_)
+    told = {"digest": sum_, "mapping": dict(found.columns), "as_of": as_of, "state": READING, "author": wanted.author}
+    if row_id is None:
+        row_id = Import.objects.create(kind=kind.name, source=wanted.source, name=_name(given), **told).pk
+    else:
+        Import.objects.filter(pk=row_id).update(**told)
+    failpoint("import.after_started")
+    reader = _reader(kind)
+    progress = _noted(row_id, progress)
+    here = directory(row_id)
+    try:
+        here.mkdir(parents=True)
+        report = _read(reader, row_id, here, source, found, wanted, as_of, held, progress)
+    except BaseException as error:
+        shutil.rmtree(here, ignore_errors=True)
+        state = CANCELLED if isinstance(error, Cancelled) else REFUSED
+        Import.objects.filter(pk=row_id).update(state=state, finished_at=wall_now())
+        raise
+    report = replace(
+        report, columns=found.columns, header=source.header, sheet=source.sheet, encoding=source.encoding,
+        guessed=tuple(name for name, how in found.how.items() if how == GUESSED),
+    )  # fmt: skip
+    if wanted.dry_run:
+        return report
+    if sum_:
+        remember(kind, wanted.source, source.columns, found.columns)
+    held.renew()
+    return _finish(warehouse, report, progress, held)
 
 
-def chosen_columns(
-    source: Source,
-    required: Sequence[str],
-    identity: Sequence[str],
-    optional: Sequence[str],
-    mapping: Mapping[str, str],
-) -> dict[str, str]:
-    """Which column of the file is which. Raises BadInput naming the one that is missing or unknown."""
-    names = (*required, *identity, *optional)
-    there = "、".join(source.columns), ", ".join(source.columns)
-    for name, column in mapping.items():
-        if name not in names:
-            raise BadInput(
-                f"没有「{name}」这一项，可用的有：{'、'.join(names)}。",
-                f"There is no field “{name}”; there are {', '.join(names)}.",
-            )
-        if column not in source.columns:
-            raise BadInput(
-                f"文件里没有「{column}」这一列，只有：{there[0]}。",
-                f"The file has no column “{column}”; it has {there[1]}.",
-            )
-    columns = {name: mapping.get(name, name) for name in names if mapping.get(name, name) in source.columns}
-    missing = [name for name in required if name not in columns]
-    if missing:
-        raise BadInput(
-            f"缺少「{'、'.join(missing)}」这几列，文件里有：{there[0]}。请改列名，或用 --map 名称=列名。",
-            f"The columns {', '.join(missing)} are missing; the file has {there[1]}. "
-            "Rename them, or use --map name=column.",
-        )
-    if not any(name in columns for name in identity):
-        raise BadInput(
-            f"没有一列说明是哪位客户（{'、'.join(identity)}），文件里有：{there[0]}。",
-            f"No column says which person ({', '.join(identity)}); the file has {there[1]}.",
-        )
-    return columns
+def look(kind: Kind, given: Given, wanted: Wanted) -> tuple[Source, Recognised]:
+    """Open a file and see which of its columns is which. Raises BadInput."""
+    names = known_to(kind, wanted.mapping)
+    source = open_source(given, wanted.encoding, lambda name: folded(name) in names)
+    last = remembered(kind, wanted.source, source.columns)
+    return source, recognise(kind, source.columns, wanted.mapping, wanted.constants, last)
+
+
+def _corp(said: str, found: Recognised) -> str:
+    """The namespace of the file's external_userids, where it has any and nobody said: of the one corp connected."""
+    if said or not any(name in found.columns for name in _OF_CORP):
+        return said
+    known_corps = {one.corp for one in corps()}
+    if len(known_corps) == 1:
+        return known_corps.pop()
+    raise BadInput(
+        "文件里有外部联系人，请说明属于哪个企业（--corp）。",
+        "The file has external_userids; say of which corp they are (--corp).",
+    )
+
+
+def _as_of(kind: Kind, source: str, sum_: str) -> datetime:
+    """When what carries no time of its own was said: when the same file was first imported, else now. So a file that
+    is imported again says the same again."""
+    before = (
+        Import.objects.filter(
+            kind=kind.name, source=source, digest=sum_, state__in=(APPENDING, DONE), as_of__isnull=False
+        ).order_by("pk")
+        if sum_
+        else Import.objects.none()
+    )
+    first = before.values_list("as_of", flat=True).first()
+    return first if first is not None else business_now().replace(microsecond=0)
+
+
+def _name(given: Given) -> str:
+    return "" if isinstance(given, pa.RecordBatchReader) else given.name
+
+
+def _noted(import_id: int, told: Progress) -> Progress:
+    """Progress that is kept in the import's row too, about once a second, and that ends a cancelled import."""
+    last: list[object] = ["", 0.0]
+
+    def progress(stage: str, done: int, of: int) -> None:
+        told(stage, done, of)
+        if stage == last[0] and monotonic() - float(str(last[1])) < 1 and done < of:
+            return
+        now: dict[str, object] = {"stage": stage, "done": done, "of": of}
+        if stage != last[0]:
+            now["stage_at"] = wall_now()
+        last[:] = [stage, monotonic()]
+        Import.objects.filter(pk=import_id).update(**now)
+        if stage != "appending" and Import.objects.filter(pk=import_id, cancelled=True).exists():
+            raise Cancelled
+
+    return progress
 
 
 def _read(
-    reader: _Orders | _Events, import_id: int, here: Path, source: Source, columns: dict[str, str], wanted: Wanted,
-    held: Held, progress: Progress,
+    reader: _Orders | _Events, import_id: int, here: Path, source: Source, found: Recognised, wanted: Wanted,
+    as_of: datetime, held: Held, progress: Progress,
 ) -> ImportReport:  # fmt: skip
     """Read and check the whole file; if it may stand, resolve identity and write the chunk files."""
     error_file = directory() / f"{import_id}-errors.csv"
     with RefusedRows(error_file) as refused:
-        rows = reader.read(Reading(here, _blocks(source, columns, held, progress), source, wanted, refused))
-        for row, expected, found in source.ragged:
-            refused.add(
-                row, "", "", f"应有 {expected} 列，实有 {found} 列", f"it has {found} columns instead of {expected}"
-            )
+        blocks = _blocks(source, found.columns, wanted.constants, held, progress)
+        rows = reader.read(Reading(here, blocks, source, wanted, as_of, refused))
+        for broken in source.broken:
+            refused.add(broken.row, "", "", broken.zh, broken.en)
         failpoint("import.after_spill")
         reader.check(refused)
-    rows += len(source.ragged)
+    rows += len(source.broken)
     bad = len(refused.rows)
     report = ImportReport(
         import_id, rows, rows - bad, bad, error_file=error_file if bad else None, dry_run=wanted.dry_run
@@ -308,20 +367,24 @@ def _read(
     with transaction.atomic():  # from here on the import will be finished; until here it leaves no trace
         reader.seal(here, wanted)
         failpoint("import.after_identity")
-        Import.objects.filter(pk=import_id).update(
+        sealed = Import.objects.filter(pk=import_id, cancelled=False).update(
             state=APPENDING, rows=rows, accepted=report.accepted, refused=bad, chunks=report.chunks
         )
+        if not sealed:
+            raise Cancelled
     failpoint("import.after_sealed")
     return report
 
 
 def _blocks(
-    source: Source, columns: dict[str, str], held: Held, progress: Progress
+    source: Source, columns: Mapping[str, str], constants: Mapping[str, str], held: Held, progress: Progress
 ) -> Iterator[tuple[Rows, dict[str, pa.Array]]]:
     done = 0
     renewed = monotonic()
-    for rows, batch in ahead(source.blocks):
-        yield rows, {name: batch.column(column) for name, column in columns.items()}
+    for block in ahead(source.read(list(dict.fromkeys(columns.values())))):
+        rows, batch = filled(block)
+        same = {name: pa.repeat(pa.scalar(value), len(rows)) for name, value in constants.items()}
+        yield rows, {name: batch.column(column) for name, column in columns.items()} | same
         done += len(rows)
         progress("reading", done, max(source.rows, done))
         if monotonic() - renewed > 10:
@@ -329,18 +392,20 @@ def _blocks(
             renewed = monotonic()
 
 
-def _finish(warehouse: Warehouse, report: ImportReport, progress: Progress) -> ImportReport:
-    _append_chunks(warehouse, Import.objects.get(pk=report.import_id), progress)
+def _finish(warehouse: Warehouse, report: ImportReport, progress: Progress, held: Held) -> ImportReport:
+    _append_chunks(warehouse, Import.objects.get(pk=report.import_id), progress, held)
     statement = Statement("SELECT count(*) FROM events WHERE import_id = $id", {"id": report.import_id})
     fresh = int(warehouse.query(statement).column(0)[0].as_py())
     return replace(report, already_there=report.events - fresh)
 
 
-def _append_chunks(warehouse: Warehouse, row: Import, progress: Progress) -> None:
+def _append_chunks(warehouse: Warehouse, row: Import, progress: Progress, mine: Held | None = None) -> None:
     """Append every chunk that does not stand yet, then tell the warehouse of the persons, then clear away."""
     here = directory(row.pk)
     tables = _Orders.tables if row.kind == "orders" else _Events.tables
     for chunk in range(row.chunks):
+        if mine is not None:
+            mine.renew()
         table, lines = tables(here, chunk)
         marker = {"id": row.pk, "chunk": chunk}
         count = {"rows": table.num_rows, "at": wall_now()}
@@ -377,8 +442,6 @@ def _durable(path: Path) -> Iterator[BinaryIO]:
 class _Orders:
     """How a file of order lines is read."""
 
-    required, identity, optional = orders.REQUIRED, orders.IDENTITY, orders.OPTIONAL
-
     def __init__(self) -> None:
         self._persons = orders.Persons()
         self._refused_orders: set[str] = set()
@@ -388,10 +451,13 @@ class _Orders:
     def read(self, reading: Reading) -> int:
         """Spill the blocks; returns how many rows there were."""
         count = 0
-        zone = reading.wanted.zone or brand_or_presumed().zone
+        facts = brand_or_presumed()
+        zone = reading.wanted.zone or facts.zone
         with orders.Spill(reading.here, reading.source.rows) as spill:
             for rows, columns in reading.blocks:
-                batch, left_out = orders.check_block(rows, columns, zone, self._persons, reading.refused)
+                batch, left_out = orders.check_block(
+                    rows, columns, zone, facts.currency, self._persons, reading.refused
+                )
                 self._refused_orders.update(left_out.to_pylist())
                 spill.add(batch)
                 count += len(rows)
@@ -486,35 +552,51 @@ def _whole(path: Path) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
+def _reader(kind: Kind) -> _Orders | _Events:
+    return _Orders() if kind.name == "orders" else _Events(kind)
+
+
 def _group(member: str, phone: str, source: str) -> tuple[IdentifierValue, ...]:
     both = (IdentifierValue("member", source, member), IdentifierValue("phone", "", phone))
     return tuple(one for one in both if one.value)
 
 
 class _Events:
-    """How a file of events is read."""
+    """How a file is read whose rows are events, or come to some."""
 
-    required, identity, optional = eventfiles.REQUIRED, eventfiles.IDENTITY, eventfiles.OPTIONAL
-
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._context: Context | None = None
         self._path = Path()
         self._named: set[tuple[IdentifierValue, ...]] = set()
 
     def read(self, reading: Reading) -> int:
         """Spill the blocks' events; returns how many rows there were."""
         count = 0
-        wanted, facts = reading.wanted, brand_or_presumed()
         self._path = reading.here / "spill.sealed"
         with eventfiles.EventSpill(self._path) as spill:
             for rows, columns in reading.blocks:
-                events = eventfiles.events_of(
-                    rows, columns, zone=wanted.zone or facts.zone, source=wanted.source, corp=wanted.corp,
-                    currency=facts.currency, synthetic=wanted.synthetic, refused=reading.refused,
-                )  # fmt: skip
+                events = self._events(rows, columns, reading)
                 self._named.update(group_of(event) for event in events if event.identifiers)
                 spill.add(events)
                 count += len(rows)
         return count
+
+    def _events(self, rows: Rows, columns: dict[str, pa.Array], reading: Reading) -> list[Event]:
+        wanted, facts = reading.wanted, brand_or_presumed()
+        zone = wanted.zone or facts.zone
+        if self._kind.tell is None:
+            return eventfiles.events_of(
+                rows, columns, zone=zone, source=wanted.source, corp=wanted.corp, currency=facts.currency,
+                synthetic=wanted.synthetic, refused=reading.refused,
+            )  # fmt: skip
+        if self._context is None:
+            codes = known()
+            self._context = Context(facts, frozenset(codes.stores), frozenset(codes.senders), reading.as_of)
+        return listfiles.events_of(
+            rows, columns, self._kind, self._context, zone=zone, source=wanted.source, corp=wanted.corp,
+            synthetic=wanted.synthetic, refused=reading.refused,
+        )  # fmt: skip
 
     def check(self, refused: RefusedRows) -> None:
         """Events stand alone: nothing is left to check between them."""
@@ -533,7 +615,7 @@ class _Events:
                 file.write(seal(events))
             failpoint("import.after_chunk_file")
             chunks += 1
-            unknown.update(event.store for event in events if event.store and event.store not in codes.stores)
+            unknown.update(listfiles.unknown_stores(events, codes.stores))
             report = replace(report, events=report.events + len(events))
         self._path.unlink()
         return replace(report, chunks=chunks, unknown_stores=tuple(sorted(unknown)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from yutang.kernel.clock import wall_now
-from yutang.kernel.fields import SealedField
+from yutang.kernel.fields import EncryptedTextField, SealedField
 
 
 class Slice(models.Model):
@@ -25,13 +25,17 @@ class Lease(models.Model):
 
 
 class Import(models.Model):
-    """A file on its way in. Its chunks are fixed files; `chunks_done` of them stand in the warehouse."""
+    """A file on its way in. Its chunks are fixed files; `chunks_done` of them stand in the warehouse.
+
+    Uploaded: `upload` names its sealed file, `wish` is how it is to be read (JSON), `glance` its first rows (JSON).
+    `stage`, `done` and `of` are how far it is since `stage_at`; `said_zh` and `said_en` why it was refused.
+    """
 
     kind = models.CharField(max_length=16)
     source = models.CharField(max_length=80)
     digest = models.CharField(max_length=64)
     mapping = models.JSONField(default=dict)
-    state = models.CharField(max_length=12, default="reading")
+    state = models.CharField(max_length=12, default="reading", db_index=True)
     rows = models.BigIntegerField(default=0)
     accepted = models.BigIntegerField(default=0)
     refused = models.BigIntegerField(default=0)
@@ -40,6 +44,33 @@ class Import(models.Model):
     started_at = models.DateTimeField(default=wall_now)
     finished_at = models.DateTimeField(null=True)
     author = models.CharField(max_length=80)
+    name = EncryptedTextField(null=True)
+    size = models.BigIntegerField(default=0)
+    upload = models.CharField(max_length=40, blank=True)
+    wish = EncryptedTextField(null=True)
+    glance = EncryptedTextField(null=True)
+    as_of = models.DateTimeField(null=True)
+    report = models.JSONField(null=True)
+    stage = models.CharField(max_length=16, blank=True)
+    stage_at = models.DateTimeField(null=True)
+    done = models.BigIntegerField(default=0)
+    of = models.BigIntegerField(default=0)
+    cancelled = models.BooleanField(default=False)
+    said_zh = models.TextField(blank=True)
+    said_en = models.TextField(blank=True)
+
+
+class RememberedMapping(models.Model):
+    """Which column was which field when a file of this kind, source and set of columns was last imported."""
+
+    kind = models.CharField(max_length=16)
+    source = models.CharField(max_length=80)
+    columns = models.CharField(max_length=64)
+    mapping = models.JSONField(default=dict)
+    accepted_at = models.DateTimeField(default=wall_now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["kind", "source", "columns"], name="one_mapping_a_shape"),)
 
 
 class WriteKey(models.Model):

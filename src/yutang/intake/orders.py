@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yutang.intake.append import INCOMING, LINES
-from yutang.intake.files import Rows
-from yutang.intake.parsing import Flags, Ints, decimals, scaled, text, times
+from yutang.intake.files.contracts import Rows
+from yutang.intake.parsing import (
+    SCIENTIFIC,
+    Flags,
+    Ints,
+    Why,
+    amount_trouble,
+    decimals,
+    scaled,
+    scientific,
+    text,
+    time_trouble,
+    times,
+)
 from yutang.intake.refused import RefusedRows
 from yutang.kernel.ids import NodeId
 from yutang.people.contracts import TIMESTAMP
@@ -81,16 +93,18 @@ class Persons:
 
 
 def check_block(
-    rows: Rows, columns: dict[str, pa.Array], zone: str, persons: Persons, refused: RefusedRows
+    rows: Rows, columns: dict[str, pa.Array], zone: str, currency: str, persons: Persons, refused: RefusedRows
 ) -> tuple[pa.RecordBatch, pa.Array]:
     """A block as SPILL, without its refused rows; and the order ids of those (an order is whole or not at all)."""
     order_id = text(columns["order_id"])
     placed_at, bad_time = times(columns["placed_at"], zone)
     quantity, bad_quantity = scaled(columns["quantity"], 3)
-    amount, bad_amount = scaled(columns["amount"], 2)
+    amount, bad_amount = scaled(columns["amount"], 2, currency=currency)
     blank = pa.array([""] * len(rows), pa.string())
     zeros, none_bad = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=bool)
-    discount, bad_discount = scaled(columns["discount"], 2, empty=0) if "discount" in columns else (zeros, none_bad)
+    discount, bad_discount = zeros, none_bad
+    if "discount" in columns:
+        discount, bad_discount = scaled(columns["discount"], 2, empty=0, currency=currency)
     words = {
         name: text(columns[name]) if name in columns else blank
         for name in ("store", "sku", "category", "member", "phone")
@@ -99,23 +113,28 @@ def check_block(
     person = persons.code(words["member"], words["phone"], names, np.where(bad_time, _NEVER, placed_at))
     length = pc.utf8_length(order_id).to_numpy(zero_copy_only=False)
 
-    for flags, column, zh, en in (
-        ((length == 0) | (length > LONGEST), "order_id", "订单号应为 1–80 个字符", "an order id has 1–80 characters"),
-        (person < 0, "member", "没有会员号，也没有手机号", "there is neither a member number nor a phone"),
-        (bad_time, "placed_at", "不是时间，应类似 2026-01-31 18:05:00", "it is no time such as 2026-01-31 18:05:00"),
-        (_blank(words["sku"]), "sku", "缺少商品", "the product is missing"),
-        (bad_quantity, "quantity", "不是数量，应类似 2 或 0.350", "it is no quantity such as 2 or 0.350"),
-        (bad_amount, "amount", "不是金额，应类似 1234.50", "it is no amount such as 1234.50"),
-        (bad_discount | (discount < 0), "discount", "不是优惠金额，应类似 5.00", "it is no discount such as 5.00"),
+    for flags, column, why in (
+        ((length == 0) | (length > LONGEST), "order_id",
+         _for("订单号应为 1–80 个字符", "an order id has 1–80 characters")),
+        (scientific(order_id), "order_id", _for(*SCIENTIFIC)),
+        (scientific(words["member"]), "member", _for(*SCIENTIFIC)),
+        (scientific(words["phone"]), "phone", _for(*SCIENTIFIC)),
+        (person < 0, "member", _for("没有会员号，也没有手机号", "there is neither a member number nor a phone")),
+        (bad_time, "placed_at", time_trouble),
+        (_blank(words["sku"]), "sku", _for("缺少商品", "the product is missing")),
+        (bad_quantity, "quantity", _for("不是数量，应类似 2 或 0.350", "it is no quantity such as 2 or 0.350")),
+        (bad_amount, "amount", amount_trouble),
+        (bad_discount | (discount < 0), "discount",
+         _for("不是优惠金额，应类似 5.00", "it is no discount such as 5.00")),
         (~bad_quantity & ~bad_amount & (quantity < 0) & (amount >= 0), "quantity",
-         "数量为负而金额不为负，不是退款", "a negative quantity without a negative amount is no refund"),
+         _for("数量为负而金额不为负，不是退款", "a negative quantity without a negative amount is no refund")),
         (~bad_quantity & ~bad_amount & (quantity >= 0) & (amount < 0), "amount",
-         "金额为负而数量不为负，不是退款", "a negative amount without a negative quantity is no refund"),
+         _for("金额为负而数量不为负，不是退款", "a negative amount without a negative quantity is no refund")),
     ):  # fmt: skip
         wrong = np.flatnonzero(flags)
         if len(wrong):
             shown = text(columns[column]).take(pa.array(wrong)).to_pylist() if column in columns else [""] * len(wrong)
-            refused.add_all(rows[wrong].tolist(), column, shown, zh, en)
+            refused.add_all(rows[wrong].tolist(), column, shown, why)
     batch = pa.record_batch(
         [pa.array(rows), order_id, pa.array(person), pa.array(placed_at), words["store"], words["sku"],
          words["category"], pa.array(quantity), pa.array(amount), pa.array(discount)],
@@ -125,6 +144,11 @@ def check_block(
         return batch, pa.array([], pa.string())
     out = np.isin(rows, np.fromiter(refused.rows, dtype=np.int64))
     return batch.filter(pa.array(~out)), order_id.filter(pa.array(out))
+
+
+def _for(zh: str, en: str) -> Callable[[str], Why]:
+    """A reason that is the same for every value."""
+    return lambda value: (zh, en)
 
 
 def _blank(column: pa.Array) -> Flags:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
+
+from yutang.intake.parsing import Why
 
 HEADER = ("row", "column", "value", "reason_zh", "reason_en")
 SHOWN = 1_000_000
@@ -34,10 +36,10 @@ class RefusedRows:
             csv.writer(self._file).writerow((row, column, hidden(value), zh, en))
             self._written += 1
 
-    def add_all(self, rows: Iterable[int], column: str, values: Iterable[str], zh: str, en: str) -> None:
-        """Refuse rows for the same reason."""
+    def add_all(self, rows: Iterable[int], column: str, values: Iterable[str], why: Callable[[str], Why]) -> None:
+        """Refuse rows, each for the reason that its value gives."""
         for row, value in zip(rows, values, strict=True):
-            self.add(row, column, value, zh, en)
+            self.add(row, column, value, *why(value))
 
     def __enter__(self) -> RefusedRows:
         return self

@@ -52,6 +52,18 @@ _PERSON = {
     "phone": Prop(str, pii=True, zh="手机号", en="phone number"),
     "synthetic": _SYNTHETIC,
 }
+_HOME = {
+    "home_store": Prop(str, zh="归属门店", en="the code of the store that the person belongs to; the latest counts"),
+    "zone": Prop(str, zh="时区", en="where the person lives by the clock, such as Asia/Shanghai"),
+}
+_IN_GROUP = {
+    "group": Prop(str, required=True, zh="群", en="the customer group's id"),
+    "name": Prop(str, pii=True, zh="群名称", en="what the group is called"),
+}
+_COUPON = {
+    "coupon": Prop(str, required=True, zh="券", en="the coupon"),
+    "campaign": Prop(str, zh="活动", en="its campaign"),
+}
 _CONSENT = {
     "purpose": Prop(str, required=True, zh="用途", en="what for, such as marketing"),
     "channel": Prop(str, required=True, zh="渠道", en="by which channel, or * for all"),
@@ -193,7 +205,7 @@ VOCABULARY = Vocabulary(
                 order=True,
                 lines=True,
             ),
-            EventType("person.seen", "新客户", "a person became known", {**_PERSON, **_PLACE, **_CLAIMED}),
+            EventType("person.seen", "新客户", "a person became known", {**_PERSON, **_HOME, **_PLACE, **_CLAIMED}),
             EventType("way.scanned", "扫码", "somebody opened a contact way's landing page", person=False),
             EventType("relation.added", "添加好友", "a person became a staff account's friend", _DOOR),
             EventType(
@@ -225,15 +237,8 @@ VOCABULARY = Vocabulary(
                 "a person was targeted by a campaign; the event's day is the campaign's first",
                 {**_CAMPAIGN, "last_day": Prop(str, zh="活动最后一天", en="its last local day, such as 2017-12-24")},
             ),
-            EventType(
-                "coupon.redeemed",
-                "核销优惠券",
-                "a coupon was redeemed",
-                {
-                    "coupon": Prop(str, required=True, zh="券", en="the coupon"),
-                    "campaign": Prop(str, zh="活动", en="its campaign"),
-                },
-            ),
+            EventType("coupon.issued", "发优惠券", "a coupon was given to a person", _COUPON),
+            EventType("coupon.redeemed", "核销优惠券", "a coupon was redeemed", _COUPON),
             EventType(
                 "message.sent",
                 "触达",
@@ -258,6 +263,18 @@ VOCABULARY = Vocabulary(
                 {
                     "group": Prop(str, required=True, zh="群体", en="the group's id in its source"),
                     "name": Prop(str, pii=True, zh="名称", en="what the group is called"),
+                },
+            ),
+            EventType("group.joined", "入群", "a person joined a customer group", _IN_GROUP),
+            EventType("group.left", "退群", "a person left a customer group, or was taken out", _IN_GROUP),
+            EventType(
+                "partner.listed",
+                "伙伴名单",
+                "a person came by a partner's list; by itself this is no consent to anything",
+                {
+                    "partner": Prop(str, required=True, zh="合作伙伴", en="whose list it was"),
+                    "basis": Prop(str, required=True, zh="授权依据", en="by what the partner might pass the person on"),
+                    "campaign": Prop(str, zh="活动", en="what the list was made for"),
                 },
             ),
             EventType("person.linked", "合并标识", "two identifiers were said to be one person's"),

@@ -16,6 +16,7 @@ class Person(models.Model):
 
     born_at = models.DateTimeField()
     home_node = models.BigIntegerField(null=True, db_index=True)
+    home_at = models.DateTimeField(null=True)
     name = EncryptedTextField(null=True)
     name_at = models.DateTimeField(null=True)
     bucket = models.PositiveSmallIntegerField()

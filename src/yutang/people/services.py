@@ -234,6 +234,20 @@ def assign_home(homes: Mapping[PersonId, NodeId]) -> None:
         _rescope(set(homes))
 
 
+def house_persons(homes: Mapping[PersonId, tuple[NodeId, datetime]]) -> None:
+    """Keep persons' home stores, each said at a time; the latest counts. Scope follows."""
+    with transaction.atomic():
+        before = {
+            person: at for person, at in identity.rows_of(Person, ("id", "home_at"), homes, "id") if at is not None
+        }
+        newer = {
+            person: (node, at) for person, (node, at) in homes.items() if person not in before or before[person] < at
+        }
+        rows = ((node, bulk.stored_time(at), person) for person, (node, at) in newer.items())
+        bulk.update(Person, ("home_node", "home_at"), rows)
+        _rescope(set(newer))
+
+
 def _rescope(births: set[PersonId] | set[int]) -> None:
     """Work out anew at which nodes birth persons are visible: their home, and the stores of their live friends."""
     store_of = {sender.id: sender.store for sender in senders(OWNER)}
