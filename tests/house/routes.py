@@ -108,6 +108,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "ways list": (Ask(shows=("way",)),),
     "ways show": (Ask(words=("{way}",), shows=("way_title",)),),
     "reflex list": (Ask(),),
+    "users reset-mfa": (Ask(words=("near_manager",)),),
     "users add": (Ask(words=("somebody", "--role", "owner")),),
 }
 
@@ -174,6 +175,8 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "settings": (Ask("/settings/"),),
     "make_token": (Ask("/settings/tokens/", {"name": "asked", "scopes": "read"}),),
     "revoke_token": (Ask("/settings/tokens/revoke/", {"name": "far_operator"}),),
+    "require_second_factor": (Ask("/settings/users/second/", {}),),
+    "reset_second_factor": (Ask("/settings/users/reset/", {"username": "near_manager"}),),
     "keys": (Ask("/settings/keys/"),),
     "make_key": (Ask("/settings/keys/new/", {"name": "asked", "source": "asked"}),),
     "drop_key": (Ask("/settings/keys/revoke/", {"name": "asked"}),),

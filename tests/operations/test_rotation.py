@@ -87,6 +87,8 @@ def some_row(model: type[models.Model], **given: Any) -> models.Model:
             values[field.name] = os.urandom(8)
         elif isinstance(field, models.DateTimeField):
             values[field.name] = wall_now()
+        elif isinstance(field, models.GenericIPAddressField):
+            values[field.name] = "127.0.0.1"
         elif isinstance(field, models.CharField | models.TextField):
             values[field.name] = f"x{next(_number)}"
         elif isinstance(field, models.DateField):

@@ -25,6 +25,8 @@ INSTALLED_APPS = [
     "treebeard",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_htmx",
     "heroicons",
     "yutang.organisation",
@@ -95,6 +97,13 @@ ACCOUNT_ADAPTER = "yutang.console.login.ClosedDoor"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("YUTANG_PROXIES", "0"))  # else limits would count the proxy
+MFA_ADAPTER = "yutang.console.login.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+SESSION_SERIALIZER = "yutang.console.login.SealedSession"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "today"
 SESSION_COOKIE_HTTPONLY = True

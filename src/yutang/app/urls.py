@@ -23,6 +23,8 @@ def _doctor(warehouse: Warehouse) -> list[Finding]:
 CLOSED_DOORS = ("signup", "reset_password", "inactive")
 TO_LOGIN = RedirectView.as_view(pattern_name="account_login")
 
+handler429 = "yutang.console.login.too_many"  # allauth looks for it here
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(pages(_doctor))),
     path("accounts/login/", LoginView.as_view(template_name="console/login.html"), name="account_login"),

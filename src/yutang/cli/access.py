@@ -8,7 +8,7 @@ import click
 
 from yutang.api.contracts import SCOPES
 from yutang.cli.context import Shell, command, headquarters_only, presume
-from yutang.kernel.errors import BadInput
+from yutang.kernel.errors import BadInput, Refused
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import node_by_code, tokens
@@ -45,6 +45,18 @@ def add_user(shell: Shell, viewer: Viewer, username: str, role: str, node: str) 
     organisation.add_user(username, password, RoleName(role), node)
     organisation.audit(viewer, "add_user", username, role=role, node=node)
     return {"user": username, "password": password}, [f"{username}  {password}"]
+
+
+@command(users_group, "reset-mfa")
+@click.argument("username")
+def reset_second_factor(shell: Shell, viewer: Viewer, username: str) -> Answer:
+    """移除某用户的验证器、通行密钥和恢复码 / take a user's second factors away, who has lost them"""
+    if viewer.role is not RoleName.OWNER:
+        raise Refused("只有所有者能重置别人的第二步。", "Only the owner resets a second factor.")
+    had = organisation.reset_second_factor(username)
+    organisation.audit(viewer, "reset_second_factor", username)
+    said = ("已重置，登录已结束", "reset, sessions ended") if had else ("本来就没有第二步", "there was none")
+    return {"user": username, "reset": had}, [f"{username}  {shell.said(*said)}"]
 
 
 @command(tokens_group, "issue", brand_needed=False)

@@ -15,11 +15,12 @@ from django.utils.translation import get_language
 from yutang.console.shown import show
 from yutang.kernel.errors import NotFound, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import BrandFacts, RoleName, Viewer
-from yutang.organisation.queries import brand, viewer_for
+from yutang.organisation.queries import brand, has_second_factor, viewer_for
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import current_warehouse
 
 P = ParamSpec("P")
+_ACCOUNT = ("mfa_index", "usersessions_end")  # open to whoever has no second factor yet
 _STATUS: tuple[tuple[type[YutangError], int], ...] = ((NotFound, 404), (Refused, 403), (Unavailable, 503))
 
 
@@ -44,6 +45,8 @@ def page(view: Callable[Concatenate[Page, P], HttpResponseBase]) -> Callable[...
             assert request.user.is_authenticated  # by `login_required`
             request.viewer = viewer_for(request.user)
             request.warehouse = current_warehouse()
+            if _name(request) not in _ACCOUNT and second_factor_missing(request):
+                return _to_account(request)
             if _to_be_confirmed(request):
                 return redirect("set_up")
             return view(request, *args, **kwargs)
@@ -65,6 +68,23 @@ def page(view: Callable[Concatenate[Page, P], HttpResponseBase]) -> Callable[...
             show(None)
 
     return entered
+
+
+def _name(request: HttpRequest) -> str | None:
+    return request.resolver_match.url_name if request.resolver_match else None
+
+
+def second_factor_missing(request: Page) -> bool:
+    """Whether the owner requires a second factor of this role, and its user has none."""
+    return request.viewer.role in request.brand.second_factor and not has_second_factor(request.viewer.name)
+
+
+def _to_account(request: Page) -> HttpResponseBase:
+    """To where a second factor is set up; also from a part of a page."""
+    answer = redirect("mfa_index")
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": answer["Location"]})
+    return answer
 
 
 def _to_be_confirmed(request: Page) -> bool:

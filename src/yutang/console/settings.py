@@ -22,7 +22,7 @@ from yutang.kernel.errors import BadInput, Refused
 from yutang.organisation import services as organisation
 from yutang.organisation.clock import clock_state
 from yutang.organisation.contracts import RoleName, Viewer
-from yutang.organisation.queries import corps, nodes, senders, tokens
+from yutang.organisation.queries import corps, nodes, senders, tokens, users
 from yutang.warehouse.contracts import Warehouse
 
 RESERVED = ("sandbox",)
@@ -72,6 +72,8 @@ def _show(request: Page, doctor: Doctor, fresh: str | None = None) -> HttpRespon
         "tokens": [key for key in tokens() if key.name not in RESERVED or not key.revoked_at] if owner else [],
         "reserved": RESERVED,
         "owner": owner,
+        "users": users(request.brand.second_factor) if owner else [],
+        "roles": list(RoleName),
         "scopes": SCOPES,
         "fresh": fresh,
         "findings": doctor(request.warehouse) if request.viewer.may_operate else [],
@@ -112,9 +114,33 @@ def revoke_token(request: Page) -> HttpResponseBase:
     return redirect("/settings/#tokens")
 
 
+@page
+@require_POST
+def require_second_factor(request: Page) -> HttpResponseBase:
+    """Which roles must have a second factor, from their next page on."""
+    _owners_only(request.viewer)
+    roles = [role for role in RoleName if role in request.POST.getlist("roles")]
+    organisation.require_second_factor(roles)
+    organisation.audit(request.viewer, "require_second_factor", "brand", roles=roles)
+    messages.success(request, _("两步验证的要求已保存。"))
+    return redirect("/settings/#users")
+
+
+@page
+@require_POST
+def reset_second_factor(request: Page) -> HttpResponseBase:
+    """Take somebody's second factors away, who has lost them; their sessions end."""
+    _owners_only(request.viewer)
+    username = request.POST.get("username", "")
+    organisation.reset_second_factor(username)
+    organisation.audit(request.viewer, "reset_second_factor", username)
+    messages.success(request, _("「%(name)s」的第二步已重置，请当面或打电话告诉本人。") % {"name": username})
+    return redirect("/settings/#users")
+
+
 def _owners_only(viewer: Viewer) -> None:
     if viewer.role is not RoleName.OWNER:
-        raise Refused("只有所有者能管理令牌。", "Only the owner manages tokens.")
+        raise Refused("只有所有者能管理令牌和用户。", "Only the owner manages tokens and users.")
 
 
 def urls(doctor: Doctor) -> list[URLPattern]:
@@ -123,4 +149,6 @@ def urls(doctor: Doctor) -> list[URLPattern]:
         path("settings/", settings, {"doctor": doctor}, name="settings"),
         path("settings/tokens/", make_token, {"doctor": doctor}, name="make_token"),
         path("settings/tokens/revoke/", revoke_token, name="revoke_token"),
+        path("settings/users/second/", require_second_factor, name="require_second_factor"),
+        path("settings/users/reset/", reset_second_factor, name="reset_second_factor"),
     ]

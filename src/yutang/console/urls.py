@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from django.urls import URLPattern, path
 
 from yutang.console import (
+    account,
     campaigns,
     connect,
     entrance,
@@ -42,5 +43,6 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *growth.urls,
         *settings.urls(doctor),
         *keys.urls,
+        *account.urls,
         *quality.urls,
     ]

@@ -28,6 +28,7 @@ class BrandFacts:
     """The brand's settings. `zone` is the zone of reports and of everyone whose store names none.
 
     `presumed`: they are the defaults, with which a command set the brand up; its owner may still correct them.
+    `second_factor`: roles whose users must have one to go on.
     """
 
     name: str
@@ -36,6 +37,7 @@ class BrandFacts:
     country: str
     demo: bool
     presumed: bool = False
+    second_factor: frozenset[str] = frozenset()
 
 
 PRESUMED = BrandFacts("我的品牌", "CNY", "Asia/Shanghai", "CN", demo=False, presumed=True)
@@ -127,6 +129,47 @@ class TokenFacts:
     role: RoleName
     created_at: datetime
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserFacts:
+    """Somebody who logs in. `required`: one of their roles must have a second factor."""
+
+    username: str
+    roles: tuple[RoleName, ...]
+    last_login: datetime | None
+    second_factor: bool
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyFacts:
+    """A passkey. `alone`: it logs in without a password."""
+
+    id: int
+    name: str
+    alone: bool
+    added_at: datetime
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactors:
+    """What a user has beside a password. `codes_left`: recovery codes not used yet, None without any."""
+
+    totp: bool
+    keys: tuple[PasskeyFacts, ...]
+    codes_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """Where a user is logged in: `key` names the session, `agent` is what the browser calls itself."""
+
+    key: str
+    ip: str
+    agent: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

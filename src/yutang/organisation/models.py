@@ -18,6 +18,7 @@ class Brand(models.Model):
 
     `clock_at` is null where the business clock is the wall clock; otherwise the clock stands at that instant until it
     is moved on, `clock_rate` business seconds per wall second. `presumed`: nobody chose name, currency and zone yet.
+    `second_factor`: roles that must have one.
     """
 
     name = models.CharField(max_length=80)
@@ -32,6 +33,7 @@ class Brand(models.Model):
     clock_until = models.DateTimeField(null=True)
     clock_heading = models.DateTimeField(null=True)
     demo_loaded = models.BooleanField(default=False)
+    second_factor = models.JSONField(default=list)
 
 
 class Node(MP_Node):  # type: ignore[misc]  # treebeard is untyped

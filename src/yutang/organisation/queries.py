@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.db.models import Q
 
 from yutang.kernel.errors import NotFound, Refused
@@ -17,15 +19,20 @@ from yutang.organisation.contracts import (
     CorpFacts,
     NodeFacts,
     NodeKind,
+    PasskeyFacts,
     RoleName,
+    SecondFactors,
     SenderFacts,
     SenderQuota,
+    SessionFacts,
     TokenFacts,
+    UserFacts,
     Viewer,
 )
 from yutang.organisation.models import ApiToken, Brand, Corp, Node, Role, SenderAccount, User
 
 OWNER = Viewer("owner", RoleName.OWNER, None)
+_SECOND = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are none
 _RANK = {role: rank for rank, role in enumerate(RoleName)}
 
 
@@ -37,7 +44,9 @@ def brand() -> BrandFacts:
             "还没有设置品牌，请先运行 yutang up 并打开设置页。",
             "The brand is not set up yet; run yutang up and open its set-up page.",
         )
-    return BrandFacts(row.name, row.currency, row.zone, row.country, row.demo, row.presumed)
+    return BrandFacts(
+        row.name, row.currency, row.zone, row.country, row.demo, row.presumed, frozenset(row.second_factor)
+    )
 
 
 def brand_or_presumed() -> BrandFacts:
@@ -164,6 +173,54 @@ def viewer_by_token(secret: str) -> tuple[Viewer, frozenset[str]] | None:
     if row is None:
         return None
     return Viewer(f"token:{row.name}", RoleName(row.role), _subtrees([row.node])), frozenset(row.scopes)
+
+
+def users(required: frozenset[str]) -> list[UserFacts]:
+    """Everybody who may log in, by name; `required`: roles that must have a second factor. (Unscoped: only the owner is
+    shown them.)"""
+    safe = set(Authenticator.objects.filter(type__in=_SECOND).values_list("user_id", flat=True))
+    roles: dict[int, list[RoleName]] = {}
+    for user, role in Role.objects.order_by("pk").values_list("user_id", "role"):
+        roles.setdefault(user, []).append(RoleName(role))
+    return [
+        UserFacts(
+            username,
+            tuple(roles.get(pk, ())),
+            last_login,
+            pk in safe,
+            not required.isdisjoint(roles.get(pk, ())),
+        )
+        for pk, username, last_login in User.objects.filter(is_active=True)
+        .order_by("username")
+        .values_list("pk", "username", "last_login")
+    ]
+
+
+def has_second_factor(username: str) -> bool:
+    """Whether a user has one. (Unscoped: asked of oneself.)"""
+    return bool(Authenticator.objects.filter(user__username=username, type__in=_SECOND).exists())
+
+
+def second_factors(username: str) -> SecondFactors:
+    """A user's second factors. (Unscoped: one's own.)"""
+    rows = list(Authenticator.objects.filter(user__username=username).order_by("pk"))
+    keys = [row for row in rows if row.type == Authenticator.Type.WEBAUTHN]
+    codes = [row for row in rows if row.type == Authenticator.Type.RECOVERY_CODES]
+    return SecondFactors(
+        any(row.type == Authenticator.Type.TOTP for row in rows),
+        tuple(
+            PasskeyFacts(row.pk, row.wrap().name, row.wrap().is_passwordless is True, row.created_at, row.last_used_at)
+            for row in keys
+        ),
+        len(codes[0].wrap().get_unused_codes()) if codes else None,
+    )
+
+
+def sessions(username: str) -> list[SessionFacts]:
+    """Where a user is logged in, the oldest first. (Unscoped: one's own.)"""
+    user = User.objects.get(username=username)
+    rows = sorted(UserSession.objects.purge_and_list(user), key=lambda row: row.created_at)
+    return [SessionFacts(row.session_key, row.ip, row.user_agent, row.created_at) for row in rows]
 
 
 def tokens() -> list[TokenFacts]:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.db import transaction
 
 from yutang.kernel import calendars
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring, wrong_key
-from yutang.kernel.errors import BadInput, Refused
+from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId
 from yutang.organisation.contracts import PRESUMED, CallbackSecrets, NodeKind, RoleName, Viewer
 from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, Staff, User
@@ -177,6 +179,30 @@ def set_password(username: str, password: str) -> None:
     user.set_password(password)
     user.one_time = False
     user.save(update_fields=["password", "one_time"])
+
+
+def require_second_factor(roles: Iterable[RoleName]) -> None:
+    """From now on users of these roles, and of no others, must have a second factor."""
+    Brand.objects.filter(pk=1).update(second_factor=[role.value for role in roles])
+
+
+def reset_second_factor(username: str) -> bool:
+    """Take a user's second factors away and end their sessions; whether they had any. Raises NotFound."""
+    with transaction.atomic():
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            raise NotFound(f"没有用户「{username}」。", f"There is no user “{username}”.")
+        gone, _ = Authenticator.objects.filter(user=user).delete()
+        end_sessions(username)
+    return bool(gone)
+
+
+def end_sessions(username: str, *, but: str = "") -> int:
+    """End a user's sessions, except the one named; returns how many."""
+    others = list(UserSession.objects.filter(user__username=username).exclude(session_key=but))
+    for session in others:
+        session.end()
+    return len(others)
 
 
 def issue_token(name: str, scopes: Sequence[str], role: RoleName = RoleName.OWNER, node_code: str = ROOT) -> str:
