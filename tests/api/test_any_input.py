@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.api.conftest import ORDER, Call
 from tests.house.world import World, broadcast
 from yutang.api.collect_schema import collect_paths
+from yutang.api.hooks import hook_paths
 from yutang.api.routes import api
 from yutang.intake.columns import incoming, known, persons_of
 from yutang.kernel.clock import wall_now
@@ -93,7 +94,8 @@ def operations() -> list[tuple[str, str, list[str]]]:
     return [
         (method.upper(), path, [p["name"] for p in operation["parameters"] if p["in"] == "query"])
         for path, methods in paths.items()
-        if path not in collect_paths()  # which stand beside Django; tests/api/collect asks them
+        # These stand beside Django; tests/api/collect and tests/intake/test_hooks.py ask them.
+        if path not in {*collect_paths(), *hook_paths()}
         for method, operation in methods.items()
     ]
 

@@ -37,6 +37,9 @@ PATHS: tuple[str, ...] = (
     "/w/{slug}/",
     "/w/{slug}/?store=s2",
     "/w/{slug}/?at=31.2,121.41",
+    "/settings/webhooks/",
+    "/settings/webhooks/new/?from=youzan_orders",
+    "/settings/webhooks/of/shopify_orders/",
     "/campaigns/",
     "/campaigns/one/?name=spring",
 )

@@ -101,12 +101,38 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         mirror_nodes(opened.warehouse)
         load_persons(_prospects(), source="till", corp=CORP)
         record(_events())
+        _pushed()
         pump_until_empty(opened.warehouse)
         rebuild(opened.warehouse, NOW)
         plan = _plan(opened.warehouse)
     organisation.step_clock(NOW)
     _sandbox(directory)
     return {**_paths(), "plan": plan, "slug": open_ways()["store_poster"][0].slug}
+
+
+def _pushed() -> None:
+    """What platforms pushed: an order that is taken, one that is held, three leads."""
+    import base64
+    import hmac
+
+    from yutang.intake.hooks.contracts import Delivery
+    from yutang.intake.hooks.services import open_hook, take
+    from yutang.organisation.queries import OWNER
+
+    open_hook("shopify_orders", OWNER, secret="shpss_secret")
+    for number, currency in enumerate(("CNY", "USD")):
+        body = json.dumps({
+            "id": 4000 + number, "created_at": "2026-03-01T10:00:00+08:00", "currency": currency, "total_price": "88.00",
+            "customer": {"id": 77 + number, "email": "li@example.com"},
+        }).encode()  # fmt: skip
+        sign = base64.b64encode(hmac.digest(b"shpss_secret", body, "sha256")).decode()
+        headers = {"x-shopify-hmac-sha256": sign, "x-shopify-topic": "orders/create"}
+        take("shopify_orders", "", Delivery(body, headers))
+    place = open_hook("oceanengine_leads", OWNER).path.rpartition("/")[2]
+    for number in range(3):
+        lead = {"clue_id": f"c{number}", "name": f"线索{number}", "phone": f"1391111000{number}", "cost": 30 + number,
+                "create_time": "2026-03-01 10:00:00", "form_name": "预约到店", "campaign_id": "春季"}  # fmt: skip
+        take("oceanengine_leads", place, Delivery(json.dumps(lead).encode()))
 
 
 def _prospects() -> pa.Table:

@@ -15,6 +15,7 @@ import click
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from yutang.api.collect_schema import collect_paths
+from yutang.api.hooks import hook_paths
 from yutang.api.routes import api
 from yutang.app.main import root
 
@@ -109,6 +110,11 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "ways show": (Ask(words=("{way}",), shows=("way_title",)),),
     "reflex list": (Ask(),),
     "users reset-mfa": (Ask(words=("near_manager",)),),
+    "webhooks close": (Ask(words=("asked",)),),
+    "webhooks deliveries": (Ask(words=("asked",)),),
+    "webhooks list": (Ask(),),
+    "webhooks open": (Ask(words=("shopify_orders",)),),
+    "webhooks replay": (Ask(words=("asked",)),),
     "users add": (Ask(words=("somebody", "--role", "owner")),),
 }
 
@@ -131,6 +137,9 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     # What anyone may open who scans the poster: it names the way's stores, and nobody.
     "landing": (Ask("/w/no-such-way/"),),
     "landing_picture": (Ask("/w/no-such-way/picture"),),
+    # Platforms come here, who are told nothing.
+    "hook": (Ask("/hooks/shopify_orders"),),
+    "hook_placed": (Ask("/hooks/shopify_orders/nowhere"),),
     "wecom_callback": (Ask("/wecom/callback/ww-house"),),
     "growth": (Ask("/growth/"), Ask("/growth/?export=csv")),
     "pool": (Ask("/pool/"), Ask("/pool/?export=csv")),
@@ -180,6 +189,14 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "keys": (Ask("/settings/keys/"),),
     "make_key": (Ask("/settings/keys/new/", {"name": "asked", "source": "asked"}),),
     "drop_key": (Ask("/settings/keys/revoke/", {"name": "asked"}),),
+    "hooks": (Ask("/settings/webhooks/"),),
+    "hook_new": (Ask("/settings/webhooks/new/?from=shopify_orders"),),
+    "hook_keep": (Ask("/settings/webhooks/keep/", {"text": ""}),),
+    "hook_one": (Ask("/settings/webhooks/of/asked/"),),
+    "hook_renew": (Ask("/settings/webhooks/of/asked/renew/", {}),),
+    "hook_close": (Ask("/settings/webhooks/of/asked/close/", {}),),
+    "hook_replay": (Ask("/settings/webhooks/of/asked/replay/", {}),),
+    "hook_sample": (Ask("/settings/webhooks/of/asked/sample/?type=x&problem=y"),),
     "quality": (Ask("/quality/"),),
     "quality_sample": (Ask("/quality/sample/?key=1&type=x&problem=type"),),
     "quality_define": (Ask("/quality/define/?key=1&type=x"),),
@@ -198,7 +215,9 @@ def operations() -> dict[str, tuple[Ask, ...] | None]:
     """Every operation of the API, and how it is asked."""
     told = api.get_openapi_schema(path_prefix="")["paths"]
     # The collect API stands beside Django, takes events in and tells nothing: tests/api/collect asks it.
-    paths = {path: methods for path, methods in told.items() if path not in collect_paths()}
+    # So does the webhooks' door: tests/intake/test_hooks.py asks it.
+    beside = {*collect_paths(), *hook_paths()}
+    paths = {path: methods for path, methods in told.items() if path not in beside}
     return {
         (name := f"{method.upper()} {path}"): API.get(name) for path, methods in paths.items() for method in methods
     }

@@ -37,6 +37,8 @@ NOT_SEALED = {
     "intake_writekey.digest": "hash of 192 random bits, by the key that stays",
     "intake_heldmessage.mark": "hash of a message's id, by the key that stays",
     "intake_fixedtime.mark": "hash of a message's id, by the key that stays",
+    "intake_hook.place": "hash of 144 random bits, by the key that stays",
+    "intake_hookdelivery.mark": "hash of a delivery's id, by the key that stays",
     "channels_callback.digest": "hash of a whole body, without a key",
     "connect_way.picture": "a public QR picture",
     "connect_join.who": "hash of a friend's id at the platform, by the key that stays; counted for a day",

@@ -30,6 +30,7 @@ FOLDERS = {
     "content": "content_rules",
     "ways": "contact_way",
     "reflex": "reflex",
+    "webhooks": "webhook",
 }
 
 

@@ -16,6 +16,7 @@ from ninja.types import DictStrAny
 
 from yutang import __version__
 from yutang.api.collect_schema import SECURITY, collect_paths
+from yutang.api.hooks import hook_paths
 from yutang.api.schemas import ErrorOut
 from yutang.kernel.errors import BadInput, NotFound, OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
@@ -71,14 +72,14 @@ def _no_number(word: str) -> NoReturn:
 
 
 class WholeApi(NinjaAPI):
-    """The operations that Django answers, and in the document also those of the collect API beside it."""
+    """The operations that Django answers, and in the document also the collect API and the webhooks' door beside it."""
 
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: DictStrAny | None = None
     ) -> OpenAPISchema:
-        """The OpenAPI document of both."""
+        """The OpenAPI document of all."""
         schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
-        schema["paths"] = {**schema["paths"], **collect_paths()}
+        schema["paths"] = {**schema["paths"], **collect_paths(), **hook_paths()}
         schema["components"].setdefault("securitySchemes", {}).update(SECURITY)
         return schema
 

@@ -74,14 +74,18 @@ def asgi(directory: Path, address: str, token: str) -> Starlette:
     """The whole house as one application; the sandbox stands at /sandbox unless it has a process of its own."""
     from django.core.asgi import get_asgi_application
 
-    from yutang.api.wecom import direct
+    from yutang.api import hooks, wecom
 
-    callbacks = Route("/wecom/callback/{corp}", direct, methods=["GET", "POST"])
+    doors = [
+        Route("/wecom/callback/{corp}", wecom.direct, methods=["GET", "POST"]),
+        Route("/hooks/{name}", hooks.direct, methods=["GET", "POST"]),
+        Route("/hooks/{name}/{place}", hooks.direct, methods=["GET", "POST"]),
+    ]
     house = Mount("/", cast("ASGIApp", get_asgi_application()))
     if os.environ.get(ELSEWHERE):
-        return Starlette(routes=[callbacks, house])
+        return Starlette(routes=[*doors, house])
     sandbox = sandbox_app(sandbox_directory(directory), events_url=f"{address}/api/v1/events", events_token=token)
-    return Starlette(routes=[Mount("/sandbox", sandbox), callbacks, house])
+    return Starlette(routes=[Mount("/sandbox", sandbox), *doors, house])
 
 
 def sandbox_at(address: str) -> str:

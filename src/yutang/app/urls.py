@@ -6,6 +6,7 @@ from django.views.decorators.http import require_POST
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
+from yutang.api.hooks import hook
 from yutang.api.routes import api
 from yutang.api.wecom import callback
 from yutang.app.house import data_directory
@@ -34,5 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("api/v1/", api.urls),
+    path("hooks/<str:name>", hook, name="hook"),
+    path("hooks/<str:name>/<str:place>", hook, name="hook_placed"),
     path("wecom/callback/<str:corp>", callback, name="wecom_callback"),
 ]

@@ -15,6 +15,8 @@ from yutang.connect.services import keep_way
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
+from yutang.intake.hooks.documents import WebhookDocument
+from yutang.intake.hooks.services import keep_webhook
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
@@ -184,6 +186,8 @@ def _keep(document: Document, viewer: Viewer) -> StoredDocument:
         return keep_rule(document, viewer)
     if isinstance(document, EventTypeDocument):
         return save_event_type(document, viewer)
+    if isinstance(document, WebhookDocument):
+        return keep_webhook(document, viewer)
     headquarters_only(viewer)
     return save_document(document, viewer.name)
 

@@ -12,6 +12,7 @@ from yutang.console import (
     connect,
     entrance,
     growth,
+    hooks,
     keys,
     landing,
     persons,
@@ -44,5 +45,6 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *settings.urls(doctor),
         *keys.urls,
         *account.urls,
+        *hooks.urls,
         *quality.urls,
     ]

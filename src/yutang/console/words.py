@@ -96,6 +96,7 @@ KINDS: dict[str, Promise] = {
     "contact_way": _("活码"),
     "reflex": _("反应规则"),
     "event_type": _("事件类型"),
+    "webhook": _("推送来源"),
 }
 PURPOSES: dict[str, Promise] = {"marketing": _("营销"), "service": _("服务")}
 SOURCES: dict[str, Promise] = {

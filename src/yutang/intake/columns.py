@@ -25,8 +25,8 @@ from yutang.people.services import ConsentWord, RelationWord, TagWord
 
 _from_json = msgspec.json.Decoder().decode
 _RELATIONS = {"relation.added": "added", "relation.lost": "lost"}
-_SEEN = ("person.seen",)
-_FACTS = ("consent.given", "consent.withdrawn", *_RELATIONS, "tag.added", "tag.removed", "person.seen")
+_SEEN = ("person.seen", "lead.submitted")
+_FACTS = ("consent.given", "consent.withdrawn", *_RELATIONS, "tag.added", "tag.removed", *_SEEN)
 _NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Births = npt.NDArray[np.int64]
@@ -109,7 +109,7 @@ def _groups(arrived: EventColumns) -> pa.Array:
 
 def group_of(event: Event) -> tuple[IdentifierValue, ...]:
     """The identifiers that an event says are one person's: what `_groups` says of a column, of one event."""
-    return (*event.identifiers, *_phone(event.props)) if event.type == "person.seen" else event.identifiers
+    return (*event.identifiers, *_phone(event.props)) if event.type in _SEEN else event.identifiers
 
 
 def _phone(props: Mapping[str, object]) -> tuple[IdentifierValue, ...]:
@@ -168,7 +168,7 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
                 relations.append(RelationWord(person, codes.senders[staff], _RELATIONS[kind], at))
             case "tag.added" | "tag.removed":
                 tags.append(TagWord(person, props["tag"], kind == "tag.added", at))
-            case "person.seen":
+            case "person.seen" | "lead.submitted":
                 if private.get("name") and (person not in names or names[person][1] < at):
                     names[person] = (private["name"], at)
                 home = codes.stores.get(props.get("home_store", ""))

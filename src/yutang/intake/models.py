@@ -135,3 +135,39 @@ class FixedTime(models.Model):
     mark = models.BinaryField(max_length=16, primary_key=True)
     occurred_at = models.DateTimeField()
     noted_at = models.DateTimeField(default=wall_now, db_index=True)
+
+
+class Hook(models.Model):
+    """An address at which a platform pushes; what it says is the current webhook document of its name.
+
+    `key` is never given to anybody: under it what cannot be mapped is held and counted, as any sender's is. `secret` is
+    what the platform signs with, `place` a keyed hash of the secret part of an address that has one, `client` the
+    platform's public name of us. Refusals are counted at most every few seconds: anybody may cause them.
+    """
+
+    name = models.CharField(max_length=63, unique=True)
+    key = models.OneToOneField(WriteKey, models.PROTECT, related_name="hook")
+    secret = EncryptedTextField(null=True)
+    place = models.BinaryField(max_length=16, null=True)
+    client = models.CharField(max_length=120, blank=True)
+    active = models.BooleanField(default=True)
+    made_at = models.DateTimeField(default=wall_now)
+    last_at = models.DateTimeField(null=True)
+    refused = models.PositiveIntegerField(default=0)
+    refused_at = models.DateTimeField(null=True)
+
+
+class HookDelivery(models.Model):
+    """A delivery, sealed as it came. `mark` is a keyed hash of its webhook and its id: a second arrival is counted."""
+
+    hook = models.ForeignKey(Hook, models.CASCADE, related_name="deliveries")
+    mark = models.BinaryField(max_length=16, unique=True)
+    called = models.CharField(max_length=120)
+    received_at = models.DateTimeField()
+    outcome = models.CharField(max_length=8)
+    events = models.PositiveIntegerField(default=0)
+    repeats = models.PositiveIntegerField(default=0)
+    sealed = SealedField(context="intake_hookdelivery.sealed")
+
+    class Meta:
+        indexes = (models.Index(fields=["hook", "received_at"], name="deliveries_by_time"),)

@@ -28,6 +28,8 @@ FAILPOINTS = (
     "mirror.after_write",
     "collect.before_commit",
     "collect.after_commit",
+    "hook.before_commit",
+    "hook.after_commit",
     "plan.audience_frozen",
     "plan.runs_opened",
     "plan.decisions_written",

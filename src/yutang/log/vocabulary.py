@@ -88,6 +88,15 @@ _CLAIMED = {
     "claimed_phone": Prop(str, pii=True, zh="自称手机号", en="a phone number that nobody verified: joins no persons"),
     "claimed_email": Prop(str, pii=True, zh="自称邮箱", en="an e-mail address that nobody verified: joins no persons"),
 }
+_LEAD = {
+    "lead": Prop(str, zh="线索编号", en="the platform's id of the lead"),
+    "form": Prop(str, zh="表单", en="which form"),
+    "campaign": Prop(str, zh="推广活动", en="which campaign"),
+    "ad": Prop(str, zh="广告", en="which advertisement"),
+    "city": Prop(str, zh="城市", en="in which city, as the platform says"),
+    "cost": Prop(float, zh="成本", en="what this lead cost, in the brand's currency"),
+    **_PERSON,
+}
 _CAME_BY = {
     "utm_source": Prop(str, zh="来源", en="utm_source of the visit"),
     "utm_medium": Prop(str, zh="媒介", en="utm_medium of the visit"),
@@ -206,6 +215,7 @@ VOCABULARY = Vocabulary(
                 lines=True,
             ),
             EventType("person.seen", "新客户", "a person became known", {**_PERSON, **_HOME, **_PLACE, **_CLAIMED}),
+            EventType("lead.submitted", "留下线索", "somebody filled in a form of an advertisement", _LEAD),
             EventType("way.scanned", "扫码", "somebody opened a contact way's landing page", person=False),
             EventType("relation.added", "添加好友", "a person became a staff account's friend", _DOOR),
             EventType(

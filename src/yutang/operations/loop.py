@@ -19,6 +19,7 @@ from yutang.channels.services import forget_old_callbacks
 from yutang.connect import services as connect
 from yutang.connect.services import WayPorts
 from yutang.intake import pump
+from yutang.intake.hooks import services as hooks
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
 from yutang.operations.rotation import Sealer
@@ -38,6 +39,7 @@ BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock h
 WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
 MOMENT = timedelta(microseconds=1)
+AGAIN = 60.0  # wall seconds between two looks at deliveries that wait for an order to become known
 TIDY = 86_400.0  # wall seconds between two looks for what need not be kept any longer
 SEALING = 0.3  # wall seconds of a turn that a rotation of keys may take
 PATIENCE = 2.0  # wall seconds for which another pump at work is waited for
@@ -61,6 +63,7 @@ class Loop:
     behind: bool = True
     kept_ways: float = float("-inf")
     noticed: datetime | None = None
+    retried: float = float("-inf")
     tidied: float = float("-inf")
     patience: float = PATIENCE
     sealer: Sealer = field(default_factory=Sealer)
@@ -129,7 +132,9 @@ class Loop:
             self.advance(to)
 
     def _turn(self) -> None:
-        _each(self._pump, self._reach, self._keep_ways, self._refresh, self._notice, self._seal, self._tidy)
+        _each(
+            self._pump, self._reach, self._keep_ways, self._refresh, self._notice, self._retry, self._seal, self._tidy
+        )
 
     def _pump(self) -> None:
         self.behind |= bool(pump.pump_until_empty(self.warehouse, patience=self.patience).events)
@@ -158,9 +163,15 @@ class Loop:
     def _seal(self) -> None:
         self.sealer.turn(SEALING)
 
+    def _retry(self) -> None:
+        if monotonic() - self.retried >= AGAIN:
+            hooks.retry_unknown_orders()
+            self.retried = monotonic()
+
     def _tidy(self) -> None:
         if monotonic() - self.tidied >= TIDY:
             forget_old_callbacks()
+            hooks.forget_old_deliveries()
             self.tidied = monotonic()
 
 

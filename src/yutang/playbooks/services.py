@@ -6,6 +6,7 @@ from pathlib import Path
 
 from yutang.connect.documents import ContactWay
 from yutang.documents import services as documents
+from yutang.intake.hooks.documents import WebhookDocument
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
 from yutang.log.documents import EventTypeDocument
@@ -22,6 +23,7 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     ContactWay,
     ReflexRule,
     EventTypeDocument,
+    WebhookDocument,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

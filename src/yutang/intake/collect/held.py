@@ -21,6 +21,7 @@ from yutang.intake.collect.contracts import Held, KeyFacts, Trouble
 from yutang.intake.collect.keys import facts
 from yutang.intake.collect.messages import UNREADABLE
 from yutang.intake.collect.reading import Kept, again
+from yutang.intake.hooks import reading as hooks
 from yutang.intake.models import FixedTime, HeldMessage, Violation, WriteKey
 from yutang.intake.refused import hidden
 from yutang.kernel.clock import wall_now
@@ -215,6 +216,8 @@ def sample(viewer: Viewer, key: int, type_: str, problem: str) -> list[SampleFie
     if row is None:
         raise NotFound("没有留存这样的消息。", "No such message is held.")
     message = _content(row)
+    if hooks.is_ours(_kept(row)):
+        return [SampleField(name, _kind(value), _masked(value)) for name, value in hooks.leaves(message)][:60]
     fields = [SampleField(name, _kind(value), _masked(value)) for name, value in message.items() if name in _ABOUT]
     for part in ("properties", "traits"):
         inside = message.get(part)
@@ -265,7 +268,8 @@ def proposed(viewer: Viewer, key: int, type_: str) -> EventTypeDocument:
 
 def _content(row: HeldMessage) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(_kept(row).message)
+        kept = _kept(row)
+        found = hooks.content(bytes(row.mark)) if hooks.is_ours(kept) else msgspec.json.decode(kept.message)
     except UNREADABLE:
         return {}
     return found if isinstance(found, dict) else {}
@@ -308,9 +312,12 @@ def _personal(name: str) -> bool:
 # Replaying --------------------------------------------------------------------------------------------------------
 
 
-def replay(viewer: Viewer, key: int | None = None, type_: str | None = None) -> tuple[int, int]:
-    """Put held messages (of a key, of a type) through the vocabulary once more: how many were recorded, and how many
-    are still held. Killed in the middle, it goes on when run again; an event that arrived meanwhile changes nothing."""
+def replay(
+    viewer: Viewer, key: int | None = None, type_: str | None = None, problem: str | None = None
+) -> tuple[int, int]:
+    """Put held messages (of a key, of a type, with a problem) through the vocabulary once more: how many were recorded,
+    and how many are still held. Killed in the middle, it goes on when run again; an event that arrived meanwhile
+    changes nothing."""
     headquarters(viewer)
     currency = brand().currency
     keys = {row.pk: facts(row) for row in WriteKey.objects.all()}
@@ -320,6 +327,7 @@ def replay(viewer: Viewer, key: int | None = None, type_: str | None = None) -> 
             rows = HeldMessage.objects.filter(pk__gt=after).order_by("pk")
             rows = rows if key is None else rows.filter(key_id=key)
             rows = rows if type_ is None else rows.filter(type=type_)
+            rows = rows if problem is None else rows.filter(problem=problem)
             part = list(rows[:_STEP])
             if not part:
                 return recorded, left
@@ -333,12 +341,20 @@ def _recorded(part: Sequence[HeldMessage], keys: dict[int, KeyFacts], currency: 
     sure: list[Row] = []
     unsure: list[Row] = []
     done = []
+    told: dict[bytes, int] = {}
+    pushed = hooks.Again([bytes(row.mark) for row in part])
     for row in part:
         try:
             kept = _kept(row)
         except UNREADABLE:
             continue
-        found = again(kept, keys[row.key_id], currency)
+        found = pushed.read(bytes(row.mark)) if hooks.is_ours(kept) else again(kept, keys[row.key_id], currency)
+        if isinstance(found, hooks.Made):
+            sure += map(row_of, found.events)
+            unsure += map(row_of, found.unsure)
+            told[bytes(row.mark)] = len(found.events) + len(found.unsure)
+            done.append(row.pk)
+            continue
         if isinstance(found, Trouble):
             if found.problem != row.problem:
                 HeldMessage.objects.filter(pk=row.pk).update(problem=found.problem)
@@ -351,6 +367,7 @@ def _recorded(part: Sequence[HeldMessage], keys: dict[int, KeyFacts], currency: 
         done.append(row.pk)
     if done:
         record_rows([*sure, *(settled(unsure) if unsure else ())])
+        hooks.note_recorded(told)
         HeldMessage.objects.filter(pk__in=done).delete()
     return len(done)
 

@@ -76,18 +76,19 @@ def add_key(
 
 def revoke_key(name: str) -> None:
     """Make the write key of that name useless. Raises NotFound."""
-    if not WriteKey.objects.filter(name=name, revoked_at=None).update(revoked_at=wall_now()):
+    open_keys = WriteKey.objects.filter(name=name, revoked_at=None, hook=None).values_list("pk", flat=True)
+    if not WriteKey.objects.filter(pk__in=list(open_keys)).update(revoked_at=wall_now()):
         raise NotFound(f"没有名为「{name}」的写入密钥。", f"There is no write key named “{name}”.")
 
 
 def write_keys() -> list[KeyFacts]:
     """Every write key, the newest first, those revoked too. (Unscoped because keys belong to the whole brand.)"""
-    return [facts(row) for row in WriteKey.objects.order_by("-pk")]
+    return [facts(row) for row in WriteKey.objects.filter(hook=None).order_by("-pk")]
 
 
 def keys_in_use() -> dict[bytes, KeyFacts]:
     """The keys that open the door, by digest."""
-    return {bytes(row.digest): facts(row) for row in WriteKey.objects.filter(revoked_at=None)}
+    return {bytes(row.digest): facts(row) for row in WriteKey.objects.filter(revoked_at=None, hook=None)}
 
 
 def facts(row: WriteKey) -> KeyFacts:
