@@ -44,6 +44,7 @@ TOGETHER = (
     "tests/cli/test_commands.py",
     "tests/console/",
     "tests/demo/",
+    "tests/guard/",
     "tests/house/test_isolation.py",
     "tests/house/test_secrets.py",
     "tests/reach/test_gate_twin.py",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +15,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
+from yutang.kernel.encryption import Keyring, install_keyring, keyring
+from yutang.log.contracts import IdentifierValue
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("暗桩一号", "Plantagenet Secret", "暗桩三号", "暗桩四号")
@@ -85,7 +90,8 @@ assert post({**base, "id": "e3", "type": "order.placed", "amount": "3", "currenc
 pump_until_empty(opened.warehouse)
 assert post({**seen, "id": "e4"}) == 202  # waits in the inbox
 friend = [{"kind": "external_userid", "namespace": "corp", "value": FRIENDS[0]}, {"kind": "phone", "value": PHONES[2]}]
-added = {**base, "id": "e5", "type": "relation.added", "identifiers": friend, "store": CONTROL, "staff": "guide"}
+added = {**base, "id": "e5", "type": "relation.added", "identifiers": friend, "store": CONTROL, "staff": "guide",
+         "props": {"way": "poster"}}
 assert post(added) == 202
 
 import pyarrow as pa
@@ -119,10 +125,9 @@ os._exit(9)  # as if killed: WAL files stay behind
 """
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(folder: Path) -> Path:
     """A data directory into which names and phones went by every door; its process died with its WALs open."""
-    folder = tmp_path_factory.mktemp("secrets") / "data"
+    folder.parent.mkdir(parents=True, exist_ok=True)
     planted = json.dumps([NAMES, PHONES, MEMBERS, FRIENDS, MAILS, CONTROL])
     environment = {**os.environ, "YUTANG_DATA": str(folder), "PYTHONPATH": str(ROOT / "src"), "YUTANG_LANG": "en"}
     done = subprocess.run(
@@ -134,6 +139,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `build` made, for all tests here."""
+    return build(tmp_path_factory.mktemp("secrets") / "data")
+
+
 def spellings(text: str) -> Iterator[bytes]:
     """A text as it may stand in a file."""
     yield text.encode()
@@ -142,9 +153,9 @@ def spellings(text: str) -> Iterator[bytes]:
     yield json.dumps(text)[1:-1].encode()
 
 
-def files_with(directory: Path, text: str) -> list[str]:
-    """The files in which a text can be read."""
-    wanted = set(spellings(text))
+def files_with(directory: Path, text: str | bytes) -> list[str]:
+    """The files in which a text, or a hash, can be read."""
+    wanted = {text} if isinstance(text, bytes) else set(spellings(text))
     return [
         str(path.relative_to(directory))
         for path in sorted(directory.rglob("*"))
@@ -169,7 +180,7 @@ def dumped(directory: Path) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return f"{value.decode('utf-8', 'replace')} {value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def told(directory: Path, sandbox: bool) -> dict[str, list[str]]:
@@ -212,3 +223,116 @@ def test_an_error_file_was_written_and_a_wal_left(directory: Path) -> None:
     names = {path.name for path in directory.rglob("*")}
     assert any(name.endswith("-errors.csv") for name in names)
     assert any(name.endswith("-wal") for name in names)
+
+
+# Erasing (must show 5) ---------------------------------------------------------------------------------------------
+
+ERASED = ((MEMBERS[0], PHONES[0]), (MEMBERS[1], PHONES[1], MAILS[0]), (FRIENDS[0], PHONES[2]))
+STAYS = (FRIENDS[1], PHONES[3])
+ERASE = """
+import json, os, sys
+from pathlib import Path
+from yutang.app import house
+directory = Path(sys.argv[1])
+phones, again = json.loads(sys.argv[2]), sys.argv[3:] == ["again"]
+opened = house.open_house(directory)
+import csv
+from yutang.guard import services
+from yutang.intake import imports
+from yutang.intake.pump import pump_until_empty
+from yutang.log.contracts import Event, IdentifierValue
+from yutang.organisation.queries import OWNER
+from yutang.people.queries import find_by_identifier
+
+found = {phone: find_by_identifier(OWNER, phone) for phone in phones}
+for phone in phones[:-1]:
+    for person in found[phone]:
+        services.erase(opened.warehouse, OWNER, person)
+services.go_on(opened.warehouse, 10)
+if again:  # the same file once more, and an event that waited at its sender
+    path = directory.parent / "again.csv"
+    path.write_text("order_id,placed_at,sku,quantity,amount,phone,name\\n" + "".join(
+        f"{number},2026-03-01 10:00:00,a,1,1.00,{phone},x\\n" for number, phone in enumerate(phones)))
+    imports.import_orders(opened.warehouse, path, source="till", author="owner")
+    path.unlink()
+    from datetime import UTC, datetime
+    from yutang.log.services import record
+    record([Event(f"late-{phone}"[:5] + str(n), "person.seen", datetime(2026, 3, 2, tzinfo=UTC),
+                  (IdentifierValue("phone", "", phone),)) for n, phone in enumerate(phones)])
+    pump_until_empty(opened.warehouse)
+print(json.dumps([len(found[phone]) for phone in phones]
+                 + [len(find_by_identifier(OWNER, phone)) for phone in phones]), flush=True)
+os._exit(9)  # as if killed
+"""
+
+
+def run_erase(folder: Path, place: str = "", *more: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ, "YUTANG_DATA": str(folder), "PYTHONPATH": str(ROOT / "src"), "YUTANG_LANG": "en",
+        "YUTANG_FAILPOINT": place,
+    }  # fmt: skip
+    phones = json.dumps([*(one[1] for one in ERASED), STAYS[1]])
+    return subprocess.run(
+        [sys.executable, "-c", ERASE, str(folder), phones, *more], env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def erased(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same directory after three of its four persons were erased, by a process that was killed in the middle and
+    another that went on; then what had brought them came once more."""
+    folder = tmp_path_factory.mktemp("erased") / "data"
+    shutil.copytree(directory, folder, ignore=shutil.ignore_patterns("*.sock"))
+    killed = run_erase(folder, "erase.rewritten")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    done = run_erase(folder, "", "again")
+    assert json.loads(done.stdout) == [0, 1, 1, 1, 0, 0, 0, 1], (done.stdout, done.stderr)
+    return folder
+
+
+def hashes(directory: Path, told: str) -> list[bytes]:
+    """The look-up hashes that an identifier may have."""
+    ring = Keyring.load_or_create(directory / "secret.key")
+    value = f"+86{told}" if told in PHONES else told
+    kinds = (("phone", ""), ("member", "till"), ("external_userid", "corp"), ("email", ""))
+    return [ring.lookup_hash(kind, space, value) for kind, space in kinds]
+
+
+def places(directory: Path, told: str) -> set[str]:
+    """Every file and table in which an identifier stands, in clear or as a look-up hash."""
+    tables = {name: text for name, text in dumped(directory).items() if name.startswith(("yutang.", "warehouse."))}
+    found = {name for name in files_with(directory, told) if not name.startswith("sandbox")}
+    found |= {table for table, text in tables.items() if told in text}
+    for one in hashes(directory, told):
+        found |= set(files_with(directory, one))
+        found |= {table for table, text in tables.items() if one.hex() in text}
+    return found
+
+
+def test_of_an_erased_person_no_identifier_is_left_in_clear_or_as_a_hash(directory: Path, erased: Path) -> None:
+    for person in ERASED:
+        for identifier in person:
+            assert "yutang.sqlite3.people_identifier" in places(directory, identifier), "the search finds them before"
+            assert places(erased, identifier) == set(), identifier
+    assert {"yutang.sqlite3.connect_join"} <= places(directory, FRIENDS[0])
+    for identifier in STAYS:
+        assert "yutang.sqlite3.people_identifier" in places(erased, identifier), "the search finds who stays"
+
+
+def test_of_an_erased_person_only_the_do_not_contact_hash_remains(erased: Path) -> None:
+    tables = dumped(erased)
+    ring = Keyring.load_or_create(erased / "secret.key")
+    install_before, kept = keyring(), tables["yutang.sqlite3.people_donotcontact"].split()
+    install_keyring(ring)
+    try:
+        from yutang.people.shunned import digest_of
+
+        digest = digest_of(IdentifierValue("phone", "", f"+86{PHONES[0]}")).hex()
+    finally:
+        install_keyring(install_before)
+    assert digest in kept
+    where = {table for table, text in tables.items() if digest in text}
+    assert where == {"yutang.sqlite3.people_donotcontact"}
+    assert set(files_with(erased, digest)) == {"erasures.list"}
+    assert tables["yutang.sqlite3.guard_erasure"].count("done") == 3
+    assert "None" in tables["yutang.sqlite3.guard_erasure"]

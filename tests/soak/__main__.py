@@ -10,8 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.house.test_secrets import build
 from tests.intake.kill import PLACES
-from tests.soak import ways
+from tests.soak import erasing, ways
 from tests.soak.kill import NOT_WITHDRAWN, every_place, one_place, random_kills
 
 
@@ -29,6 +30,8 @@ def main() -> None:
         print(f"{NOT_WITHDRAWN}, died at once:", json.dumps(found, ensure_ascii=False), flush=True)
         found = ways.every_place(Path(folder) / "ways")
         print("ways and reflexes, each place died at once:", json.dumps(found, ensure_ascii=False), flush=True)
+        found = erasing.every_place(build(Path(folder) / "erasing" / "data"), Path(folder) / "erased")
+        print("erasing, each place died at once:", json.dumps(found, ensure_ascii=False), flush=True)
         options = ["--random", str(chosen.kills), "--seed", "1"]
         command = [sys.executable, "-W", "ignore", "-m", "tests.intake.kill", *options]
         intake = subprocess.run(command, check=True, capture_output=True, text=True).stdout

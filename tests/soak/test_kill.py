@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.intake import kill as intake
 from tests.operations import rotate
-from tests.soak import kill, ways
+from tests.soak import erasing, kill, ways
 from yutang.kernel.failpoints import FAILPOINTS
 
 
@@ -20,4 +20,5 @@ def test_nothing_is_lost_or_doubled_when_the_house_dies_between_the_platforms_an
 
 
 def test_the_soak_dies_at_every_place_that_has_a_name() -> None:
-    assert {*kill.PLACES, kill.NOT_WITHDRAWN, *intake.PLACES, *ways.PLACES, *rotate.PLACES} == set(FAILPOINTS)
+    there = {*kill.PLACES, kill.NOT_WITHDRAWN, *intake.PLACES, *ways.PLACES, *rotate.PLACES, *erasing.PLACES}
+    assert there == set(FAILPOINTS)

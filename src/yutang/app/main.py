@@ -32,7 +32,7 @@ def root(opener: Opener | None = None) -> click.Group:
     `opener` opens the house (default: that of the data directory).
     """
     from yutang.app import commands as whole
-    from yutang.cli import access, commands, hooks, imports, keys, ways
+    from yutang.cli import access, commands, hooks, imports, keys, persons, ways
     from yutang.cli.context import Shell
 
     @click.group()
@@ -42,7 +42,7 @@ def root(opener: Opener | None = None) -> click.Group:
         """Yutang 鱼塘：私域运营平台 / the operations platform for private domains. Data: $YUTANG_DATA or ./data."""
         context.obj = Shell(opener or house.open_house, language())
 
-    groups = (*commands.GROUPS, *access.GROUPS, *keys.GROUPS, *ways.GROUPS, *hooks.GROUPS)
+    groups = (*commands.GROUPS, *access.GROUPS, *keys.GROUPS, *ways.GROUPS, *hooks.GROUPS, *persons.GROUPS)
     for group in (imports.import_group, *groups):
         yutang.add_command(group)
     commands.plan(yutang)

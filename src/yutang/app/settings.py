@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "yutang.reach",
     "yutang.connect",
     "yutang.reflex",
+    "yutang.guard",
     "yutang.console",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -192,3 +192,18 @@ def _door(notice: Notice, way: str | None, synthetic: bool) -> Mapping[str, obje
 def forget_old_callbacks() -> int:
     """Delete the raw bodies kept longer than `KEPT`; returns how many."""
     return Callback.objects.filter(received_at__lt=wall_now() - KEPT).delete()[0]
+
+
+def forget_callbacks_of(ids: Iterable[str], after: int, limit: int = 1000) -> int | None:
+    """Delete those of the next kept bodies that name one of these ids at the platform; returns the last one looked at,
+    None when there are no more."""
+    wanted = [one.encode() for one in ids]
+    ring = keyring()
+    last = None
+    gone = []
+    for last, sealed in Callback.objects.filter(pk__gt=after).order_by("pk").values_list("pk", "sealed")[:limit]:
+        body = ring.decrypt_bytes(bytes(sealed), _CONTEXT)
+        if any(one in body for one in wanted):
+            gone.append(last)
+    Callback.objects.filter(pk__in=gone).delete()
+    return last

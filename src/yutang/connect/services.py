@@ -347,3 +347,9 @@ def note_scan(way: str, visitor: str, store: str | None) -> None:
     now = business_now()
     mark = keyring().lookup_hash("scan", way, visitor, f"{wall_now():%Y%m%d%H%M}").hex()
     record([Event(EventId(f"scan:{mark}"), "way.scanned", now, store=store, source=f"way:{way}")])
+
+
+def forget_joins(lookups: Sequence[bytes]) -> int:
+    """Forget who came by contact ways, by the look-up hashes of their ids; returns how many joins that were. A day's
+    count of a guide's new friends may fall by them."""
+    return sum(Join.objects.filter(who__in=lookups[at : at + 500]).delete()[0] for at in range(0, len(lookups), 500))

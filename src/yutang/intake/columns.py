@@ -62,13 +62,18 @@ def distinct(arrived: EventColumns) -> EventColumns:
         arrivals.setdefault(key, row)
     first = np.zeros(events.num_rows, dtype=bool)
     first[list(arrivals.values())] = True
-    place = np.cumsum(first) - 1
+    return only(arrived, first)
+
+
+def only(arrived: EventColumns, kept: npt.NDArray[np.bool_]) -> EventColumns:
+    """Those of the events, with their lines and what is personal of them."""
+    place = np.cumsum(kept) - 1
     carriers = arrived.lines["row"].to_numpy()
-    lines = arrived.lines.filter(pa.array(first[carriers])) if len(carriers) else arrived.lines
+    lines = arrived.lines.filter(pa.array(kept[carriers])) if len(carriers) else arrived.lines
     return EventColumns(
-        events.filter(pa.array(first)),
+        arrived.events.filter(pa.array(kept)),
         lines.set_column(0, "row", pa.array(place[lines["row"].to_numpy()], pa.int64())),
-        {int(place[row]): text for row, text in arrived.private.items() if first[row]},
+        {int(place[row]): text for row, text in arrived.private.items() if kept[row]},
     )
 
 
@@ -144,13 +149,14 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
     tags: list[TagWord] = []
     names: dict[PersonId, tuple[str, datetime]] = {}
     homes: dict[PersonId, tuple[NodeId, datetime]] = {}
-    told = arrived.events.select(["type", "occurred_at", "staff", "props"]).take(pa.array(rows))
-    for row, kind, stamp, staff, text in zip(
+    told = arrived.events.select(["type", "occurred_at", "staff", "props", "source"]).take(pa.array(rows))
+    for row, kind, stamp, staff, text, source in zip(
         rows,
         told["type"].to_pylist(),
         told["occurred_at"].cast(pa.int64()).to_pylist(),
         told["staff"].to_pylist(),
         told["props"].to_pylist(),
+        told["source"].to_pylist(),
         strict=True,
     ):
         person = PersonId(int(persons[row]))
@@ -163,7 +169,10 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
             case "consent.given" | "consent.withdrawn":
                 granted = kind == "consent.given"
                 proof = private.get("proof") or ""
-                consents.append(ConsentWord(person, props["purpose"], props["channel"], granted, at, proof))
+                partner = (props.get("partner") or "")[:63]
+                consents.append(
+                    ConsentWord(person, props["purpose"], props["channel"], granted, at, proof, partner, source)
+                )
             case "relation.added" | "relation.lost" if staff in codes.senders:
                 relations.append(RelationWord(person, codes.senders[staff], _RELATIONS[kind], at))
             case "tag.added" | "tag.removed":

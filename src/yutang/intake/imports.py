@@ -49,6 +49,7 @@ from yutang.intake.models import Import
 from yutang.intake.refused import RefusedRows
 from yutang.intake.reports import BadRows as BadRows
 from yutang.intake.reports import Cancelled, ImportReport, Progress
+from yutang.intake.turned_away import nobodys, turn_away
 from yutang.kernel.clock import business_now, monotonic, wall_now
 from yutang.kernel.errors import BadInput, Unavailable
 from yutang.kernel.failpoints import failpoint
@@ -60,6 +61,7 @@ from yutang.log.services import seal
 from yutang.organisation.queries import brand, brand_or_presumed, corps
 from yutang.people import queries, services
 from yutang.people.contracts import TIMESTAMP
+from yutang.people.shunned import count_turned_away
 from yutang.warehouse.contracts import Statement, Warehouse
 
 LEASE = "import"
@@ -406,10 +408,10 @@ def _append_chunks(warehouse: Warehouse, row: Import, progress: Progress, mine: 
     for chunk in range(row.chunks):
         if mine is not None:
             mine.renew()
-        table, lines = tables(here, chunk)
+        table, lines, turned_away = tables(here, chunk)
         marker = {"id": row.pk, "chunk": chunk}
         count = {"rows": table.num_rows, "at": wall_now()}
-        warehouse.write(
+        wrote = warehouse.write(
             [
                 *append_statements(table, lines, import_id=row.pk),
                 Statement("INSERT INTO import_chunks VALUES ($id, $chunk, $rows, $at)", {**marker, **count}),
@@ -419,6 +421,8 @@ def _append_chunks(warehouse: Warehouse, row: Import, progress: Progress, mine: 
             ),
         )
         failpoint("import.after_append")
+        if wrote:
+            count_turned_away(*turned_away)
         Import.objects.filter(pk=row.pk).update(chunks_done=chunk + 1)
         failpoint("import.after_chunk_done")
         progress("appending", chunk + 1, row.chunks)
@@ -528,7 +532,7 @@ class _Orders:
             {
                 birth: (names[code], at)
                 for (code, _), birth, at in zip(named, births, seen, strict=True)
-                if code in names
+                if code in names and birth
             }
         )
         of_code = np.zeros(len(self._persons), dtype=np.int64)
@@ -537,13 +541,16 @@ class _Orders:
             np.save(file, of_code)
 
     @staticmethod
-    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table]:
-        """A chunk as INCOMING and LINES."""
+    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table, tuple[int, int]]:
+        """A chunk as INCOMING and LINES; and how much came of erased persons: dropped, and kept as nobody's."""
         births = np.load(here / "persons.npy")
         events, lines = (_whole(here / f"chunk-{chunk}-{name}.arrow") for name in ("events", "lines"))
-        persons = pa.array(births[events["person"].to_numpy()], pa.int64())
+        found = births[events["person"].to_numpy()]
+        if not found.all():  # some were erased: their orders are nobody's
+            events = nobodys(events, found == 0)
         place = events.schema.get_field_index("person")
-        return events.set_column(place, "person", persons), lines
+        persons = pa.array(found, pa.int64(), mask=found == 0)
+        return events.set_column(place, "person", persons), lines, (0, persons.null_count)
 
 
 def _whole(path: Path) -> pa.Table:
@@ -624,13 +631,15 @@ class _Events:
         """Events meet their persons when they are appended, as in the pump."""
 
     @staticmethod
-    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table]:
-        """A chunk as INCOMING and LINES, its operational facts applied (again does no harm)."""
+    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table, tuple[int, int]]:
+        """As `_Orders.tables`, its operational facts applied (again does no harm)."""
         codes = known()
         sealed = (here / f"chunk-{chunk}.sealed").read_bytes()
         chosen = distinct(opened([Envelope(wall_now(), sealed)]))
         births = persons_of(chosen)
         failpoint("import.after_persons")
+        chosen, births, *turned_away = turn_away(chosen, births)
         apply_facts(chosen, births, codes)
         failpoint("import.after_identity")
-        return incoming(chosen, births, codes)
+        dropped, nobody = turned_away
+        return *incoming(chosen, births, codes), (dropped, nobody)

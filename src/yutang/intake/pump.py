@@ -16,6 +16,7 @@ from yutang.intake.columns import apply_facts, distinct, incoming, known, person
 from yutang.intake.lease import Held, lease
 from yutang.intake.mirror import LEASE, mirror_changed
 from yutang.intake.models import Slice
+from yutang.intake.turned_away import forget_in_inbox, turn_away
 from yutang.kernel.clock import monotonic, wall_now
 from yutang.kernel.errors import Unavailable
 from yutang.kernel.failpoints import failpoint
@@ -24,6 +25,7 @@ from yutang.log import services as inbox
 from yutang.log.contracts import EventColumns
 from yutang.people import queries as people
 from yutang.people import services
+from yutang.people.shunned import count_turned_away
 from yutang.warehouse.contracts import Statement, Warehouse
 
 # What a slice costs whatever its size (six tables of facts, the orders that may have changed) is shared by its events.
@@ -106,6 +108,7 @@ def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: EventColu
     codes = known()
     persons = persons_of(chosen)
     failpoint("pump.after_persons")
+    chosen, persons, dropped, nobodys = turn_away(chosen, persons)
     apply_facts(chosen, persons, codes)
     failpoint("pump.after_identity")
     marks, changed = people.unmirrored()
@@ -129,10 +132,21 @@ def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: EventColu
     failpoint("pump.after_mirrored")
     with transaction.atomic():
         inbox.finish(current.pk)
+        if dropped or nobodys:
+            count_turned_away(dropped, nobodys)
+            _unsay(current.pk)
         Slice.objects.filter(pk=current.pk).update(done=True)
     fresh = _count(warehouse, "SELECT count(*) FROM events WHERE slice = $slice", current.pk)
     mirrored = len(facts.keys) if wrote else 0
     return PumpReport(fresh, arrived.events.num_rows - fresh, mirrored, unknown_stores(chosen, codes))
+
+
+def _unsay(slice_id: int) -> None:
+    """Take out of a slice's envelopes what was said of erased persons."""
+    first, last = inbox.span_of(slice_id)
+    at: int | None = first - 1
+    while at is not None:
+        at = forget_in_inbox(frozenset(), at, last)
 
 
 def _written(slice_id: int, token: int) -> Statement:

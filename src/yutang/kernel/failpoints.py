@@ -56,6 +56,15 @@ FAILPOINTS = (
     "rotate.in_use",
     "rotate.portion",
     "rotate.before_retired",
+    "erase.begun",
+    "erase.people",
+    "erase.traces",
+    "erase.inbox_part",
+    "erase.inbox",
+    "erase.rewritten",
+    "erase.warehouse",
+    "erase.unsealed",
+    "erase.let_go",
 )
 
 _armed: str | None = None

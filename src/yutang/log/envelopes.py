@@ -211,6 +211,14 @@ def time_of(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=at)
 
 
+def whom(packed: bytes) -> tuple[set[str], set[int], list[str]]:
+    """Whom an envelope's events name: the identifiers as `said` writes them, the persons' numbers, and what is
+    personal beside them (JSON)."""
+    all = _decode(packed)
+    groups = {*all.who, *(one for one in all.beside if one)}
+    return groups - {""}, {one for one in all.person if one is not None}, all.private
+
+
 def _decimal(whole: int, digits: int) -> Decimal:
     return Decimal(whole).scaleb(-digits)
 

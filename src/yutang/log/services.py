@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.db import connection, transaction
+from django.db.models import Max, Min
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring
@@ -99,6 +100,33 @@ def envelopes(slice_id: int) -> list[Envelope]:
     """What a slice holds, by arrival."""
     rows = InboxEnvelope.objects.filter(slice=slice_id).order_by("pk").values_list("received_at", "sealed")
     return [Envelope(received_at, bytes(sealed)) for received_at, sealed in rows.iterator()]
+
+
+Whom = Callable[[set[str], set[int], list[str]], bool]
+
+
+def rewrite(after: int, upto: int, limit: int, concerns: Whom, kept: Callable[[Event], Event | None]) -> int | None:
+    """Seal anew, in the caller's transaction, those of the next `limit` envelopes (numbers above `after`, up to `upto`)
+    that `concerns` says yes to (asked with what `envelopes.whom` tells), with what `kept` leaves of each event.
+
+    Returns the last envelope looked at; None when there are no more. This is the only change that the log allows: it is
+    how a person's right to be forgotten is honoured.
+    """
+    ring = keyring()
+    rows = InboxEnvelope.objects.filter(pk__gt=after, pk__lte=upto).order_by("pk").values_list("pk", "sealed")[:limit]
+    last = None
+    for last, sealed in list(rows):
+        packed = ring.decrypt_bytes(bytes(sealed), _CONTEXT)
+        if concerns(*form.whom(packed)):
+            rest = [event for event in map(kept, form.unpack(packed)) if event is not None]
+            InboxEnvelope.objects.filter(pk=last).update(sealed=seal(rest), events=len(rest))
+    return last
+
+
+def span_of(slice_id: int) -> tuple[int, int]:
+    """The first and the last envelope of a slice."""
+    found = InboxEnvelope.objects.filter(slice=slice_id).aggregate(first=Min("pk"), last=Max("pk"))
+    return found["first"] or 1, found["last"] or 0
 
 
 def finish(slice_id: int) -> None:

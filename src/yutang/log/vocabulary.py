@@ -67,6 +67,7 @@ _COUPON = {
 _CONSENT = {
     "purpose": Prop(str, required=True, zh="用途", en="what for, such as marketing"),
     "channel": Prop(str, required=True, zh="渠道", en="by which channel, or * for all"),
+    "partner": Prop(str, zh="伙伴", en="the partner to whom it was said; without it, to us"),
     "proof": Prop(str, pii=True, zh="凭证", en="where and how it was said"),
     "synthetic": _SYNTHETIC,
 }

@@ -18,6 +18,7 @@ from django.db import close_old_connections
 from yutang.channels.services import forget_old_callbacks
 from yutang.connect import services as connect
 from yutang.connect.services import WayPorts
+from yutang.guard import services as guard
 from yutang.intake import pump
 from yutang.intake.hooks import services as hooks
 from yutang.kernel.clock import business_now, monotonic
@@ -133,7 +134,15 @@ class Loop:
 
     def _turn(self) -> None:
         _each(
-            self._pump, self._reach, self._keep_ways, self._refresh, self._notice, self._retry, self._seal, self._tidy
+            self._pump,
+            self._reach,
+            self._keep_ways,
+            self._refresh,
+            self._notice,
+            self._retry,
+            self._erase,
+            self._seal,
+            self._tidy,
         )
 
     def _pump(self) -> None:
@@ -167,6 +176,9 @@ class Loop:
         if monotonic() - self.retried >= AGAIN:
             hooks.retry_unknown_orders()
             self.retried = monotonic()
+
+    def _erase(self) -> None:
+        guard.go_on(self.warehouse, self.patience)
 
     def _tidy(self) -> None:
         if monotonic() - self.tidied >= TIDY:

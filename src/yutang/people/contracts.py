@@ -48,6 +48,7 @@ class Refusal(StrEnum):
 
     BLOCKED = "blocked"
     SILENT = "silent"
+    PREFERENCE = "preference"
     RELATION = "relation"
     CONSENT = "consent"
 
@@ -75,7 +76,8 @@ class FactTables:
     birth) is in `keys`: a person that was merged away has no row of its own any more.
 
     How to read `fact_consents`: the row of a channel already counts what was said of `*`, so a channel's own row
-    decides, where there is none the `*` row does, and where there is neither nothing was consented to.
+    decides, where there is none the `*` row does, and where there is neither nothing was consented to. Only words said
+    to us are there, and none that was said to a partner.
     """
 
     keys: npt.NDArray[np.int64]
@@ -84,6 +86,7 @@ class FactTables:
     fact_consents: pa.Table
     fact_tags: pa.Table
     fact_scopes: pa.Table
+    fact_preferences: pa.Table
     person_overrides: pa.Table
 
     def tables(self) -> dict[str, pa.Table]:
@@ -94,6 +97,7 @@ class FactTables:
             "fact_consents": self.fact_consents,
             "fact_tags": self.fact_tags,
             "fact_scopes": self.fact_scopes,
+            "fact_preferences": self.fact_preferences,
             "person_overrides": self.person_overrides,
         }
 
@@ -125,13 +129,36 @@ class RelationShown:
 
 @dataclass(frozen=True, slots=True)
 class ConsentShown:
-    """One word about one purpose on one channel, with its proof."""
+    """One word about one purpose on one channel, to us or to a `partner`, with where it came from and its proof."""
 
     purpose: str
     channel: str
     granted: bool
     at: datetime
     proof: str
+    partner: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How somebody wants to be spoken to; empty and None: as the brand does.
+
+    `topics` and `channels` are those refused (`*`: all). `week` and `month`: at most so many messages. They may be
+    spoken to between `opens` and `closes`, minutes of their local day; where `opens` is not before `closes`, never.
+    """
+
+    topics: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    week: int | None = None
+    month: int | None = None
+    opens: int | None = None
+    closes: int | None = None
+
+    def refuses(self, topic: str | None, channel: str) -> bool:
+        """Whether a message about a topic (None: about none in particular) on a channel is unwanted."""
+        everything = ALL_CHANNELS in self.topics or ALL_CHANNELS in self.channels
+        return everything or topic in self.topics or channel in self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +177,4 @@ class PersonCard:
     relations: tuple[RelationShown, ...]
     consents: tuple[ConsentShown, ...]
     tags: tuple[str, ...]
+    wish: Wish = Wish()

@@ -15,8 +15,9 @@ from yutang.organisation.contracts import NodeFacts
 from yutang.organisation.queries import OWNER, brand, nodes, senders
 from yutang.people import bulk
 from yutang.people.consent import Word, effective
-from yutang.people.contracts import TIMESTAMP, FactTables
+from yutang.people.contracts import TIMESTAMP, FactTables, Wish
 from yutang.people.models import Consent, Person, PersonOverride, Relation, ScopeRow, Tag
+from yutang.people.preferences import together, wishes_of
 
 Ids = npt.NDArray[np.int64]
 _AWARE = pa.timestamp("us", "UTC")
@@ -42,6 +43,7 @@ def build_facts(births: set[int] | None) -> FactTables:
         _consents(births, survivors),
         _tags(births, survivors),
         _scopes(births, survivors, tree),
+        _preferences(births, survivors),
         overrides,
     )
 
@@ -135,9 +137,10 @@ def _consents(births: set[int] | None, survivors: _Survivors) -> pa.Table:
     words = bulk.table(
         Consent,
         [("person_id", pa.int64()), ("purpose", pa.string()), ("channel", pa.string()), ("granted", pa.bool_()),
-         ("at", _AWARE)],
+         ("at", _AWARE), ("partner", pa.string())],
         births,
-    ).rename_columns(["person", "purpose", "channel", "granted", "at"])  # fmt: skip
+    ).rename_columns(["person", "purpose", "channel", "granted", "at", "partner"])  # fmt: skip
+    words = words.filter(pc.equal(words["partner"], "")).drop_columns("partner")  # a partner's consent is not ours
     birth = words["person"].to_numpy()
     owner = survivors.of(birth)
     _, place, count = np.unique(owner, return_inverse=True, return_counts=True)
@@ -160,6 +163,31 @@ def _weighed(words: pa.Table, owner: Ids) -> pa.Table:
     ]
     columns = zip(zip(*rows, strict=True), words.schema.types, strict=True)
     return pa.table([pa.array(column, kind) for column, kind in columns], schema=words.schema)
+
+
+def _preferences(births: set[int] | None, survivors: _Survivors) -> pa.Table:
+    """One row per thing said: a topic or channel refused, a cap, an end of the hours."""
+    said = wishes_of(None if births is None else {birth: birth for birth in births})
+    standing: dict[int, list[Wish]] = defaultdict(list)
+    owners = survivors.of(np.fromiter(said, np.int64, len(said))).tolist()
+    for owner, wish in zip(owners, said.values(), strict=True):
+        standing[owner].append(wish)
+    rows = [(owner, *row) for owner, several in standing.items() for row in _said(together(several))]
+    columns = list(zip(*rows, strict=True)) or [()] * 4
+    types = {"person": pa.int64(), "kind": pa.string(), "name": pa.string(), "value": pa.int32()}
+    return pa.table([pa.array(one, kind) for one, kind in zip(columns, types.values(), strict=True)], names=list(types))
+
+
+def _said(wish: Wish) -> list[tuple[str, str, int]]:
+    refused = [("topic", name, 0) for name in sorted(wish.topics)]
+    refused += [("channel", name, 0) for name in sorted(wish.channels)]
+    numbers = (
+        ("cap", "week", wish.week),
+        ("cap", "month", wish.month),
+        ("hours", "opens", wish.opens),
+        ("hours", "closes", wish.closes),
+    )
+    return refused + [(kind, name, value) for kind, name, value in numbers if value is not None]
 
 
 def _tags(births: set[int] | None, survivors: _Survivors) -> pa.Table:

@@ -19,7 +19,7 @@ from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import Keyring, keyring
 from yutang.kernel.ids import BUCKETS, mix_array, salt
 from yutang.log.contracts import NEXT, PART, STRONG_KINDS, IdentifierValue, heard, said_alone
-from yutang.people import bulk, components, memory
+from yutang.people import bulk, components, memory, shunned
 from yutang.people.identifiers import is_strong, normalised
 from yutang.people.joining import join, limit_of, lock, mark
 from yutang.people.models import Counter, Edge, Identifier, IdentifierSpace, Person, PersonOverride
@@ -42,7 +42,20 @@ def _order(one: IdentifierValue) -> tuple[bool, int, str, str]:
 
 
 def births_of(groups: Sequence[Sequence[IdentifierValue]], seen_at: Sequence[datetime], synthetic: bool) -> list[int]:
-    """The birth person of each group's leader. Identifiers are normalised; new ones are kept, and joined as seen."""
+    """The birth person of each group's leader. Identifiers are normalised; new ones are kept, and joined as seen.
+
+    0 for a group that names an erased person: nothing of it is kept.
+    """
+    if shunned.anybody():
+        kept = shunned.without(groups, find)
+        here = [index for index, group in enumerate(kept) if group]
+        if len(here) < len(groups):
+            births = [0] * len(groups)
+            found = births_of([kept[index] for index in here], [seen_at[index] for index in here], synthetic)
+            for index, birth in zip(here, found, strict=True):
+                births[index] = birth
+            return births
+        groups = kept
     leaders = [leader(group) for group in groups]
     born: dict[IdentifierValue, datetime] = {}
     for one, group, at in zip(leaders, groups, seen_at, strict=True):
@@ -293,7 +306,14 @@ def births_of_survivors(survivors: Iterable[int]) -> set[int]:
 
 
 def column_births(identifiers: Sequence[IdentifierValue], seen_at: Sequence[datetime], synthetic: bool) -> list[int]:
-    """The birth person of each of many distinct strong identifiers that stand alone (no edges)."""
+    """The birth person of each of many distinct strong identifiers that stand alone (no edges). 0 for an erased one."""
+    if shunned.anybody():
+        gone = shunned.among(identifiers)
+        if gone:
+            rest = [(one, at) for one, at in zip(identifiers, seen_at, strict=True) if one not in gone]
+            born = column_births([one for one, _ in rest], [at for _, at in rest], synthetic) if rest else []
+            births = dict(zip((one for one, _ in rest), born, strict=True))
+            return [births.get(one, 0) for one in identifiers]
     with transaction.atomic():
         known, _ = _known(dict(zip(identifiers, seen_at, strict=True)), set(identifiers), synthetic)
     return [_person(known, one) for one in identifiers]

@@ -154,19 +154,60 @@ class Relation(models.Model):
 
 
 class Consent(models.Model):
-    """What a person said about one purpose on one channel (`*`: all); appended, the latest counts. Proof is kept."""
+    """What a person said about one purpose on one channel (`*`: all); appended, the latest counts. Proof is kept.
+
+    `partner`: to whom the word was said; empty: to us. What was said to one says nothing of another. `source`: by which
+    door it came.
+    """
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="consents")
     purpose = models.CharField(max_length=24)
     channel = models.CharField(max_length=16)
+    partner = models.CharField(max_length=63, blank=True, default="", db_default="")
     granted = models.BooleanField()
     at = models.DateTimeField()
+    source = models.CharField(max_length=80, blank=True, default="", db_default="")
     proof = EncryptedTextField(null=True)
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["person", "purpose", "channel", "at", "granted"], name="one_word_once"),
+            models.UniqueConstraint(
+                fields=["person", "purpose", "channel", "partner", "at", "granted"], name="one_word_once"
+            ),
         )
+
+
+class Preference(models.Model):
+    """How a birth person wants to be spoken to, as they said last. Empty: as the brand does.
+
+    `topics` and `channels` are refused (`*`: all of them); `week` and `month` are the most messages they want; between
+    `opens` and `closes` (minutes of their local day) they may be spoken to. Merged persons: the most restrictive.
+    `links_from`: links made before that day are void but for withdrawing.
+    """
+
+    person = models.OneToOneField(Person, models.CASCADE, primary_key=True, related_name="preference")
+    topics = models.JSONField(default=list)
+    channels = models.JSONField(default=list)
+    week = models.PositiveSmallIntegerField(null=True)
+    month = models.PositiveSmallIntegerField(null=True)
+    opens = models.PositiveSmallIntegerField(null=True)
+    closes = models.PositiveSmallIntegerField(null=True)
+    at = models.DateTimeField()
+    links_from = models.DateField(null=True)
+
+
+class DoNotContact(models.Model):
+    """What remains of an erased person: a hash of each identifier, under a key of its own, and nothing beside it."""
+
+    digest = models.BinaryField(max_length=16, primary_key=True)
+
+
+class TurnedAway(models.Model):
+    """How much arrived of erased persons on a (UTC) day: what was dropped, and what of orders was kept as nobody's."""
+
+    day = models.DateField(primary_key=True)
+    dropped = models.PositiveBigIntegerField(default=0)
+    orders = models.PositiveBigIntegerField(default=0)
 
 
 class Tag(models.Model):

@@ -14,7 +14,7 @@ from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.log.contracts import STRONG_KINDS, WEAK_KINDS, IdentifierValue
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand, brand_or_presumed
-from yutang.people import bulk, identity
+from yutang.people import bulk, identity, shunned
 from yutang.people.consent import Word, consents, effective
 from yutang.people.contracts import (
     ConsentShown,
@@ -23,6 +23,7 @@ from yutang.people.contracts import (
     PersonCard,
     Refusal,
     RelationShown,
+    Wish,
 )
 from yutang.people.facts import build_facts
 from yutang.people.identifiers import masked, normalised
@@ -37,6 +38,7 @@ from yutang.people.models import (
     Tag,
     Unmirrored,
 )
+from yutang.people.preferences import wishes_of
 from yutang.people.services import is_live
 
 
@@ -57,6 +59,14 @@ def unmirrored(limit: int = 200_000) -> tuple[list[int], set[PersonId]]:
     return [row for row, _ in rows], {PersonId(person) for _, person in rows}
 
 
+def erased_among(identifiers: Iterable[IdentifierValue]) -> set[IdentifierValue]:
+    """Those of the identifiers, as senders write them, that are an erased person's."""
+    country = brand_or_presumed().country
+    clean = {one: normalised(one, country) for one in identifiers}
+    gone = shunned.among(set(clean.values())) if clean else set()
+    return {one for one, kept in clean.items() if kept in gone}
+
+
 def existing(persons: Iterable[PersonId]) -> set[PersonId]:
     """Those of the numbers that are persons. Unscoped because it tells nothing but that."""
     return {PersonId(person) for (person,) in bulk.select(Person, ("id",), "id", persons)}
@@ -66,7 +76,10 @@ def known_and_new(groups: Iterable[Sequence[IdentifierValue]]) -> tuple[int, int
     """How many persons these groups of identifiers name: known already, and new. Keeps nothing; before set-up phone
     numbers are read as a presumed brand's. Unscoped because it tells nothing but numbers."""
     country = brand_or_presumed().country
-    return identity.count_persons({tuple(normalised(one, country) for one in group) for group in groups})
+    clean = list({tuple(normalised(one, country) for one in group) for group in groups})
+    if shunned.anybody():
+        clean = [tuple(group) for group in shunned.without(clean, identity.find) if group]
+    return identity.count_persons(clean)
 
 
 def survivors(births: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -117,11 +130,12 @@ def all_identifiers_of(persons: Iterable[PersonId], kind: str, namespace: str) -
 
 
 def may_be_touched(
-    senders: Mapping[PersonId, SenderId | None], purpose: str, channel: str
+    senders: Mapping[PersonId, SenderId | None], purpose: str, channel: str, topic: str | None = None
 ) -> dict[PersonId, Refusal | None]:
     """Why each person may not be touched now by the sender they are mapped to, or None if they may.
 
-    A person mapped to no sender needs no relation. Unscoped because it guards the issue of a batch.
+    A person mapped to no sender needs no relation. `topic`: what it is about, where it says so. Unscoped because it
+    guards the issue of a batch.
     """
     asked, births = _births_by_survivor(senders)
     flags: dict[int, Refusal] = {}
@@ -135,18 +149,37 @@ def may_be_touched(
     ):
         if is_live(added, lost):
             live.add((births[birth], sender))
-    for row in identity.rows_of(Consent, ("person_id", "purpose", "channel", "granted", "at"), births):
-        words[births[row[0]]].append(Word(*row))
+    for *row, partner in identity.rows_of(
+        Consent, ("person_id", "purpose", "channel", "granted", "at", "partner"), births
+    ):
+        if not partner:  # what was said to a partner says nothing of us
+            words[births[row[0]]].append(Word(*row))
+    wishes = wishes_of(births)
     result: dict[PersonId, Refusal | None] = {}
     for person, survivor in asked.items():
         sender = senders[person]
         reason = flags.get(survivor)
         if reason is None and not consents(effective(words[survivor]), purpose, channel):
             reason = Refusal.CONSENT
+        if reason is None and survivor in wishes and wishes[survivor].refuses(topic, channel):
+            reason = Refusal.PREFERENCE
         if reason is None and sender is not None and (survivor, sender) not in live:
             reason = Refusal.RELATION
         result[person] = reason
     return result
+
+
+def consented_to_partner(persons: Iterable[PersonId], partner: str, purpose: str, channel: str = "*") -> set[PersonId]:
+    """Those of the persons who consented to that partner, which our own consent never says. Unscoped because it guards
+    what is given to a partner, and names nobody whom the caller did not name."""
+    asked, births = _births_by_survivor(persons)
+    words: dict[int, list[Word]] = defaultdict(list)
+    columns = ("person_id", "purpose", "channel", "granted", "at", "partner")
+    for *row, said_to in identity.rows_of(Consent, columns, births):
+        if said_to == partner:
+            words[births[row[0]]].append(Word(*row))
+    standing = {survivor: effective(said) for survivor, said in words.items()}
+    return {person for person, survivor in asked.items() if consents(standing.get(survivor, {}), purpose, channel)}
 
 
 def find_by_identifier(viewer: Viewer, text: str) -> list[PersonId]:
@@ -218,10 +251,11 @@ def person_card(viewer: Viewer, person: PersonId) -> PersonCard:
             for row in Relation.objects.filter(person_id__in=births).order_by("pk")
         ),
         consents=tuple(
-            ConsentShown(row.purpose, row.channel, row.granted, row.at, row.proof or "")
+            ConsentShown(row.purpose, row.channel, row.granted, row.at, row.proof or "", row.partner, row.source)
             for row in Consent.objects.filter(person_id__in=births).order_by("-at", "-pk")
         ),
         tags=tuple(sorted({row.tag for row in Tag.objects.filter(person_id__in=births, live=True)})),
+        wish=wishes_of(births).get(survivor, Wish()),
     )
 
 

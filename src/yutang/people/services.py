@@ -23,10 +23,10 @@ from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.log.contracts import IdentifierValue, heard
 from yutang.organisation.queries import OWNER, brand, nodes, senders
 from yutang.people import bulk, identity
-from yutang.people.contracts import CONSENTS_IN, PERSONS_IN, RELATIONS_IN, TAGS_IN
+from yutang.people.contracts import CONSENTS_IN, PERSONS_IN, RELATIONS_IN, TAGS_IN, Wish
 from yutang.people.identifiers import normalised
 from yutang.people.joining import mark
-from yutang.people.models import Consent, Person, Relation, ScopeRow, Tag, Unmirrored
+from yutang.people.models import Consent, Person, Preference, Relation, ScopeRow, Tag, Unmirrored
 
 Births = npt.NDArray[np.int64]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +44,10 @@ class RelationWord:
 
 @dataclass(frozen=True, slots=True)
 class ConsentWord:
-    """Consent to a purpose on a channel (`*`: every one) was given or withdrawn at `at`."""
+    """Consent to a purpose on a channel (`*`: every one) was given to `partner` (empty: us), or withdrawn, at `at`.
+
+    `source` names the door by which the word came, `proof` where and how it was said.
+    """
 
     person: PersonId
     purpose: str
@@ -52,6 +55,8 @@ class ConsentWord:
     granted: bool
     at: datetime
     proof: str = ""
+    partner: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,36 +135,57 @@ def resolve_column(
     return by_code[codes.indices.to_numpy(zero_copy_only=False)] if len(by_code) else np.empty(0, dtype=np.int64)
 
 
-def give_consent(person: PersonId, purpose: str, channel: str, *, at: datetime, proof: str) -> None:
+def give_consent(
+    person: PersonId, purpose: str, channel: str, *, at: datetime, proof: str, partner: str = "", source: str = ""
+) -> None:
     """Keep that a person consented. `proof` says where and how."""
-    apply_consents([ConsentWord(person, purpose, channel, True, at, proof)])
+    apply_consents([ConsentWord(person, purpose, channel, True, at, proof, partner, source)])
 
 
-def withdraw_consent(person: PersonId, purpose: str, channel: str, *, at: datetime, proof: str) -> None:
+def withdraw_consent(
+    person: PersonId, purpose: str, channel: str, *, at: datetime, proof: str, partner: str = "", source: str = ""
+) -> None:
     """Keep that a person withdrew consent; it counts at once for every birth person of theirs."""
-    apply_consents([ConsentWord(person, purpose, channel, False, at, proof)])
+    apply_consents([ConsentWord(person, purpose, channel, False, at, proof, partner, source)])
 
 
 def apply_consents(words: Iterable[ConsentWord]) -> None:
     """Keep words about consent; those already kept are passed over."""
     ring = keyring()
+    columns = ("person_id", "purpose", "channel", "partner", "granted", "at", "source", "proof")
     rows = [
-        (word.person, word.purpose, word.channel, word.granted, bulk.stored_time(word.at),
-         ring.encrypt(word.proof, "people_consent.proof"))
+        (word.person, word.purpose, word.channel, word.partner, word.granted, bulk.stored_time(word.at),
+         word.source[:80], ring.encrypt(word.proof, "people_consent.proof"))
         for word in words
+        if word.person
     ]  # fmt: skip
     with transaction.atomic():
         bulk.insert(
-            Consent, ("person_id", "purpose", "channel", "granted", "at", "proof"), rows,
-            key=("person_id", "purpose", "channel", "at", "granted"),
+            Consent, columns, rows, key=("person_id", "purpose", "channel", "partner", "at", "granted"),
         )  # fmt: skip
         mark({row[0] for row in rows})
+
+
+def prefer(person: PersonId, wish: Wish, *, at: datetime) -> None:
+    """Keep how a person wants to be spoken to; it stands for all birth persons that they are now. The latest counts."""
+    values = {
+        "topics": sorted(set(wish.topics)), "channels": sorted(set(wish.channels)), "week": wish.week,
+        "month": wish.month, "opens": wish.opens, "closes": wish.closes, "at": at,
+    }  # fmt: skip
+    with transaction.atomic():
+        births = identity.births_of_survivors(identity.survivors_of([person]).values())
+        later = set(Preference.objects.filter(person__in=births, at__gt=at).values_list("person_id", flat=True))
+        for birth in sorted(births - later):
+            Preference.objects.update_or_create(person_id=birth, defaults=values)
+        mark(births)
 
 
 def apply_relations(words: Iterable[RelationWord]) -> None:
     """Keep words about friendships; of each kind the latest counts. Scope follows."""
     latest: dict[tuple[int, int], dict[str, datetime]] = {}
     for word in words:
+        if not word.person:
+            continue  # who was erased
         times = latest.setdefault((word.person, word.sender), {})
         times[word.what] = max(word.at, times.get(word.what, word.at))
     with transaction.atomic():
@@ -182,6 +208,8 @@ def apply_tags(words: Iterable[TagWord]) -> None:
     """Keep words about tags; the latest counts, and of two at one instant the removal."""
     latest: dict[tuple[int, str], tuple[datetime, bool]] = {}
     for word in words:
+        if not word.person:
+            continue  # who was erased
         key, said = (int(word.person), word.tag[:64]), (word.at, not word.live)
         latest[key] = max(said, latest.get(key, said))
     with transaction.atomic():
@@ -287,7 +315,7 @@ def load_persons(table: pa.Table, *, source: str, corp: str = "") -> Births:
         tuple(IdentifierValue(kind, space, value) for (kind, space), value in zip(kinds, values, strict=True) if value)
         for values in zip(*(rows[kind].to_pylist() for kind, _ in kinds), strict=True)
     ]
-    births = np.zeros(len(groups), dtype=np.int64)
+    births = np.zeros(len(groups), dtype=np.int64)  # it stays 0 for who was erased
     with transaction.atomic():
         for made_up in (False, True):
             chosen = np.flatnonzero(synthetic == made_up).tolist()
@@ -295,7 +323,8 @@ def load_persons(table: pa.Table, *, source: str, corp: str = "") -> Births:
                 births[chosen] = birth_persons(
                     [groups[index] for index in chosen], seen_at=[at[index] for index in chosen], synthetic=made_up
                 )
-        _set_given(rows, births, at)
+        here = np.flatnonzero(births)
+        _set_given(rows.take(pa.array(here)), births[here], [at[index] for index in here.tolist()])
     return births
 
 
@@ -326,11 +355,19 @@ def load_relations(table: pa.Table) -> None:
     )
 
 
-def load_consents(table: pa.Table) -> None:
-    """Keep the words of a table with the columns of `contracts.CONSENTS_IN`."""
+def load_consents(table: pa.Table, *, source: str = "") -> None:
+    """Keep the words of a table with the columns of `contracts.CONSENTS_IN`; `source` says where they come from."""
     rows = _shaped(table, CONSENTS_IN, ("person", "purpose", "channel", "granted", "at"))
     apply_consents(
-        ConsentWord(row["person"], row["purpose"], row["channel"], row["granted"], row["at"], row["proof"] or "")
+        ConsentWord(
+            row["person"],
+            row["purpose"],
+            row["channel"],
+            row["granted"],
+            row["at"],
+            row["proof"] or "",
+            source=source,
+        )
         for row in rows.to_pylist()
     )
 

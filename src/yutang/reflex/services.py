@@ -40,7 +40,7 @@ from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import EventId, NodeId, PersonId, RunId
 from yutang.kernel.turns import my_turn
-from yutang.log.contracts import Event
+from yutang.log.contracts import Event, IdentifierValue
 from yutang.log.services import record, seal, unseal
 from yutang.log.vocabulary import VOCABULARY
 from yutang.organisation import services as organisation
@@ -364,7 +364,7 @@ def _name_persons(tasks: Sequence[_Task]) -> None:
                 persons = people_services.resolve(
                     [one.identifiers for one in events], seen_at=[one.occurred_at for one in events], synthetic=made_up
                 )
-            found |= {event.id: person for event, person in zip(events, persons, strict=True)}
+            found |= {event.id: person for event, person in zip(events, persons, strict=True) if person}
     for task in tasks:
         if task.person is None:
             task.person = found.get(task.event.id)
@@ -699,3 +699,29 @@ def finish_follow_up(viewer: Viewer, number: int) -> None:
     if not rows.exists():
         raise NotFound(f"没有编号为 {number} 的跟进。", f"There is no follow-up with the number {number}.")
     rows.filter(done_at=None).update(done_at=business_now(), done_by=viewer.name)
+
+
+def forget_persons(births: frozenset[int], identifiers: frozenset[IdentifierValue]) -> int:
+    """Delete the stimuli, acts and follow-ups of persons, in the caller's transaction; returns how many stimuli.
+
+    An act that is being done at this moment settles into nothing. Identifiers are compared as their senders wrote them
+    and as they are kept.
+    """
+    theirs = set(Act.objects.filter(person__in=births).values_list("stimulus_id", flat=True))
+    theirs |= {
+        key
+        for key, sealed in Stimulus.objects.exclude(sealed=b"").values_list("pk", "sealed").iterator()
+        if any(_is_of(event, births, identifiers) for event in unseal(bytes(sealed)))
+    }
+    FollowUpRow.objects.filter(Q(person__in=births) | Q(act__stimulus_id__in=theirs)).delete()
+    Assignment.objects.filter(Q(person__in=births) | Q(act__stimulus_id__in=theirs)).delete()
+    Act.objects.filter(stimulus_id__in=theirs).delete()
+    return Stimulus.objects.filter(pk__in=theirs).delete()[0]
+
+
+def _is_of(event: Event, births: frozenset[int], identifiers: frozenset[IdentifierValue]) -> bool:
+    return (
+        event.person in births
+        or bool(people.erased_among(event.identifiers))
+        or not identifiers.isdisjoint(event.identifiers)
+    )

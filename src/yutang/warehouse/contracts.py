@@ -56,6 +56,11 @@ class Warehouse(Protocol):
         """
         ...
 
+    def compact(self) -> None:
+        """Write the file anew with what is in it now, so that nothing deleted can be read there. Readers wait for the
+        moment in which the files change places."""
+        ...
+
     def close(self) -> None:
         """Let go of the warehouse; calls after this raise Unavailable."""
         ...

@@ -99,7 +99,9 @@ class Owner:
         self._path = directory / FILE
         self._settings = settings
         self._lock = lock
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
+        self._readers = 0
+        self._changing = False
         self._closing = False
         self._closed = False
         with _bilingual(Statement("", name="migrations")):
@@ -145,10 +147,51 @@ class Owner:
                 raise
         return True
 
+    def compact(self) -> None:
+        try:
+            job = self._writer.submit(self._compact)
+        except RuntimeError:
+            raise _closed() from None
+        job.result()
+
+    def _compact(self) -> None:
+        """On the writer's thread, so that nothing is written between the copy and the change of files. DuckDB frees the
+        place of what was deleted and does not overwrite it; and of one path it opens one file only, so every cursor on
+        the old one must be closed before the new one is opened."""
+        fresh = self._path.with_name(f"{self._path.name}.fresh")
+        log = self._path.with_name(f"{self._path.name}.wal")
+        fresh.unlink(missing_ok=True)
+        with self._cursor() as cursor, _bilingual(Statement("", name="compact")):
+            (name,) = cursor.execute("SELECT current_database()").fetchall()[0]
+            cursor.execute(f"ATTACH '{_quoted(str(fresh))}' AS fresh")
+            try:
+                cursor.execute(f'COPY FROM DATABASE "{name}" TO fresh')
+            finally:
+                cursor.execute("DETACH fresh")
+        with self._guard:
+            self._changing = True
+            try:
+                while self._readers:
+                    self._guard.wait()
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+                if log.exists():  # it was not taken into the file, and must not be read into the other one
+                    fresh.unlink()
+                    raise Unavailable(
+                        "数据仓库暂时不能重写，请稍后再试。", "The warehouse cannot be rewritten just now."
+                    )
+                os.replace(fresh, self._path)
+            finally:
+                self._changing = False
+                self._guard.notify_all()
+
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of one's own to the same file: its own snapshot, its own registered tables."""
         with self._guard:
+            while self._changing:
+                self._guard.wait()
             if self._closed:
                 raise _closed()
             if self._connection is None:
@@ -156,6 +199,7 @@ class Owner:
                     self._connection = self._connect()
             connection = self._connection
             cursor = connection.cursor()
+            self._readers += 1
         try:
             yield cursor
         except YutangError as error:
@@ -164,6 +208,9 @@ class Owner:
             raise
         finally:
             cursor.close()
+            with self._guard:
+                self._readers -= 1
+                self._guard.notify_all()
 
     def _let_go(self, broken: duckdb.DuckDBPyConnection) -> None:
         """After a fatal error (a checkpoint on a full disk) DuckDB answers nothing until the file is opened anew."""
@@ -184,6 +231,10 @@ class Owner:
             if self._connection is not None:
                 self._connection.close()
         os.close(self._lock)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def _closed() -> Unavailable:

@@ -42,7 +42,7 @@ class Sent(msgspec.Struct, omit_defaults=True):
 
 
 class Question(msgspec.Struct, omit_defaults=True):
-    """What a client asks: `hello`, `query` or `write`."""
+    """What a client asks: `hello`, `query`, `write` or `compact`."""
 
     verb: str
     sizes: list[int] = []
@@ -90,6 +90,9 @@ class Client:
         marker = None if unless is None else _pack(unless, tables)
         question = Question("write", statements=packed, unless=marker)
         return self._ask(question, tables)[0].wrote
+
+    def compact(self) -> None:
+        self._ask(Question("compact"), [])
 
     def close(self) -> None:
         self._closed = True
@@ -170,6 +173,9 @@ class _Handler(socketserver.BaseRequestHandler):
             if question.verb == "write":
                 unless = None if question.unless is None else _unpack(question.unless, tables)
                 return Answer(wrote=warehouse.write(statements, unless=unless)), []
+            if question.verb == "compact":
+                warehouse.compact()
+                return Answer(), []
         except YutangError as error:
             return Answer(error=(type(error).__name__, error.zh, error.en)), []
         return Answer(error=("BadInput", f"不认识「{question.verb}」。", f"“{question.verb}” is not known here.")), []

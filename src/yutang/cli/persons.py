@@ -1,0 +1,64 @@
+"""Commands over a person's rights: erasing, and what was erased."""
+
+from __future__ import annotations
+
+import click
+
+from yutang.cli.context import Shell, command, table
+from yutang.guard import queries, services
+from yutang.guard.contracts import REASONS
+from yutang.kernel.ids import PersonId
+from yutang.organisation.contracts import Viewer
+
+Answer = tuple[object, list[object]]
+
+
+@click.group("persons")
+def persons_group() -> None:
+    """客户的个人信息权利 / a person's rights"""
+
+
+GROUPS = (persons_group,)
+
+
+@command(persons_group, "erase")
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--reason", type=click.Choice(REASONS), default="asked", show_default=True, help="原因 / why")
+@click.option("--yes", is_flag=True, help="真的删除；不写只看会删多少 / do it; without, only say how much there is")
+def erase_person(shell: Shell, viewer: Viewer, number: int, reason: str, yes: bool) -> Answer:
+    """彻底删除一位客户，不可恢复 / erase a person for good"""
+    services.headquarters(viewer)
+    person = PersonId(number)
+    if not yes:
+        held = queries.holdings(shell.warehouse, viewer, person)
+        lines: list[object] = [table(("what", "rows"), list(held.counts.items()))]
+        lines.append(
+            shell.said(
+                f"这些都会被删除，订单只留下金额。确认请运行：yutang persons erase {held.person} --yes",
+                "All of this goes; of orders only nobody's amounts stay. "
+                f"To do it: yutang persons erase {held.person} --yes",
+            )
+        )
+        return held, lines
+    began = services.erase(shell.warehouse, viewer, person, reason)
+    services.go_on(shell.warehouse, services.PATIENCE)
+    done = next(one for one in queries.erasures(viewer) if one.id == began.id)
+    said = shell.said(f"客户 {done.person}：{done.step}。", f"Person {done.person}: {done.step}.")
+    return done, [said]
+
+
+@command(persons_group, "erasures")
+def list_erasures(shell: Shell, viewer: Viewer) -> Answer:
+    """删除过的客户 / who was erased"""
+    found = queries.erasures(viewer)
+    columns = ("id", "person", "reason", "asked_by", "asked_at", "step", "done_at")
+    return found, [table(columns, [[str(getattr(one, name) or "-") for name in columns] for one in found])]
+
+
+@command(persons_group, "erase-again")
+def erase_again(shell: Shell, viewer: Viewer) -> Answer:
+    """恢复备份之后：按 erasures.list 再删一遍 / after a restore: erase again whom erasures.list names"""
+    begun = services.erase_again(shell.warehouse, viewer)
+    services.go_on(shell.warehouse, services.PATIENCE)
+    said = shell.said(f"又回来的客户 {begun} 位，已再次删除。", f"{begun} persons had come back and were erased again.")
+    return {"erased": begun}, [said]
