@@ -216,7 +216,7 @@ def whom(packed: bytes) -> tuple[set[str], set[int], list[str]]:
     personal beside them (JSON)."""
     all = _decode(packed)
     groups = {*all.who, *(one for one in all.beside if one)}
-    return groups - {""}, {one for one in all.person if one is not None}, all.private
+    return groups - {""}, {one for one in all.person if one is not None}, list(all.private)
 
 
 def _decimal(whole: int, digits: int) -> Decimal:
