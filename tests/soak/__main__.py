@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.house.test_secrets import build
 from tests.intake.kill import PLACES
-from tests.soak import erasing, ways
+from tests.soak import any_input, clients, erasing, fuzz_collect, ways
 from tests.soak.kill import NOT_WITHDRAWN, every_place, one_place, random_kills
 
 
@@ -42,6 +42,13 @@ def main() -> None:
         command = [sys.executable, "-W", "ignore", "-m", "tests.operations.rotate", f"{folder}/keys"]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print("keys rotated beside writers:", json.dumps(found), flush=True)
+        found = clients.run(Path(folder) / "clients", 2000, 1)
+        print("SDKs while the house is killed:", json.dumps(found), flush=True)
+        found = fuzz_collect.run(Path(folder) / "fuzz", 0.5, 1)
+        print("rubbish at the collect API:", json.dumps(found), flush=True)
+        (Path(folder) / "any").mkdir()
+        found = any_input.run(Path(folder) / "any", 1, 1)
+        print("Schemathesis on the whole API:", json.dumps(found), flush=True)
         total, rounds = 0, 0
         while rounds == 0 or time.monotonic() < end - 120:
             rounds += 1
@@ -49,7 +56,7 @@ def main() -> None:
             total += int(str(found["kills"]))
             print(f"round {rounds}:", json.dumps(found, ensure_ascii=False), flush=True)
     print(f"soak: {total} random kills in {rounds} rounds, nothing lost, nothing doubled")
-    print(f"{rounds + 5} passed, 0 failed")
+    print(f"{rounds + 9} passed, 0 failed")
 
 
 if __name__ == "__main__":

@@ -146,6 +146,47 @@ def way_books(directory: Path) -> dict[str, object]:
     return answer
 
 
+def collect(directory: Path) -> dict[str, object]:
+    """A brand with a write key of a server for each client, and a token by which its API is asked."""
+    from yutang.intake.collect.keys import add_key
+    from yutang.intake.mirror import mirror_nodes
+    from yutang.organisation.services import issue_token, set_up_brand
+
+    opened = house.open_house(directory)
+    set_up_brand("鱼塘", "CNY", "Asia/Shanghai")
+    mirror_nodes(opened.warehouse)
+    keys = {name: add_key(name, name, trusted=True, members=True) for name in ("py", "node")}
+    token = issue_token("soak", ["read"])
+    opened.close()
+    return {**keys, "token": token}
+
+
+def collected(directory: Path) -> dict[str, object]:
+    """What the log holds of each source, once all is pumped."""
+    from yutang.intake import pump
+    from yutang.warehouse.contracts import Statement
+
+    opened = house.open_house(directory)
+    pump.pump_until_empty(opened.warehouse)
+    text = "SELECT source, count(*) AS events, count(DISTINCT event_id) AS distinct_ids FROM events GROUP BY source"
+    rows = opened.warehouse.query(Statement(text)).to_pylist()
+    opened.close()
+    sources = {row["source"]: {"events": row["events"], "distinct": row["distinct_ids"]} for row in rows}
+    return {"sources": sources}
+
+
+def marked(directory: Path) -> dict[str, object]:
+    """The ids of the log that were marked, once all is pumped, and how many events there are."""
+    from yutang.intake import pump
+    from yutang.warehouse.contracts import Statement
+
+    opened = house.open_house(directory)
+    pump.pump_until_empty(opened.warehouse)
+    rows = opened.warehouse.query(Statement("SELECT event_id FROM events")).column(0).to_pylist()
+    opened.close()
+    return {"marked": [one for one in rows if one.startswith("py/mark-")], "events": len(rows)}
+
+
 STEPS: dict[str, Callable[..., dict[str, object]]] = {
     "build": build,
     "more": more,
@@ -153,6 +194,9 @@ STEPS: dict[str, Callable[..., dict[str, object]]] = {
     "way": way,
     "as_if_called_long_ago": as_if_called_long_ago,
     "way_books": way_books,
+    "collect": collect,
+    "collected": collected,
+    "marked": marked,
 }
 
 if __name__ == "__main__":

@@ -4,5 +4,5 @@ FROM events
 WHERE events.person IN (SELECT births.person FROM births) AND events.type NOT LIKE 'order.%'
     AND events.occurred_at <= $as_of AND events.occurred_at < $before
     AND ($sees_all OR events.store IS NULL OR events.store IN (SELECT seen.node FROM seen))
-ORDER BY events.occurred_at DESC, events.event_id DESC
+ORDER BY events.occurred_at DESC, events.received_at DESC, events.event_id DESC
 LIMIT $limit
