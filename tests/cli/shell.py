@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import stores
+
 ROOT = Path(__file__).parents[2]
 DRIVER = """
 import json, os, sys
@@ -46,7 +48,7 @@ class Said:
 def environment(directory: Path, language: str = "en") -> dict[str, str]:
     """The environment of a command on a data directory."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("YUTANG_", "DJANGO_"))}
-    return {**kept, "YUTANG_DATA": str(directory), "YUTANG_LANG": language, "PYTHONPATH": str(ROOT / "src")}
+    return {**kept, **stores.environment(directory), "YUTANG_LANG": language, "PYTHONPATH": str(ROOT / "src")}
 
 
 def run(directory: Path, *commands: Sequence[str], language: str = "en") -> list[Said]:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests import stores
 from tests.console.pond import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ World = Mapping[str, object]
 @contextmanager
 def served(directory: Path, *options: str) -> Iterator[World]:
     """A pond in a process of its own; stopped cleanly at the end."""
-    environment = {**os.environ, "YUTANG_DATA": str(directory), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    environment = {**os.environ, **stores.environment(directory), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
     command = [sys.executable, "-m", "tests.console.pond", str(directory), *options]
     log = directory.parent / f"{directory.name}.log"
     with log.open("w") as errors:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from tests import stores
 from tests.console.conftest import World, complaints, opened
 from tests.console.test_campaigns_pages import post, text
 
@@ -30,13 +32,9 @@ def until(ready: Any, seconds: float = 20) -> Any:
 
 def state_of(world: World, client: httpx.Client, name: str) -> str:
     """The state by which the sandbox knows a way's code, once it has one."""
-    import sqlite3
-    from contextlib import closing
-
     until(lambda: "可用" in text(client.get(f"/connect/of/{name}/")))
-    with closing(sqlite3.connect(str(world["directory"]) + "/yutang.sqlite3", timeout=20)) as connection:
-        query = "SELECT token FROM connect_code JOIN connect_way ON connect_way.id = way_id WHERE name = ?"
-        return str(connection.execute(query, [name]).fetchone()[0])
+    query = "SELECT token FROM connect_code JOIN connect_way ON connect_way.id = way_id WHERE name = ?"
+    return str(stores.rows(Path(str(world["directory"])), query, name)[0][0])
 
 
 def test_a_way_is_made_scanned_and_its_people_welcomed_within_moments(owner: httpx.Client, world: World) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests import stores
+
 ROOT = Path(__file__).resolve().parents[2]
 Figures = dict[str, Any]
 
@@ -19,7 +21,7 @@ Figures = dict[str, Any]
 def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     """What our rooms say of the demo in a fresh data directory; costly, so one worker only asks."""
     directory = tmp_path_factory.mktemp("demo") / "pond"
-    environment = {**os.environ, "YUTANG_DATA": str(directory), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    environment = {**os.environ, **stores.environment(directory), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
     command = [sys.executable, "-m", "tests.demo.figures", str(directory)]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-4000:]

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests import stores
 from yutang.kernel.encryption import Keyring, install_keyring, keyring
 from yutang.log.contracts import IdentifierValue
 
@@ -129,7 +130,7 @@ def build(folder: Path) -> Path:
     """A data directory into which names and phones went by every door; its process died with its WALs open."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     planted = json.dumps([NAMES, PHONES, MEMBERS, FRIENDS, MAILS, CONTROL])
-    environment = {**os.environ, "YUTANG_DATA": str(folder), "PYTHONPATH": str(ROOT / "src"), "YUTANG_LANG": "en"}
+    environment = {**os.environ, **stores.environment(folder), "PYTHONPATH": str(ROOT / "src"), "YUTANG_LANG": "en"}
     done = subprocess.run(
         [sys.executable, "-c", BUILD, str(folder), planted], env=environment, capture_output=True, text=True
     )
@@ -165,8 +166,8 @@ def files_with(directory: Path, text: str | bytes) -> list[str]:
 
 def dumped(directory: Path) -> dict[str, str]:
     """Every table of every database, as text."""
-    found = {}
-    for path in [*directory.rglob("*.sqlite3"), *(directory / "sandbox").rglob("*.db")]:
+    found = {f"yutang.{table}": text for table, text in stores.dump(directory).items()}
+    for path in (directory / "sandbox").rglob("*.sqlite3"):
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:  # else its WAL would go
             connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -214,9 +215,9 @@ def test_the_houses_own_tables_tell_no_identifier(directory: Path) -> None:
 
 
 def test_the_same_search_finds_what_is_no_secret(directory: Path) -> None:
-    assert "yutang.sqlite3" in " ".join(files_with(directory, CONTROL))
+    assert ("sandbox.sqlite3" if stores.on_postgres() else "yutang.sqlite3") in " ".join(files_with(directory, CONTROL))
     tables = {table for table, text in dumped(directory).items() if CONTROL in text}
-    assert {"yutang.sqlite3.organisation_node", "warehouse.orders", "warehouse.nodes"} <= tables
+    assert {"yutang.organisation_node", "warehouse.orders", "warehouse.nodes"} <= tables
 
 
 def test_an_error_file_was_written_and_a_wal_left(directory: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from pytest_django import DjangoDbBlocker
 
 from yutang.connect.documents import ContactWay
@@ -177,8 +178,16 @@ def _number_apart() -> None:
             if table == "person":
                 cursor.execute("UPDATE people_counter SET next = %s WHERE name = %s", [first, table])
             else:
-                cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [first, table])
+                _number_from(cursor, table, first)
             assert cursor.rowcount == 1, table
+
+
+def _number_from(cursor: CursorWrapper, table: str, first: int) -> None:
+    """Let the next row of a table come after that number."""
+    if connection.vendor == "sqlite":
+        cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [first, table])
+    else:
+        cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, first])
 
 
 def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) -> Store:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from tests import stores
 from yutang.kernel.failpoints import FAILPOINTS
 
 ORDERS = "order_id,member,placed_at,store,sku,quantity,amount,name,phone\n" + "".join(
@@ -58,7 +59,7 @@ class Ground:
         (root / "orders.csv").write_text(ORDERS)
         (root / "events.csv").write_text(EVENTS)
         self.data.mkdir()
-        os.environ["YUTANG_DATA"] = str(self.data)
+        os.environ.update(stores.environment(self.data))
         os.environ["DJANGO_SETTINGS_MODULE"] = "yutang.app.settings"
         from yutang.kernel import encryption
 
@@ -76,6 +77,7 @@ class Ground:
         pa.array([0])  # pyarrow imports pandas, where there is one, at its first array
         self._must(self._found)
         self.data.rename(self.template)
+        stores.copy(self.data, self.template)
 
     def run(self, kills: int, places: Sequence[str], chance: random.Random) -> dict[str, object]:
         """Every one of `places` once, then so many random kills. Raises SystemExit with what went wrong."""
@@ -105,6 +107,7 @@ class Ground:
     def _reset(self) -> None:
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.copytree(self.template, self.data)
+        stores.copy(self.template, self.data)
         for file in (self.acknowledged, self.passed, self.trouble):
             file.write_text("")
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import stores
+
 ROOT = Path(__file__).resolve().parents[2]
 PHONES = ("13912345678", "13712345678", "13612345678")
 NAMES = ("欧阳锋利", "Zacharias Quill")
@@ -88,7 +90,7 @@ def test_planted_phones_and_names_are_in_no_file_and_no_table(tmp_path: Path) ->
     data, sealed = tmp_path / "data", tmp_path / "sealed"
     data.mkdir()
     environment = os.environ | {
-        "YUTANG_DATA": str(data),
+        **stores.environment(data),
         "DJANGO_SETTINGS_MODULE": "yutang.app.settings",
         "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
     }

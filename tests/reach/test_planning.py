@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import stores
 from tests.reach.conftest import CREATE, HOUR, START, Stage
 from tests.reach.twin import Planned, standing_naively
 from tests.soak import pond
@@ -563,7 +564,7 @@ opened.close()
 
 
 def test_four_planners_at_once_commit_each_run_once(tmp_path: Path) -> None:
-    env = {**os.environ, "YUTANG_DATA": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
+    env = {**os.environ, **stores.environment(tmp_path), "PYTHONPATH": str(ROOT / "src")}
     env.pop("YUTANG_FAILPOINT", None)
     done = subprocess.run(
         [sys.executable, "-c", RACE, str(tmp_path)],

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import httpx
 
+from tests import stores
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -43,7 +45,7 @@ def step(directory: Path, *arguments: str) -> dict[str, object]:
     done = subprocess.run(
         [sys.executable, "-m", "tests.soak.steps", *arguments],
         cwd=ROOT,
-        env={**os.environ, "YUTANG_DATA": str(directory)},
+        env={**os.environ, **stores.environment(directory)},
         text=True,
         capture_output=True,
         timeout=300,
@@ -88,7 +90,7 @@ class Scene:
 
     def up(self, failpoint: str | None = None, log: Path | None = None) -> subprocess.Popen[str]:
         """Start the house; with a failpoint it dies there."""
-        env = {"YUTANG_DATA": str(self.directory), "YUTANG_SANDBOX_URL": self.sandbox_url}
+        env = {**stores.environment(self.directory), "YUTANG_SANDBOX_URL": self.sandbox_url}
         env |= {"YUTANG_FAILPOINT": failpoint} if failpoint else {}
         env |= {"YUTANG_FAILPOINT_LOG": str(log)} if log else {}
         return python("-m", "yutang.app.main", "up", "--port", str(self.port), "--json", env=env)
@@ -115,8 +117,7 @@ class Scene:
 
     def at_rest(self) -> bool:
         """Whether the fast-forward is over."""
-        with closing(sqlite3.connect(self.directory / "yutang.sqlite3", timeout=20)) as connection:
-            return connection.execute("SELECT clock_until IS NULL FROM organisation_brand").fetchone() == (1,)
+        return stores.rows(self.directory, "SELECT clock_until FROM organisation_brand") == [(None,)]
 
     @staticmethod
     def kill(process: subprocess.Popen[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from tests import stores
 from tests.soak.pond import START
 from tests.soak.scene import Scene, step
 
@@ -130,8 +131,10 @@ def count(scene: Scene, where: str) -> int:
     return int(rows(scene, f"SELECT count(*) FROM {where}")[0][0])
 
 
-def rows(scene: Scene, query: str, file: str = "yutang.sqlite3") -> list[tuple[Any, ...]]:
-    """Rows of the house's file, or of the sandbox's."""
+def rows(scene: Scene, query: str, file: str | None = None) -> list[tuple[Any, ...]]:
+    """Rows of the house's store, or of the sandbox's file."""
+    if file is None:
+        return stores.rows(scene.directory, query)
     with closing(sqlite3.connect(scene.directory / file, timeout=20)) as connection:
         return connection.execute(query).fetchall()
 

@@ -18,6 +18,7 @@ from yutang import __version__
 from yutang.api.collect_schema import SECURITY, collect_paths
 from yutang.api.hooks import hook_paths
 from yutang.api.schemas import ErrorOut
+from yutang.kernel.database import is_full
 from yutang.kernel.errors import BadInput, NotFound, OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import viewer_by_token
@@ -153,7 +154,7 @@ def _no_such_page(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(OperationalError)
 def _database(request: HttpRequest, error: OperationalError) -> HttpResponse:
-    if "full" in str(error):
+    if is_full(error):
         return _said(
             request,
             507,

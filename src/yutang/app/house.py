@@ -101,14 +101,17 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     where = directory or data_directory()
     configure(where)
     unlock(where)
+    from yutang.kernel import database
     from yutang.log.registry import refresh_vocabulary
     from yutang.organisation.clock import BrandClock
     from yutang.organisation.services import check_key
     from yutang.warehouse.current import install_warehouse
     from yutang.warehouse.engine import open_warehouse
 
+    database.reach()
     if upgrade:
-        bring_up_to_date()
+        with database.said(), database.alone("migrations"):  # else two processes that start at once both make tables
+            bring_up_to_date()
     check_key()
     refresh_vocabulary()
     brand_clock = BrandClock()

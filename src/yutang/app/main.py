@@ -9,6 +9,7 @@ import click
 
 from yutang import __version__
 from yutang.app import house
+from yutang.kernel.errors import YutangError
 
 if TYPE_CHECKING:
     from yutang.cli.context import Opener
@@ -22,7 +23,11 @@ def language() -> str:
 
 def main() -> None:
     """Entry point."""
-    house.configure(house.data_directory())
+    try:
+        house.configure(house.data_directory())
+    except YutangError as error:  # YUTANG_DATABASE; every other setting has a value that holds
+        click.echo(error.sentence(language()), err=True)
+        raise SystemExit(1) from None
     root()()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from csp.constants import NONCE, SELF
 
+from yutang.kernel.database import settings_of
+
 PACKAGE = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("YUTANG_DATA", "data")).resolve()
 
@@ -74,17 +76,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA / "yutang.sqlite3",
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
-        },
-    }
-}
+DATABASES = {"default": settings_of(os.environ.get("YUTANG_DATABASE", ""), DATA)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "organisation.User"

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from yutang.intake.reports import BadRows
+from yutang.kernel import database
 from yutang.kernel.errors import OutOfSpace, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER, brand, viewer_named
@@ -138,24 +139,22 @@ def _said() -> Iterator[None]:
     """What the disk and the database say, said as ours."""
     try:
         yield
-    except (OSError, DatabaseError) as error:
+    except DatabaseError as error:
+        found = database.sentence(error)
+        if found is None:
+            raise
+        raise found from error
+    except OSError as error:
         text = str(error)
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "is full" in text or "No space" in text:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space" in text:
             raise OutOfSpace(
                 "磁盘已满，这次写入已全部撤销。请腾出空间后再试。",
                 "The disk is full and this write was undone whole. Free some space and try again.",
             ) from error
-        if "locked" in text:
-            raise Unavailable("数据库正忙，请稍后再试。", "The database is busy; try again in a moment.") from error
-        if isinstance(error, PermissionError) or "unable to open" in text or "readonly" in text or "disk I/O" in text:
+        if isinstance(error, PermissionError):
             raise Refused(
                 f"数据目录不能读写（{text}），请检查磁盘、属主和权限。",
                 f"The data directory cannot be read or written ({text}); check the disk, its owner and its mode.",
-            ) from error
-        if "not a database" in text or "malformed" in text:
-            raise Refused(
-                "数据库文件已损坏，请从备份中恢复 yutang.sqlite3。",
-                "The database file is damaged; restore yutang.sqlite3 from a backup.",
             ) from error
         raise
 

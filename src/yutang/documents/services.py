@@ -10,8 +10,11 @@ from django.db import transaction
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.models import DocumentVersion
 from yutang.documents.queries import stored
+from yutang.kernel.database import lock
 from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
+
+DOCUMENTS = "documents"  # the lock under which the next version of a name is found
 
 
 def digest(document: Document) -> str:
@@ -29,6 +32,7 @@ def save_document(document: Document, author: str, *, shipped: bool = False, bas
     stand.
     """
     with transaction.atomic():
+        lock(DOCUMENTS)
         last = DocumentVersion.objects.filter(kind=document.kind, name=document.name).order_by("-version").first()
         same = last is not None and last.digest == digest(document) and not last.retired
         edited = last is not None and not last.shipped

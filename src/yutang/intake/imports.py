@@ -57,7 +57,7 @@ from yutang.kernel.sealed import frames
 from yutang.log.contracts import Envelope, Event, IdentifierValue
 from yutang.log.queries import head
 from yutang.log.services import columns as opened
-from yutang.log.services import seal
+from yutang.log.services import hold_inbox, seal
 from yutang.organisation.queries import brand, brand_or_presumed, corps
 from yutang.people import queries, services
 from yutang.people.contracts import TIMESTAMP
@@ -194,6 +194,7 @@ def anything_came(warehouse: Warehouse) -> bool:
 def doors_shut(patience: float = 5.0) -> Iterator[None]:
     """A transaction during which nothing comes through either door. Raises Unavailable while a file is imported."""
     with lease(LEASE, patience), transaction.atomic():
+        hold_inbox()
         yield
 
 

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 
 from yutang.kernel.clock import wall_now
+from yutang.kernel.database import alone_with
 from yutang.kernel.encryption import keyring
 from yutang.log import envelopes as form
 from yutang.log.arrivals import announce, wanted
@@ -65,6 +66,11 @@ def columns(envelopes: Iterable[Envelope]) -> EventColumns:
     """The events of envelopes as columns: what the pump takes in."""
     ring = keyring()
     return form.columns((one.received_at, ring.decrypt_bytes(one.sealed, _CONTEXT)) for one in envelopes)
+
+
+def hold_inbox() -> None:
+    """Let nothing arrive until the caller's transaction ends; what is arriving is waited for."""
+    alone_with(InboxEnvelope)
 
 
 def claim(slice_id: int, events: int) -> int:

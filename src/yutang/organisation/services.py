@@ -13,6 +13,7 @@ from django.db import transaction
 
 from yutang.kernel import calendars
 from yutang.kernel.clock import wall_now
+from yutang.kernel.database import lock
 from yutang.kernel.encryption import keyring, wrong_key
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId
@@ -21,6 +22,7 @@ from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, 
 from yutang.organisation.queries import token_digest
 
 ROOT = "brand"
+TREE = "organisation"  # the lock of whoever makes the brand, nodes or accounts by what stands there
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def set_up_brand(
     """Make the brand and the root of its tree. Run again with a brand there, it refuses."""
     _can_be_kept(currency, zone)
     with transaction.atomic():
+        lock(TREE)
         if Brand.objects.filter(pk=1).exists():
             raise Refused("品牌已经设置过了。", "The brand is already set up.")
         Brand.objects.create(
@@ -73,6 +76,7 @@ def set_up_brand(
 def presume_brand() -> bool:
     """Set the brand up with `PRESUMED` where there is none, for its owner to correct; returns whether it did."""
     with transaction.atomic():
+        lock(TREE)
         if Brand.objects.filter(pk=1).exists():
             return False
         set_up_brand(PRESUMED.name, PRESUMED.currency, PRESUMED.zone, country=PRESUMED.country, presumed=True)
@@ -122,6 +126,7 @@ def note_keys() -> None:
 def add_nodes(new: Sequence[NewNode]) -> dict[str, NodeId]:
     """Make regions and stores, parents first; those whose code exists are left as they are. Returns ids by code."""
     with transaction.atomic():
+        lock(TREE)
         known = {node.code: node for node in Node.objects.all()}
         for item in new:
             if item.code in known:
@@ -142,6 +147,7 @@ def add_nodes(new: Sequence[NewNode]) -> dict[str, NodeId]:
 def add_senders(new: Iterable[NewSender]) -> dict[str, SenderId]:
     """Make staff with their accounts; accounts that exist are left as they are. Returns every sender's id by userid."""
     with transaction.atomic():
+        lock(TREE)
         stores = {node.code: node.pk for node in Node.objects.all()}
         result = {row.userid: SenderId(row.pk) for row in SenderAccount.objects.all()}
         for item in new:

@@ -16,6 +16,7 @@ from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
 
 from yutang.kernel.clock import wall_now
+from yutang.kernel.database import is_shared
 from yutang.kernel.encryption import Keyring, keyring
 from yutang.kernel.ids import BUCKETS, mix_array, salt
 from yutang.log.contracts import NEXT, PART, STRONG_KINDS, IdentifierValue, heard, said_alone
@@ -210,10 +211,9 @@ def _known(
     known = _find(_lookups(list(born), ring))
     if len(known) == len(born) and all(known[one][1] is not None for one in leaders):
         return known, {}
-    if connection.features.has_select_for_update:
-        lock()
+    lock()
     writing = _in_turn(ring)
-    if connection.features.has_select_for_update or writing.lookups != ring.lookups:
+    if is_shared() or writing.lookups != ring.lookups:
         known = _find(_lookups(list(born), writing))  # another resolver may have made the same identifiers meanwhile
     lone = [one for one in leaders if one in known and known[one][1] is None]
     missing = [one for one in born if one not in known]
@@ -328,8 +328,7 @@ def rows_of(
     result: list[tuple[Any, ...]] = []
     for part in bulk.chunks(births):
         # Not `__in`: that resolves every number as an expression of its own, which took longer than the query.
-        chosen = RawSQL(  # noqa: S611 – `key` is a column of ours
-            f"{key} IN ({', '.join(['%s'] * len(part))})", part, output_field=models.BooleanField()
-        )
+        condition, values = bulk.among(model, key, part)
+        chosen = RawSQL(condition, values, output_field=models.BooleanField())  # noqa: S611 – `key` is a column of ours
         result += model._default_manager.filter(chosen).order_by(key).values_list(*columns)
     return result

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
 
+from yutang.kernel import database
 from yutang.kernel.clock import wall_now
 from yutang.people import bulk, components
-from yutang.people.models import Counter, Crowd, Edge, Identifier, PersonOverride, Unmirrored
+from yutang.people.models import Crowd, Edge, Identifier, PersonOverride, Unmirrored
 
 HUB_LIMIT = 20
 EVERYBODY = 100_000
@@ -70,6 +71,7 @@ def join(pairs: Iterable[Pair], newborn: Mapping[int, int] | None = None) -> Non
     so those that were seen with each other only are settled without asking.
     """
     newborn = newborn or {}
+    lock()  # before the edges: who waits here must hold none that somebody inside wants to keep too
     wanted = sorted(set(pairs))
     now = bulk.stored_time(wall_now())
     fresh = set(
@@ -82,15 +84,12 @@ def join(pairs: Iterable[Pair], newborn: Mapping[int, int] | None = None) -> Non
         return
     rest = _settle_newborn(fresh, newborn)
     if rest:
-        lock()
         settle(rest)
 
 
 def lock() -> None:
-    """Let one resolver at a time make rows and settle. (In SQLite every transaction begins with its one write lock.)"""
-    if connection.features.has_select_for_update:
-        Counter.objects.get_or_create(name="person")
-        list(Counter.objects.select_for_update().filter(name="person"))
+    """Let one at a time make rows, settle, and change persons by what it read of them, until its transaction ends."""
+    database.lock("people")
 
 
 def _settle_newborn(pairs: set[Pair], newborn: Mapping[int, int]) -> set[int]:
@@ -200,6 +199,7 @@ def settle_all() -> int:
     Hubs are found anew too: one that is none any more, because edges were taken away, joins again.
     """
     with transaction.atomic():
+        lock()
         ids, persons, was_hub, cap, spaces = _columns(_IDENTIFIERS, 5)
         edges = _columns("SELECT first_id, second_id FROM people_edge WHERE said = 0", 2)
         bonds = _columns(

@@ -25,7 +25,7 @@ from yutang.organisation.queries import OWNER, brand, nodes, senders
 from yutang.people import bulk, identity
 from yutang.people.contracts import CONSENTS_IN, PERSONS_IN, RELATIONS_IN, TAGS_IN, Wish
 from yutang.people.identifiers import normalised
-from yutang.people.joining import mark
+from yutang.people.joining import lock, mark
 from yutang.people.models import Consent, Person, Preference, Relation, ScopeRow, Tag, Unmirrored
 
 Births = npt.NDArray[np.int64]
@@ -189,6 +189,7 @@ def apply_relations(words: Iterable[RelationWord]) -> None:
         times = latest.setdefault((word.person, word.sender), {})
         times[word.what] = max(word.at, times.get(word.what, word.at))
     with transaction.atomic():
+        lock()
         columns = ("person_id", "sender", "added_at", "lost_at", "last_talk_at")
         for person, sender, *before in identity.rows_of(Relation, columns, {person for person, _ in latest}):
             if (person, sender) in latest:
@@ -213,6 +214,7 @@ def apply_tags(words: Iterable[TagWord]) -> None:
         key, said = (int(word.person), word.tag[:64]), (word.at, not word.live)
         latest[key] = max(said, latest.get(key, said))
     with transaction.atomic():
+        lock()
         before = identity.rows_of(Tag, ("person_id", "tag", "at", "live"), {person for person, _ in latest})
         for person, tag, at, live in before:
             if (person, tag) in latest:
@@ -226,6 +228,7 @@ def name_persons(names: Mapping[PersonId, tuple[str, datetime]]) -> None:
     """Keep persons' names, each said at a time; the latest counts."""
     ring = keyring()
     with transaction.atomic():
+        lock()
         before = {
             person: at for person, at in identity.rows_of(Person, ("id", "name_at"), names, "id") if at is not None
         }
@@ -250,6 +253,7 @@ def set_blocked(person: PersonId, blocked: bool) -> None:
 def _set(person: PersonId, **values: bool) -> None:
     """Set a flag on all birth persons of a survivor: a merge or its undoing must not lose it."""
     with transaction.atomic():
+        lock()
         births = identity.births_of_survivors(identity.survivors_of([person]).values())
         Person.objects.filter(pk__in=births).update(**values)
         mark(births)
@@ -258,6 +262,7 @@ def _set(person: PersonId, **values: bool) -> None:
 def assign_home(homes: Mapping[PersonId, NodeId]) -> None:
     """Set persons' home stores. Scope follows."""
     with transaction.atomic():
+        lock()
         bulk.update(Person, ("home_node",), ((node, person) for person, node in homes.items()))
         _rescope(set(homes))
 
@@ -317,6 +322,7 @@ def load_persons(table: pa.Table, *, source: str, corp: str = "") -> Births:
     ]
     births = np.zeros(len(groups), dtype=np.int64)  # it stays 0 for who was erased
     with transaction.atomic():
+        lock()
         for made_up in (False, True):
             chosen = np.flatnonzero(synthetic == made_up).tolist()
             if chosen:

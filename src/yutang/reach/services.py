@@ -13,6 +13,7 @@ from django.db.models import Max, Min
 
 from yutang.documents import services as documents
 from yutang.kernel.clock import business_now
+from yutang.kernel.database import lock
 from yutang.kernel.errors import NotFound, Refused, Unavailable
 from yutang.kernel.ids import PlanId
 from yutang.organisation import services as organisation
@@ -154,6 +155,7 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
     """
     planning.launchable(document, viewer)
     with transaction.atomic():
+        lock("reach")
         twin = Plan.objects.filter(name=document.name, state=PlanState.RUNNING, body=document.as_data()).first()
         if twin is not None:
             raise Refused(

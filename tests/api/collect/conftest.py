@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import stores
+
 
 @dataclass
 class Running:
@@ -61,7 +63,7 @@ def start(directory: Path, most: int = 50_000, failpoint: str = "") -> Running:
     """A server on that directory."""
     directory.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.api.collect.server", str(directory), str(most)]
-    environment = {**os.environ, "YUTANG_DATA": str(directory), "YUTANG_FAILPOINT": failpoint}
+    environment = {**os.environ, **stores.environment(directory), "YUTANG_FAILPOINT": failpoint}
     environment.pop("YUTANG_KEY_FILE", None)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests import stores
+
 KEYS: dict[str, dict[str, Any]] = {
     "shop": {"trusted": True},
     "web": {"origins": ["https://shop.example.com"]},
@@ -89,7 +91,7 @@ class Desk:
 
     def __init__(self, directory: Path, warehouse: Any) -> None:
         self.directory, self.warehouse = directory, warehouse
-        self.lock: sqlite3.Connection | None = None
+        self.lock: Any = None
 
     def inbox(self) -> list[Any]:
         """Every event in the inbox, in order of arrival."""
@@ -156,6 +158,8 @@ class Desk:
 
     def raw(self) -> str:
         """Every byte of the database and its log."""
+        if stores.on_postgres():
+            return "\n".join(stores.dump(self.directory).values())
         return b"".join(path.read_bytes() for path in self.directory.glob("yutang.sqlite3*")).decode("latin-1")
 
     def add_key(self, name: str) -> str:
@@ -171,8 +175,13 @@ class Desk:
         revoke_key(name)
 
     def hold_lock(self, held: bool) -> None:
-        """Hold the database's write lock, so that nothing can be committed, or let it go."""
-        if held:
+        """Hold the database's write lock (PostgreSQL: the inbox's), so that nothing can be committed, or let it go."""
+        if held and stores.on_postgres():
+            import psycopg
+
+            self.lock = psycopg.connect(stores.address(self.directory))
+            self.lock.execute("LOCK TABLE log_inboxenvelope IN EXCLUSIVE MODE")
+        elif held:
             self.lock = sqlite3.connect(self.directory / "yutang.sqlite3", isolation_level=None)
             self.lock.execute("BEGIN IMMEDIATE")
         elif self.lock is not None:

@@ -19,6 +19,7 @@ from yutang.intake.collect.contracts import KeyFacts, Lot
 from yutang.intake.collect.held import hold, settled, tidy
 from yutang.intake.collect.keys import keys_in_use
 from yutang.kernel.clock import monotonic, wall_now
+from yutang.kernel.database import is_full
 from yutang.kernel.errors import OutOfSpace, Unavailable, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.log.registry import refresh_vocabulary
@@ -235,7 +236,7 @@ def write(lots: Sequence[Lot]) -> None:
 
 
 def _said(error: DatabaseError | None) -> YutangError:
-    if error is not None and "full" in str(error):
+    if error is not None and is_full(error):
         return OutOfSpace(
             "磁盘已满，这次写入已全部撤销。请腾出空间后再试。",
             "The disk is full and this write was undone whole. Free some space and try again.",

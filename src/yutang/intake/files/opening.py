@@ -20,6 +20,7 @@ from yutang.intake.files.columnar import open_parquet, open_stream
 from yutang.intake.files.contracts import Block, File, Known, PlainFile, Source
 from yutang.intake.files.json_lines import open_json_lines
 from yutang.intake.files.separated import open_separated
+from yutang.kernel.database import is_full
 from yutang.kernel.errors import BadInput, NotFound, OutOfSpace
 
 ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".parquet", ".pq", ".jsonl", ".ndjson")
@@ -103,7 +104,7 @@ def full_disk_is_said() -> Iterator[None]:
         yield
     except (OSError, OperationalError) as error:
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if not full and "disk is full" not in str(error) and "No space left" not in str(error):
+        if not full and not is_full(error):
             raise
         raise OutOfSpace(
             "磁盘已满，这次导入已全部撤销。请腾出空间后再导入。",
