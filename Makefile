@@ -5,11 +5,11 @@ PYTHON ?= python3
 MINUTES ?= 30
 BIN := .venv/bin
 
-.PHONY: help install run check test soak bench docs fmt messages
+.PHONY: help install run check test test-postgres soak bench docs fmt messages
 .DEFAULT_GOAL := help
 
 help:  ## list these habits
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/run.done: requirements/run.lock pyproject.toml
 	@sh tools/install.sh "$(PYTHON)" run
@@ -31,6 +31,9 @@ check: install  ## ruff, mypy --strict, import-linter, house lints
 
 test: install  ## the whole suite, about 6 minutes on 2 cores
 	$(BIN)/python -m pytest -n 3
+
+test-postgres: install  ## what touches the operational store once more, on a PostgreSQL of its own
+	$(BIN)/python -m tests.postgres -n 3
 
 soak: install  ## kill, race and fill for MINUTES=30
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

@@ -24,6 +24,8 @@ import pytest
 from django.conf import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import stores
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -82,8 +84,15 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one: half a second a user
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest is begun first, so that no worker waits for the other at the end."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest is begun first, so that no worker waits for the other at the end.
+
+    On PostgreSQL only what touches the operational store is run: the rest was run with SQLite, and is the same.
+    """
+    if stores.on_postgres():
+        config.hook.pytest_deselected(items=[item for item in items if not stores.touches(item)])
+        items[:] = [item for item in items if stores.touches(item)]
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+_DATABASE = {"db", "transactional_db", "django_db"}
 SERVER = os.environ.get("YUTANG_DATABASE", "")
 
 
@@ -33,6 +37,35 @@ def environment(directory: Path) -> dict[str, str]:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             connection.execute(f"CREATE DATABASE {name}")
     return {"YUTANG_DATA": str(directory), "YUTANG_DATABASE": address(directory)}
+
+
+@lru_cache(maxsize=1024)
+def touches(item: Any) -> bool:
+    """Whether a test touches the operational store: by a database fixture, or by a process that it starts on one.
+
+    Who starts such a process asks `environment`: so its module, or one whose things it uses, has this module.
+    """
+    if _DATABASE & {*item.fixturenames, *(mark.name for mark in item.iter_markers())}:
+        return True
+    fixtures = [found for several in item._fixtureinfo.name2fixturedefs.values() for found in several]
+    ours = [found for found in fixtures if found.func.__module__.startswith("tests.")]
+    if any("django_db_blocker" in found.argnames for found in ours):
+        return True
+    modules = {item.module.__name__, *(found.func.__module__ for found in ours)} - {"tests.conftest"}
+    return any(_starts_processes(name) for name in modules)
+
+
+@lru_cache(maxsize=1024)
+def _starts_processes(name: str) -> bool:
+    seen: set[str] = set()
+    waiting = {name}
+    while waiting:
+        one = waiting.pop()
+        seen.add(one)
+        for value in vars(sys.modules[one]).values() if one.startswith("tests.") and one in sys.modules else ():
+            other = str(getattr(value, "__module__", "") if not isinstance(value, ModuleType) else value.__name__)
+            waiting |= {other} - seen
+    return __name__ in seen
 
 
 def copy(directory: Path, to: Path) -> None:

@@ -7,13 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.intake import kill
+
 ROOT = Path(__file__).resolve().parents[2]
 WORST = ("pump.after_append", "import.after_append")  # the warehouse has it, and nobody has noted that it has
 
 
 def test_pump_and_import_survive_a_kill_before_they_note_what_they_wrote() -> None:
     options = ["--random", "0", "--places", *WORST]
-    command = [sys.executable, "-W", "ignore", "-m", "tests.intake.kill", *options]
+    command = [sys.executable, "-W", "ignore", "-m", kill.__name__, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(done.stdout)

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from yutang.channels.services import Query, check_address, take_callback
 from yutang.channels.wecom.callbacks import MOST_BYTES, BadCallback
 from yutang.connect.queries import way_of_state
+from yutang.kernel.database import refresh_connection
 from yutang.kernel.errors import NotFound, YutangError
 
 _log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ def answer(corp: str, query: Mapping[str, str], body: bytes | None) -> tuple[int
 
     What cannot be kept now (a full disk, a busy database) is answered with 503, and WeCom may post it again.
     """
+    refresh_connection()  # this thread is none of Django's
     said = Query(*(query.get(name, "")[:200] for name in ("msg_signature", "timestamp", "nonce")))
     try:
         if body is None:

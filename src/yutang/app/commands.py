@@ -5,25 +5,33 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 import click
+from django.db import transaction
 
 from yutang.app import house
 from yutang.app.secrets import secrets_group
 from yutang.cli.context import Shell, answering, command, headquarters_only, show
+from yutang.kernel.database import is_shared
+from yutang.kernel.errors import Refused
 from yutang.operations import doctor as operations
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand_or_presumed, is_set_up
 from yutang.playbooks.services import keep_shipped
 
+AFTER_YOU = 3.0  # seconds in which a worker may become the owner of the warehouse, rather than who answers people
+
 
 def add_to(group: click.Group) -> None:
     """Add these commands to the root group."""
     group.add_command(up)
+    for each in (web, worker, clock):
+        group.add_command(each)
     group.add_command(reference)
     group.add_command(secrets_group)
 
@@ -76,6 +84,72 @@ def up(shell: Shell, port: int, with_demo: bool, as_json: bool) -> None:
             opened.close()
     sys.stdout.flush()
     os._exit(0)  # threads of the web server may still hold database objects, whose ends would be noise
+
+
+@click.command("web")
+@click.option("--port", default=8000, show_default=True, help="只监听本机 / loopback only; 0 picks a free one")
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出地址 / print the address as JSON")
+@click.pass_obj
+def web(shell: Shell, port: int, as_json: bool) -> None:
+    """只应答网页与接口（需要 PostgreSQL）/ answer requests only; needs PostgreSQL"""
+    from yutang.app import serve
+
+    def greet(address: str) -> None:
+        click.echo(json.dumps({"address": address}) if as_json else f"鱼塘 Yutang web  {address}")
+
+    _apart(shell, "web", as_json, lambda opened: serve.web(opened, port, greet), after_you=AFTER_YOU)
+
+
+@click.command("worker")
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
+@click.pass_obj
+def worker(shell: Shell, as_json: bool) -> None:
+    """只做后台的活（需要 PostgreSQL）/ pump, hand out, read back, react; needs PostgreSQL"""
+    _share(shell, "worker", as_json)
+
+
+@click.command("clock")
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
+@click.pass_obj
+def clock(shell: Shell, as_json: bool) -> None:
+    """只做到点该做的事（需要 PostgreSQL）/ plan what is due, end what is over; needs PostgreSQL"""
+    _share(shell, "clock", as_json)
+
+
+def _share(shell: Shell, name: str, as_json: bool) -> None:
+    from yutang.app import serve
+    from yutang.operations.roles import Share
+
+    def greet() -> None:
+        click.echo(json.dumps({"ready": name}) if as_json else f"鱼塘 Yutang {name}")
+
+    _apart(shell, name, as_json, lambda opened: serve.work(opened, Share(name), greet))
+
+
+def _apart(
+    shell: Shell, name: str, as_json: bool, run: Callable[[house.House], None], *, after_you: float = 0.0
+) -> None:
+    """Run one of several processes. Raises Refused on SQLite."""
+    with answering(as_json, shell.language):
+        if not is_shared():
+            raise Refused(
+                f"yutang {name} 要和别的进程一起读写同一个数据库，SQLite 一次只让一个进程写入。请运行 yutang up，"
+                "或把 YUTANG_DATABASE 设为 postgresql://… 后再分开运行。",
+                f"`yutang {name}` shares its database with other processes, and SQLite lets one process write at a "
+                "time. Run `yutang up`, or set YUTANG_DATABASE to postgresql://… and then run them apart.",
+            )
+        opened = house.open_house(after_you=after_you)
+        try:
+            if is_set_up():
+                with transaction.atomic():
+                    keep_shipped()
+            with suppress(KeyboardInterrupt):
+                run(opened)
+            click.echo("再见 / stopped", err=True)
+        finally:
+            opened.close()
+    sys.stdout.flush()
+    os._exit(0)  # as with `up`
 
 
 def _sandbox() -> Path:

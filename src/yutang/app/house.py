@@ -96,8 +96,11 @@ class House:
         self.warehouse.close()
 
 
-def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
-    """Open the data directory, made and upgraded as needed. Raises YutangErrors that say what to do."""
+def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you: float = 0.0) -> House:
+    """Open the data directory, made and upgraded as needed. Raises YutangErrors that say what to do.
+
+    For `after_you` seconds another process may become the owner of the warehouse's file (see `open_warehouse`).
+    """
     where = directory or data_directory()
     configure(where)
     unlock(where)
@@ -107,6 +110,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     from yutang.organisation.services import check_key
     from yutang.warehouse.current import install_warehouse
     from yutang.warehouse.engine import open_warehouse
+    from yutang.warehouse.lasting import Lasting
 
     database.reach()
     if upgrade:
@@ -116,6 +120,6 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True) -> House:
     refresh_vocabulary()
     brand_clock = BrandClock()
     clock.install_business_clock(brand_clock)
-    warehouse = open_warehouse(where)
+    warehouse = Lasting(lambda: open_warehouse(where, after_you=after_you))
     install_warehouse(warehouse)
     return House(where, warehouse, brand_clock)

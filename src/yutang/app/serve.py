@@ -1,4 +1,4 @@
-"""One process: web, clock, and the sandbox beside them."""
+"""The processes of the house: everything in one with the sandbox beside it, or web, worker and clock apart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
+from yutang.kernel.database import is_shared
 from yutang.kernel.errors import Refused, Unavailable
 from yutang.sandbox.asgi import create_app as sandbox_app
 
@@ -30,7 +32,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from yutang.app.house import House
+    from yutang.operations.loop import Loop
+    from yutang.operations.roles import Share
     from yutang.reach.issuing import Ports
+
+    Lane = Callable[[threading.Event], None]
 
 OF_SANDBOX = "sandbox"
 """The name of the token with which the sandbox comes to the door."""
@@ -70,7 +76,7 @@ def with_collector(house: ASGIApp) -> ASGIApp:
     return Collect(collector, house)
 
 
-def asgi(directory: Path, address: str, token: str) -> Starlette:
+def asgi(directory: Path, address: str, token: str, *, with_sandbox: bool = True) -> Starlette:
     """The whole house as one application; the sandbox stands at /sandbox unless it has a process of its own."""
     from django.core.asgi import get_asgi_application
 
@@ -82,7 +88,7 @@ def asgi(directory: Path, address: str, token: str) -> Starlette:
         Route("/hooks/{name}/{place}", hooks.direct, methods=["GET", "POST"]),
     ]
     house = Mount("/", cast("ASGIApp", get_asgi_application()))
-    if os.environ.get(ELSEWHERE):
+    if os.environ.get(ELSEWHERE) or not with_sandbox:
         return Starlette(routes=[*doors, house])
     sandbox = sandbox_app(sandbox_directory(directory), events_url=f"{address}/api/v1/events", events_token=token)
     return Starlette(routes=[Mount("/sandbox", sandbox), *doors, house])
@@ -131,11 +137,11 @@ def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
 
 
 def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until interrupted; `ready` is called with the address once requests are answered."""
+    """Do everything until interrupted; `ready` is called with the address once requests are answered."""
     from yutang.app.channels import Channels
-    from yutang.operations.loop import Loop
     from yutang.operations.reflexes import ReflexLane
-    from yutang.organisation.queries import corps, is_set_up
+    from yutang.operations.roles import Heart, Share
+    from yutang.organisation.queries import is_set_up
     from yutang.organisation.services import issue_token, revoke_tokens
 
     listener = listen(port)
@@ -144,44 +150,98 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     if is_set_up():
         revoke_tokens(OF_SANDBOX)
         token = issue_token(OF_SANDBOX, ["events:write"])
-    sandboxed = any(corp.sandboxed for corp in corps())
     sandbox = sandbox_at(address)
-    channels = Channels(sandbox)
-    loop = Loop(
-        house.warehouse,
-        channels.mass_send,
-        house.clock,
-        sandbox_clock(sandbox) if sandboxed else None,
-        channels.contact_ways,
-    )
-    lane = ReflexLane(channels.welcomes, lambda: expect_callbacks(sandbox, address))
+    lane = ReflexLane(Channels(sandbox).welcomes, lambda: expect_callbacks(sandbox, address))
+    lanes = [_loop(house, Share.ALL, sandbox).run, lane.run]
+    if is_shared():
+        lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
+    _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
+
+
+def web(house: House, port: int, ready: Callable[[str], None]) -> None:
+    """Answer requests and take events in until interrupted; workers and clocks are other processes."""
+    from yutang.operations.roles import Heart, Share
+
+    listener = listen(port)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def tell_sandbox(stop: threading.Event) -> None:
+        if elsewhere := os.environ.get(ELSEWHERE):
+            expect_callbacks(elsewhere, address)
+
+    app = asgi(house.directory, address, "", with_sandbox=False)
+    _answer(app, listener, [Heart(Share.WEB).run, tell_sandbox], lambda: ready(address))
+
+
+def work(house: House, share: Share, ready: Callable[[], None]) -> None:
+    """Do a worker's or a clock's share until interrupted. Raises Refused for a corp in a sandbox that is not told."""
+    from yutang.app.channels import Channels
+    from yutang.operations.reflexes import ReflexLane
+    from yutang.operations.roles import Heart, Share
+    from yutang.organisation.queries import corps
+
+    sandbox = os.environ.get(ELSEWHERE, "")
+    if not sandbox and any(corp.sandboxed for corp in corps()):
+        raise Refused(
+            f"有企业接在沙盒上：分开运行时请把沙盒单独启动（python -m yutang.sandbox），并设置 {ELSEWHERE}。",
+            f"A corp is connected to the sandbox: where processes run apart, start it by itself "
+            f"(python -m yutang.sandbox) and set {ELSEWHERE}.",
+        )
+    lanes = [_loop(house, share, sandbox).run, Heart(share).run]
+    if share is Share.WORKER:
+        lanes.append(ReflexLane(Channels(sandbox).welcomes).run)
     _quiet_logs()
-    config = uvicorn.Config(
-        with_collector(asgi(house.directory, address, token)),
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-    )
+    stop = threading.Event()
+    threads = _started(lanes, stop)
+    ready()
+    try:
+        while all(thread.is_alive() for thread in threads):
+            time.sleep(0.2)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+
+
+def _loop(house: House, share: Share, sandbox: str) -> Loop:
+    from yutang.app.channels import Channels
+    from yutang.operations.loop import Loop
+    from yutang.organisation.queries import corps
+
+    channels = Channels(sandbox)
+    advance = sandbox_clock(sandbox) if any(corp.sandboxed for corp in corps()) else None
+    return Loop(house.warehouse, channels.mass_send, house.clock, advance, channels.contact_ways, share=share)
+
+
+def _answer(app: ASGIApp, listener: socket.socket, lanes: Sequence[Lane], ready: Callable[[], None]) -> None:
+    _quiet_logs()
+    config = uvicorn.Config(with_collector(app), log_level="warning", access_log=False, lifespan="off")
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop, where it is there
-        runner.run(_serve(uvicorn.Server(config), listener, [loop.run, lane.run], lambda: ready(address)))
+        runner.run(_serve(uvicorn.Server(config), listener, lanes, ready))
+
+
+def _started(lanes: Sequence[Lane], stop: threading.Event) -> list[threading.Thread]:
+    threads = [threading.Thread(target=lane, args=(stop,), daemon=True) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    return threads
 
 
 async def _serve(
     server: uvicorn.Server,
     listener: socket.socket,
-    lanes: Sequence[Callable[[threading.Event], None]],
+    lanes: Sequence[Lane],
     ready: Callable[[], None],
 ) -> None:
     from yutang.intake.collect.writer import current_collector
 
     stop = threading.Event()
-    workers = [threading.Thread(target=lane, args=(stop,), daemon=True) for lane in lanes]
+    workers: list[threading.Thread] = []
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.02)
     if server.started:
-        for worker in workers:
-            worker.start()
+        workers = _started(lanes, stop)
         ready()
     while not serving.done() and not server.should_exit:
         await asyncio.sleep(0.1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
+from yutang.intake import pulses
 from yutang.intake.collect.writer import current_collector
+from yutang.kernel.database import is_shared
 from yutang.kernel.errors import YutangError
 from yutang.organisation.queries import is_set_up
 from yutang.warehouse.contracts import Statement
@@ -23,9 +25,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when a brand's pages can be opened, 503 before set-up or while something does not answer."""
-    ready = _database() and _warehouse() and is_set_up()
-    return JsonResponse({"ready": ready}, status=200 if ready else 503)
+    """200 when a brand's pages can be opened, 503 before set-up or while something does not answer.
+
+    On PostgreSQL it says whether a worker and a clock have been alive in the last seconds.
+    """
+    found: dict[str, object] = {"ready": _database() and _warehouse() and is_set_up()}
+    if found["ready"] and is_shared():  # where others do the work: pages open without them, and nothing goes on
+        found |= {role: pulses.alive(role) > 0 for role in ("worker", "clock")}
+    return JsonResponse(found, status=200 if found["ready"] else 503)
 
 
 def _database() -> bool:

@@ -22,6 +22,16 @@ _HOST = socket.gethostname()
 _NEVER = wall_now().replace(year=2000)
 
 
+class Busy(Unavailable):
+    """Somebody else holds the lease."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"另一个进程正在做同一件事（{name}），请稍后再试。",
+            f"Another process is doing the same ({name}); try again in a moment.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A lease in hand. Whoever writes under it says `token`; a later holder's is greater."""
@@ -31,21 +41,21 @@ class Held:
     token: int
 
     def renew(self) -> None:
-        """Keep it for another span. Raises Unavailable if another process has taken it meanwhile."""
+        """Keep it for another span. Raises Busy if another process has taken it meanwhile."""
         if not Lease.objects.filter(name=self.name, token=self.token).update(until=wall_now() + SPAN):
-            raise _busy(self.name)
+            raise Busy(self.name)
 
 
 @contextmanager
 def lease(name: str, patience: float = 0.0) -> Iterator[Held]:
-    """Hold the lease of that name. Raises Unavailable if another holds it for longer than `patience` seconds.
+    """Hold the lease of that name. Raises Busy if another holds it for longer than `patience` seconds.
 
     A holder whose process has died on this machine is replaced at once, any other when its span is over.
     """
     give_up = monotonic() + patience
     while (held := _take(name)) is None:
         if monotonic() >= give_up:
-            raise _busy(name)
+            raise Busy(name)
         time.sleep(0.05)
     try:
         yield held
@@ -82,10 +92,3 @@ def lives(holder: str) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _busy(name: str) -> Unavailable:
-    return Unavailable(
-        f"另一个进程正在做同一件事（{name}），请稍后再试。",
-        f"Another process is doing the same ({name}); try again in a moment.",
-    )

@@ -24,6 +24,18 @@ class Lease(models.Model):
     until = models.DateTimeField()
 
 
+class Pulse(models.Model):
+    """When a process of the house was last seen alive, by each of the shares (`web`, `worker`, `clock`) that it has."""
+
+    holder = models.CharField(max_length=80)
+    role = models.CharField(max_length=12)
+    started_at = models.DateTimeField(default=wall_now)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["holder", "role"], name="one_pulse_each"),)
+
+
 class Import(models.Model):
     """A file on its way in. Its chunks are fixed files; `chunks_done` of them stand in the warehouse.
 

@@ -13,20 +13,31 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from django.db import DatabaseError, NotSupportedError, OperationalError, connection, models
+from django.db import (
+    DatabaseError,
+    NotSupportedError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    models,
+    transaction,
+)
 
 from yutang.kernel.errors import BadInput, OutOfSpace, Refused, Unavailable, YutangError
 
+M = TypeVar("M", bound=models.Model)
 FILE = "yutang.sqlite3"
 SCHEMES = ("postgres", "postgresql")
 OLDEST = 14  # Django 5.2 takes no older server
 KEEP = 60  # seconds for which a thread's connection is kept: to open one costs as much as ten short statements
 PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
 # "synchronous_commit" is said, since a server may be set up without it, and what we answer for must be durable.
-SERVER = {"connect_timeout": "5", "application_name": "yutang", "options": "-c synchronous_commit=on"}
+# The server must notice within half a minute that a client's machine is gone, whose locks it holds.
+ALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+SERVER = {"connect_timeout": "5", "application_name": "yutang", "options": f"-c synchronous_commit=on {ALIVE}"}
 
 
 def settings_of(address: str, directory: Path) -> dict[str, Any]:
@@ -105,24 +116,50 @@ def alone(name: str) -> Iterator[None]:
     if not is_shared():
         yield
         return
-    number = _number(name)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [number])
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+    _advisory("advisory_lock", name)
+    try:
+        yield
+    finally:
+        _advisory("advisory_unlock", name)
+
+
+@contextmanager
+def mine(name: str) -> Iterator[bool]:
+    """Whether this process may do the thing of that name now, and no other does it until the end of this.
+
+    It is let go by the server as soon as this process or its connection dies. So it spares double work; what must not
+    be done twice is guarded by leases with tokens and by states. With SQLite one process does everything.
+    """
+    if not is_shared():
+        yield True
+        return
+    got = _advisory("try_advisory_lock", name)
+    try:
+        yield got
+    finally:
+        if got:
+            _advisory("advisory_unlock", name)
 
 
 def lock(name: str) -> None:
     """Let one transaction at a time pass here, until each ends; to be called inside one, before anything is read.
 
     In SQLite a transaction begins with the one write lock, so there everybody has it already. Locks are taken in the
-    order `reach`, `organisation`, `documents`, `people`: two who take them crosswise would wait for each other.
+    order `reach`, `reflex`, `organisation`, `documents`, `people`: two who took them crosswise would wait for ever.
     """
     if is_shared():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_number(name)])
+        _advisory("advisory_xact_lock", name)
+
+
+@contextmanager
+def rows_held(rows: models.QuerySet[M], of: tuple[str, ...] = ()) -> Iterator[list[M]]:
+    """The rows, which on PostgreSQL nobody else changes until the end of this; those that somebody changes just now
+    are left out. (In SQLite, where one process works, nothing is held: a writer would keep everybody waiting.)"""
+    if not is_shared():
+        yield list(rows)
+        return
+    with transaction.atomic():
+        yield list(rows.select_for_update(skip_locked=True, of=of))
 
 
 def alone_with(model: type[models.Model]) -> None:
@@ -132,8 +169,17 @@ def alone_with(model: type[models.Model]) -> None:
             cursor.execute(f"LOCK TABLE {connection.ops.quote_name(model._meta.db_table)} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _number(name: str) -> int:
-    return zlib.crc32(f"yutang {name}".encode())
+def _advisory(act: str, name: str) -> bool:
+    """One of PostgreSQL's advisory locks, under the number that stands for a name here."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_{act}(%s)", [zlib.crc32(f"yutang {name}".encode())])
+        return cursor.fetchone()[0] is not False
+
+
+def refresh_connection() -> None:
+    """For threads outside Django's requests: let go of a connection that is old or broken. (SQLite's never breaks.)"""
+    if is_shared():
+        close_old_connections()
 
 
 @contextmanager

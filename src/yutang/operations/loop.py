@@ -3,6 +3,9 @@
 Where the business clock is stepped (the demo), it is moved here and nowhere else: from one instant at which something
 is due to the next, the sandbox always first, so that fast-forwarding skips nothing and no guide taps after a deadline.
 A part of a turn that fails keeps no other from its work, and a stepped clock stands until all of it was done.
+
+Where several processes work (PostgreSQL), one of the clocks turns at a time, and each part of a turn is done by one
+worker at a time; which one does not matter, and when it dies another does it at the next turn.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db import close_old_connections
@@ -21,8 +25,11 @@ from yutang.connect.services import WayPorts
 from yutang.guard import services as guard
 from yutang.intake import pump
 from yutang.intake.hooks import services as hooks
+from yutang.intake.lease import Busy
+from yutang.kernel import database
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
+from yutang.operations.roles import Share
 from yutang.operations.rotation import Sealer
 from yutang.organisation import clock as brand_clock
 from yutang.organisation.clock import BrandClock
@@ -36,6 +43,7 @@ from yutang.warehouse.contracts import Warehouse
 
 IDLE = 0.5  # wall seconds between turns
 STRIDE = timedelta(hours=12)  # the longest step of a stepped clock
+OTHERS = 30.0  # wall seconds after which a worker looks whether profiles are behind by what others did
 BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
 WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
@@ -68,6 +76,7 @@ class Loop:
     tidied: float = float("-inf")
     patience: float = PATIENCE
     sealer: Sealer = field(default_factory=Sealer)
+    share: Share = Share.ALL
 
     def __post_init__(self) -> None:
         self.last = monotonic()
@@ -78,7 +87,7 @@ class Loop:
         while not stop.wait(IDLE):
             try:
                 if is_set_up():
-                    self.once(stop)
+                    self._in_turn(stop)
             except YutangError as error:
                 _log.warning("turn put off", reason=error.en)
             except Exception:  # noqa: BLE001  # the clock must go on turning, whatever one turn met
@@ -86,12 +95,22 @@ class Loop:
             finally:
                 close_old_connections()
 
+    def _in_turn(self, stop: threading.Event) -> None:
+        if self.share is Share.WORKER:
+            self.turn()
+            return
+        with database.mine("clock") as first:
+            if first:
+                self.once(stop)
+            else:
+                self.last = monotonic()  # it was not this clock that stood still
+
     def once(self, stop: threading.Event | None = None) -> None:
         """One turn; with a stepped clock, all the steps that are due since the last."""
         state = brand_clock.clock_state()
         elapsed, self.last = monotonic() - self.last, monotonic()
         if state.at is None:
-            _each(lambda: self._advance(business_now()), self._turn)
+            _each(lambda: self._advance(business_now()), self.turn)
             return
         target = state.at + timedelta(seconds=elapsed * state.rate)
         if state.until is not None and target >= state.until:
@@ -109,14 +128,14 @@ class Loop:
         heading = brand_clock.clock_state().heading
         if heading is not None:
             _each(self._pump, lambda: self._step(heading))
-        self._turn()  # what was asked for since the last turn is due now, not after the first step
+        self.turn(stepped=True)  # what was asked for since the last turn is due now, not after the first step
         now = self._now()
         while now < target and not (stop is not None and stop.is_set()):
             due = reach.next_instant(now)
             step = min(moment for moment in (target, due, now + STRIDE) if moment is not None)
             self._step(step)
             now = self._now()
-            self._turn()
+            self.turn(stepped=True)
 
     def _step(self, to: datetime) -> None:
         brand_clock.head_for(to)
@@ -132,24 +151,46 @@ class Loop:
         if self.advance is not None:
             self.advance(to)
 
-    def _turn(self) -> None:
-        _each(
-            self._pump,
-            self._reach,
-            self._keep_ways,
-            self._refresh,
-            self._notice,
-            self._retry,
-            self._erase,
-            self._seal,
-            self._tidy,
-        )
+    def turn(self, *, stepped: bool = False) -> None:
+        """This process's parts of one turn; `stepped`: all of them, each waited for where a worker is at it."""
+        decide, tidy = {"decide": self._decide}, {"tidy": self._tidy}
+        work = {"hand out": self._hand_out, "ways": self._keep_ways, "refresh": self._refresh, "notice": self._notice}
+        work |= {"retry": self._retry, "erase": self._erase, "seal": self._seal}
+        parts = {**decide, **work, **tidy}
+        if self.share is Share.WORKER:
+            parts = work
+        elif self.share is Share.CLOCK and not stepped:
+            parts = {**decide, **tidy}
+        pumps = [] if "hand out" not in parts else [self._pump if stepped else self._pump_if_free]
+        _each(*pumps, *(partial(self._done, name, part, stepped) for name, part in parts.items()))
+
+    @staticmethod
+    def _done(name: str, part: Callable[[], None], waits: bool) -> None:
+        if waits:
+            with database.alone(name):
+                part()
+            return
+        with database.mine(name) as free:
+            if free:
+                part()
 
     def _pump(self) -> None:
         self.behind |= bool(pump.pump_until_empty(self.warehouse, patience=self.patience).events)
 
-    def _reach(self) -> None:
-        reach.turn(self.warehouse, self.ports())
+    def _pump_if_free(self) -> None:
+        try:
+            self._pump()
+        except Busy as busy:
+            if not database.is_shared():
+                raise
+            _log.debug("another process pumps", reason=busy.en)
+
+    def _decide(self) -> None:
+        reach.decide_due(self.warehouse, self.ports())
+
+    def _hand_out(self) -> None:
+        reach.hand_out(self.warehouse, self.ports())
+        reach.finish()
 
     def _keep_ways(self) -> None:
         if self.ways is not None and monotonic() - self.kept_ways >= WAYS:
@@ -159,8 +200,10 @@ class Loop:
     def _refresh(self) -> None:
         as_of = profile_queries.as_of(self.warehouse)
         self.behind |= as_of is None or business_now() - as_of >= STALE
+        if self.share is Share.WORKER:  # another worker may have pumped, and died
+            self.behind |= monotonic() - self.refreshed >= OTHERS
         if self.behind and monotonic() - self.refreshed >= BREATH:  # planning refreshes for itself
-            profiles.refresh(self.warehouse, business_now())
+            profiles.refresh_now(self.warehouse)
             self.refreshed, self.behind = monotonic(), False
 
     def _notice(self) -> None:

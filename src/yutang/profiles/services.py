@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 from sqlglot import exp
 
-from yutang.kernel.clock import monotonic
+from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import Unavailable
 from yutang.kernel.ids import salt
 from yutang.organisation.queries import brand
@@ -17,6 +17,7 @@ from yutang.profiles.queries import STATE, kept_state, number, parse_refresh, pa
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 
 _ATTEMPTS = 5
+SKEW = timedelta(seconds=2)  # business time by which two processes may differ: each reads a stepped clock now and then
 
 
 def rebuild(warehouse: Warehouse, as_of: datetime, *, zone: str | None = None) -> ProfileReport:
@@ -32,6 +33,15 @@ def refresh(warehouse: Warehouse, as_of: datetime, *, zone: str | None = None) -
     traits rebuild.
     """
     return _bring(warehouse, Moment(as_of.astimezone(UTC), zone or brand().zone), whole=False)
+
+
+def refresh_now(warehouse: Warehouse) -> ProfileReport:
+    """As `refresh`, to this instant; or to that of the last refresh, where another process's clock was a moment ahead:
+    going back so little would cost a rebuild."""
+    now = business_now().astimezone(UTC)
+    last = parse_state(kept_state(warehouse))
+    ahead = last is not None and timedelta(0) < last.as_of - now <= SKEW
+    return refresh(warehouse, last.as_of if last is not None and ahead else now)
 
 
 def _bring(warehouse: Warehouse, moment: Moment, *, whole: bool) -> ProfileReport:

@@ -40,12 +40,13 @@ from yutang.people.contracts import Refusal
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
 from yutang.reach.crowding import Recipient, caps_of, crowded_out
 from yutang.reach.ledger import receipts_of, still_open, write_receipts
-from yutang.reach.models import Batch
+from yutang.reach.models import Batch, Run
 from yutang.reach.planning import document_of, rulebook
 from yutang.reach.policy import PolicyDocument
 from yutang.warehouse.contracts import Warehouse, named
 
 PART = 50  # batches whose recipients are looked up together
+PUMPING = 5.0  # wall seconds for which another pump at work is waited for
 CALL_SECONDS = 120  # wall time after which a call that nobody finished is lost, whoever made it
 SEARCH = timedelta(minutes=15)  # how far around the call its task may have been created
 ASK_AGAIN = timedelta(minutes=5)  # after an answer that is none of the platform's
@@ -92,7 +93,8 @@ def issue_due(warehouse: Warehouse, ports: Ports, limit: int = 200) -> int:
     if not batches:
         return 0
     try:
-        pump.pump_until_empty(warehouse)  # whoever became one person since they were planned must be known as one
+        # whoever became one person since they were planned must be known as one
+        pump.pump_until_empty(warehouse, patience=PUMPING)
     except Unavailable as busy:
         _log.info("issuing put off", reason=busy.en)
         return 0
@@ -220,11 +222,14 @@ def _claim(batch: Batch) -> bool:
     planned batches only, and one taken after that would be sent although its touches had been told to be expired.
     """
     now = business_now()
-    running = Batch.objects.filter(deadline__gt=now, run__plan__state=PlanState.RUNNING)
+    # Conditions on the batch itself, not on a join: PostgreSQL looks at those once more where another process has just
+    # changed the row, and would else let both have it.
+    running = Run.objects.filter(plan__state=PlanState.RUNNING)
+    planned = Batch.objects.filter(pk=batch.pk, state=BatchState.PLANNED, deadline__gt=now, run__in=running)
     batch.called_by = me()
     try:
         with transaction.atomic():
-            claimed = running.filter(pk=batch.pk, state=BatchState.PLANNED).update(
+            claimed = planned.update(
                 state=BatchState.CALLING,
                 called_at=now,
                 call_until=wall_now() + timedelta(seconds=CALL_SECONDS),

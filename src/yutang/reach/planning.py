@@ -256,8 +256,7 @@ def plan_due(warehouse: Warehouse, *, patience: float = 0.0) -> int:
         if not _anything_due(business_now()):
             return 0
         pump.pump_until_empty(warehouse)
-        now = business_now()
-        profiles.refresh(warehouse, now)
+        now = profiles.refresh_now(warehouse).as_of
         book = rulebook()
         due = _due(warehouse, now, book)
         channels = sorted({item.terms.channel for item in due}, key=lambda name: _urgency(due, name))

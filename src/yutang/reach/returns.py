@@ -23,6 +23,7 @@ from yutang.channels.contracts import (
     UnexpectedAnswer,
 )
 from yutang.kernel.clock import business_now
+from yutang.kernel.database import rows_held
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import SenderId
 from yutang.organisation import queries as organisation
@@ -114,9 +115,9 @@ def expire(warehouse: Warehouse, ports: Ports) -> int:
     off. Returns how many were closed.
     """
     late = Batch.objects.filter(over())
-    never = list(late.filter(state=BatchState.PLANNED).select_related("run__plan"))
-    if never:
-        _close(warehouse, never, members_of(warehouse, never))
+    with rows_held(late.filter(state=BatchState.PLANNED).select_related("run__plan"), of=("self",)) as never:
+        if never:  # held, lest one be issued by another process while its touches are told to be expired
+            _close(warehouse, never, members_of(warehouse, never))
     out = late.filter(state__in=(BatchState.ISSUED, BatchState.AMBIGUOUS))
     asks = Q(not_before=None) | Q(not_before__lte=business_now())
     return len(never) + _rounds(warehouse, ports, out.filter(asks), closing=True)

@@ -204,12 +204,19 @@ def settle_by_hand(warehouse: Warehouse, viewer: Viewer, batch_id: int, *, again
 
 def turn(warehouse: Warehouse, ports: Ports) -> Turn:
     """One turn of the clock: end what is over, plan what is due, issue, read back. Safe to run twice at once."""
-    settled = resolve_unknown(warehouse, ports)
-    closed = expire(warehouse, ports)
-    runs = _plan_all_due(warehouse)
-    issued = issue_due(warehouse, ports)
-    read = read_back(warehouse, ports)
+    settled, closed, runs = decide_due(warehouse, ports)
+    issued, read = hand_out(warehouse, ports)
     return Turn(runs, issued, read, closed, settled, finish())
+
+
+def decide_due(warehouse: Warehouse, ports: Ports) -> tuple[int, int, int]:
+    """What time alone brings: calls nobody answered, batches that are over, plans that are due; how many of each."""
+    return resolve_unknown(warehouse, ports), expire(warehouse, ports), _plan_all_due(warehouse)
+
+
+def hand_out(warehouse: Warehouse, ports: Ports) -> tuple[int, int]:
+    """What is handed to the platforms and read back from them; how many batches of each."""
+    return issue_due(warehouse, ports), read_back(warehouse, ports)
 
 
 def _plan_all_due(warehouse: Warehouse) -> int:

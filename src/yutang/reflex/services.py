@@ -36,6 +36,7 @@ from yutang.documents.services import save_document
 from yutang.intake.lease import lives, me
 from yutang.kernel.calendars import day_start, local_day, zone
 from yutang.kernel.clock import business_now, wall_now
+from yutang.kernel.database import lock
 from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import EventId, NodeId, PersonId, RunId
@@ -325,7 +326,8 @@ def _give_up_late() -> int:
         return 0
     begun = late.filter(kind="welcome", tries__gt=0)
     begun.update(state=ActState.UNKNOWN, reason="interrupted", settled_at=now)
-    missed = late.update(state=ActState.MISSED, reason="deadline", settled_at=now)
+    silent = late.exclude(kind="welcome", tries__gt=0)  # one may have been given up by another worker just now
+    missed = silent.update(state=ActState.MISSED, reason="deadline", settled_at=now)
     _empty_finished(None)
     return missed
 
@@ -526,6 +528,7 @@ def _settle(tasks: Sequence[_Task], holder: str) -> None:
     A claim that was given up meanwhile (this worker slept) changes nothing any more.
     """
     with my_turn(), transaction.atomic():
+        lock("reflex")  # of one event's acts the last to be settled must see that it is; and shifts count those before
         held = set(
             Act.objects.select_for_update()
             .filter(pk__in=[task.act.pk for task in tasks], claimed_by=holder, state=ActState.DOING)

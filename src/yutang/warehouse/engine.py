@@ -33,22 +33,26 @@ def open_warehouse(
     memory_limit: str | None = None,
     threads: int | None = None,
     patience: float = 30.0,
+    after_you: float = 0.0,
     migrations: Sequence[schema.Migration] | None = None,
 ) -> Warehouse:
     """Open the warehouse of a data directory: as its owner if nobody is, else as a client of the owner.
 
     `memory_limit` as DuckDB writes it ("2GB"; default 80 % of the machine's), `threads` (default: all cores) and
     `migrations` (default: those shipped) bind only an owner. Waits up to `patience` seconds for an owner that holds
-    the lock but does not answer yet, then raises Unavailable. Raises Refused if the data are newer than the code.
+    the lock but does not answer yet, then raises Unavailable. For `after_you` seconds somebody else may become the
+    owner, who has less to do than this process. Raises Refused if the data are newer than the code.
     """
     opening = Statement("", name="open_warehouse")
     with _bilingual(opening):
         directory.mkdir(parents=True, exist_ok=True)
     steps = schema.shipped() if migrations is None else tuple(migrations)
-    give_up = monotonic() + patience
+    began = monotonic()
     while True:
-        with _bilingual(opening):
-            lock = _take_lock(directory / LOCK)
+        lock = None
+        if monotonic() >= began + after_you:
+            with _bilingual(opening):
+                lock = _take_lock(directory / LOCK)
         if lock is not None:
             try:
                 return Owner(directory, lock, _settings(directory, memory_limit, threads), steps)
@@ -59,7 +63,7 @@ def open_warehouse(
         try:
             client.greet(len(steps))
         except Unavailable:
-            if monotonic() > give_up:
+            if monotonic() > began + after_you + patience:
                 raise
             time.sleep(0.05)  # the owner is starting, or just died
         else:

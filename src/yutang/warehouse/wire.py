@@ -62,6 +62,10 @@ class Answer(msgspec.Struct, omit_defaults=True):
 Header = TypeVar("Header", Question, Answer)
 
 
+class OwnerGone(Unavailable):
+    """The process that owns the file does not answer: it has ended, or was killed."""
+
+
 class Client:
     """The warehouse as seen from a process that does not own the file. Satisfies `Warehouse`."""
 
@@ -70,7 +74,7 @@ class Client:
         self._closed = False
 
     def greet(self, version: int) -> None:
-        """Raises Unavailable if nobody answers, Refused if the owner runs another version of the code."""
+        """Raises OwnerGone if nobody answers, Refused if the owner runs another version of the code."""
         theirs = self._ask(Question("hello"), [])[0].version
         if theirs != version:
             raise Refused(
@@ -106,7 +110,7 @@ class Client:
                 _send(line, question, tables)
                 answer, found = _receive(line, Answer)
         except OSError as error:
-            raise Unavailable(
+            raise OwnerGone(
                 "持有数据仓库的进程没有应答或已退出；请重新打开。若当时正在写入，请连同其标记重做一次。",
                 "The process that owns the warehouse does not answer or has ended; open the warehouse again. "
                 "If you were writing, repeat that write with its marker.",
