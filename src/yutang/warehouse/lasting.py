@@ -40,6 +40,13 @@ class Lasting:
             self._instead_of(asked)
             raise
 
+    def compact(self) -> None:
+        asked = self._now
+        try:
+            asked.compact()
+        except OwnerGone:
+            self._instead_of(asked).compact()
+
     def _instead_of(self, gone: Warehouse) -> Warehouse:
         with self._guard:
             if self._now is gone and not self._closed:
