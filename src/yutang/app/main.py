@@ -37,7 +37,7 @@ def root(opener: Opener | None = None) -> click.Group:
     `opener` opens the house (default: that of the data directory).
     """
     from yutang.app import commands as whole
-    from yutang.cli import access, commands, hooks, imports, keys, persons, ways
+    from yutang.cli import access, commands, hooks, imports, keys, organisation, persons, ways
     from yutang.cli.context import Shell
 
     @click.group()
@@ -47,9 +47,10 @@ def root(opener: Opener | None = None) -> click.Group:
         """Yutang 鱼塘：私域运营平台 / the operations platform for private domains. Data: $YUTANG_DATA or ./data."""
         context.obj = Shell(opener or house.open_house, language())
 
-    groups = (*commands.GROUPS, *access.GROUPS, *keys.GROUPS, *ways.GROUPS, *hooks.GROUPS, *persons.GROUPS)
-    for group in (imports.import_group, *groups):
-        yutang.add_command(group)
+    yutang.add_command(imports.import_group)
+    for module in (commands, access, organisation, keys, ways, hooks, persons):
+        for group in module.GROUPS:
+            yutang.add_command(group)
     commands.plan(yutang)
     whole.add_to(yutang)
     return yutang

@@ -57,8 +57,8 @@ def _add(kind: Kind) -> None:
         _begin(viewer, file, options["dry_run"])
         with _progress(shell) as told:
             report = imports.import_file(
-                shell.warehouse, kind.name, file, mapping=_pairs("--map", mapping), author=viewer.name,
-                constants=_pairs("--set", constants), progress=told, **options,
+                shell.warehouse, kind.name, file, mapping=pairs("--map", mapping), author=viewer.name,
+                constants=pairs("--set", constants), progress=told, **options,
             )  # fmt: skip
         return _imported(shell, report, options["skip_bad"])
 
@@ -148,8 +148,9 @@ def _read_as(shell: Shell, report: ImportReport) -> Iterator[str]:
         yield shell.said("按列名认出：", "told by their names: ") + ", ".join(pairs)
 
 
-def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
+def pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    """What `option`, given again and again, says of each field."""
+    result = {}
     for pair in given:
         name, found, value = pair.partition("=")
         if not found or not name or not value:
@@ -158,8 +159,8 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
                 f"{option} 应写成 {right}，而不是「{pair}」。",
                 f"{option} takes field={'column' if option == '--map' else 'value'}, not “{pair}”.",
             )
-        pairs[name] = value
-    return pairs
+        result[name] = value
+    return result
 
 
 def reference() -> Iterator[str]:

@@ -6,7 +6,7 @@ be repeated, and may come late: what counts is when a thing was said, not when i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -279,6 +279,14 @@ def house_persons(homes: Mapping[PersonId, tuple[NodeId, datetime]]) -> None:
         rows = ((node, bulk.stored_time(at), person) for person, (node, at) in newer.items())
         bulk.update(Person, ("home_node", "home_at"), rows)
         _rescope(set(newer))
+
+
+def follow_organisation(moved_nodes: Collection[NodeId], moved_senders: Collection[SenderId]) -> None:
+    """Let persons follow: whoever is at home at these nodes has another zone, whoever is a friend of these accounts is
+    seen at another store."""
+    with transaction.atomic():
+        mark(person for (person,) in bulk.select(Person, ("id",), "home_node", moved_nodes))
+        _rescope({person for (person,) in bulk.select(Relation, ("person_id",), "sender", moved_senders)})
 
 
 def _rescope(births: set[PersonId] | set[int]) -> None:

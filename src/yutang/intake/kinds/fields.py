@@ -73,6 +73,12 @@ FIELDS = _fields(
     Field("occurred_at", "发生时间", "occurred at", is_time=True),
     Field("event_id", "事件编号", "event id"),
     Field("currency", "币种", "currency"),
+    Field("store_name", "门店名称", "store name"),
+    Field("region", "区域", "region"),
+    Field("latitude", "纬度", "latitude"),
+    Field("longitude", "经度", "longitude"),
+    Field("daily_quota", "每日上限", "daily limit"),
+    Field("active", "在职", "active"),
 )
 
 

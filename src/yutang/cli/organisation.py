@@ -1,0 +1,114 @@
+"""Stores and staff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from yutang.cli.context import Shell, command, headquarters_only, presume, table
+from yutang.cli.imports import FILE, pairs
+from yutang.intake import rolls
+from yutang.kernel.errors import BadInput
+from yutang.organisation.contracts import NodeKind, Viewer
+from yutang.organisation.queries import corps, nodes, senders
+from yutang.organisation.services import audit
+
+Answer = tuple[object, list[object]]
+
+
+@click.group("stores")
+def stores_group() -> None:
+    """门店与区域 / stores and regions"""
+
+
+@click.group("staff")
+def staff_group() -> None:
+    """员工与账号 / staff and their accounts"""
+
+
+GROUPS = (stores_group, staff_group)
+
+
+@command(stores_group, "list")
+def list_stores(shell: Shell, viewer: Viewer) -> Answer:
+    """看得到的门店 / the stores that you may see"""
+    found = [node for node in nodes() if node.kind is NodeKind.STORE and viewer.sees(node.id)]
+    rows = [(one.code, one.name, one.zone, *(f"{degrees:.5f}" for degrees in one.place or ())) for one in found]
+    return found, [table(("code", "name", "zone", "latitude", "longitude"), rows)]
+
+
+@command(stores_group, "import", brand_needed=False)
+@click.argument("file", type=FILE)
+@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column")
+@click.option("--encoding", default=None, help="编码，默认自动 / default: found out")
+@click.option("--dry-run", is_flag=True, help="只检查 / check only")
+def import_stores(shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], **options: Any) -> Answer:
+    """按名单新建、更新门店和区域 / make and change stores and regions as a list says"""
+    headquarters_only(viewer)
+    presume()
+    return _kept(shell, viewer, "stores", rolls.read_stores(shell.warehouse, file, pairs("--map", mapping), **options))
+
+
+@command(staff_group, "list")
+def list_staff(shell: Shell, viewer: Viewer) -> Answer:
+    """看得到的员工账号 / the accounts that you may see"""
+    codes = {node.id: node.code for node in nodes()}
+    found = senders(viewer)
+    rows = [(one.userid, one.name, codes[one.store], one.channel, one.corp, "" if one.active else "–") for one in found]
+    return found, [table(("userid", "name", "store", "channel", "corp", ""), rows)]
+
+
+@command(staff_group, "import", brand_needed=False)
+@click.argument("file", type=FILE)
+@click.option("--map", "mapping", multiple=True, metavar="NAME=COLUMN", help="字段=列名 / field=column")
+@click.option("--channel", default="", help="wecom 或 manual，默认唯一连接的那个 / default: the only one connected")
+@click.option("--corp", default="", help="账号所属企业 / whose accounts these are")
+@click.option("--encoding", default=None, help="编码，默认自动 / default: found out")
+@click.option("--dry-run", is_flag=True, help="只检查 / check only")
+def import_staff(
+    shell: Shell, viewer: Viewer, file: Path, mapping: tuple[str, ...], channel: str, corp: str, **options: Any
+) -> Answer:
+    """按名单新建、更新员工账号 / make and change accounts of staff as a list says"""
+    headquarters_only(viewer)
+    presume()
+    channel, corp = _whose(channel, corp)
+    report = rolls.read_staff(shell.warehouse, file, pairs("--map", mapping), channel=channel, corp=corp, **options)
+    return _kept(shell, viewer, "staff", report)
+
+
+def _whose(channel: str, corp: str) -> tuple[str, str]:
+    """The corp that was named, else the only one there is, else nobody's: staff who work by hand."""
+    if channel or corp:
+        return channel or "wecom", corp
+    there = [(one.channel, one.corp) for one in corps()]
+    if len(there) > 1:
+        raise BadInput(
+            "连接了不止一个企业，请用 --corp 指明账号属于哪个。", "More than one corp is connected; name one by --corp."
+        )
+    return there[0] if there else ("manual", "")
+
+
+def _kept(shell: Shell, viewer: Viewer, what: str, report: rolls.RollReport) -> Answer:
+    """What became of a list. Ends with 1 where a row was wrong: then nothing was kept."""
+    shell.failed = bool(report.refused)
+    lines: list[object] = [
+        shell.said(f"第 {one.row} 行的 {one.field}：{one.zh}", f"Row {one.row}, {one.field}: {one.en}")
+        for one in report.wrong
+    ]
+    kept = report.kept
+    if report.refused:
+        lines.append(shell.said("整份名单都没有存。", "Nothing of the list was kept."))
+    else:
+        lines.append(
+            shell.said(
+                f"新增 {kept.new:,}，更新 {kept.changed:,}，没有变化 {kept.same:,}；新建区域 {kept.regions:,} 个",
+                f"{kept.new:,} new, {kept.changed:,} changed, {kept.same:,} the same; {kept.regions:,} regions made",
+            )
+        )
+        if report.dry_run:
+            lines.append(shell.said("只检查，什么都没有存", "checked only; nothing was kept"))
+        else:
+            audit(viewer, "keep_list", what, rows=report.rows)
+    return report, lines
