@@ -107,7 +107,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         plan = _plan(opened.warehouse)
     organisation.step_clock(NOW)
     _sandbox(directory)
-    return {**_paths(), "plan": plan, "slug": open_ways()["store_poster"][0].slug}
+    return {**_paths(), **_uploads(opened.warehouse), "plan": plan, "slug": open_ways()["store_poster"][0].slug}
 
 
 def _pushed() -> None:
@@ -225,6 +225,24 @@ def _plan(warehouse) -> int:  # type: ignore[no-untyped-def]  # as above
     plan = launch(find(BroadcastDocument, "whole_pool").document, OWNER)
     planning.plan_due(warehouse)
     return int(plan)
+
+
+def _uploads(warehouse) -> dict[str, int]:  # type: ignore[no-untyped-def]  # as above
+    """Two files of orders: one that waits, and one that was checked and has a bad row."""
+    from yutang.intake import uploads
+    from yutang.organisation.queries import OWNER
+
+    head = "青石超市销售明细,,,,,,\n单号,会员卡号,下单时间,货号,数量,实付金额,备注\n"
+    body = "u1,1000,2026年2月1日 9时05分,sku-0,1,￥12.50,\nu2,1001,2026/2/2,sku-1,2,25.00元,急\n"
+    made = []
+    for name, text in (("二月.csv", head + body), ("三月.csv", head + body + "u3,1002,03/04/2026,sku-1,1,9,\n")):
+        written = uploads.begin_upload()
+        written.write(text.encode("gb18030"))
+        written.close()
+        made.append(uploads.keep_upload(OWNER, written, name, "orders", "till"))
+    uploads.start(OWNER, made[1], uploads.Wish(dict(uploads.proposed(OWNER, made[1], uploads.Wish()).columns)))
+    uploads.turn(warehouse)
+    return {"upload": made[0], "imported": made[1]}
 
 
 def _sandbox(directory: Path) -> None:

@@ -141,6 +141,13 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "way": (Ask("/connect/of/{way}/", shows=("way_title",)),),
     "way_poster": (Ask("/connect/of/{way}/poster/", shows=("way_title",)),),
     "follow_up_done": (Ask("/connect/follow-ups/{follow_up}/", {}),),
+    "imports": (Ask("/imports/"),),
+    "import_upload": (Ask("/imports/upload/", {"kind": "orders", "source": "asked"}),),
+    "import_one": (Ask("/imports/of/1/"),),
+    "import_start": (Ask("/imports/of/1/start/", {"do": "check"}),),
+    "import_cancel": (Ask("/imports/of/1/cancel/", {}),),
+    "import_progress": (Ask("/imports/of/1/progress/"),),
+    "import_errors": (Ask("/imports/of/1/errors/"),),
     # What anyone may open who scans the poster: it names the way's stores, and nobody.
     "landing": (Ask("/w/no-such-way/"),),
     "landing_picture": (Ask("/w/no-such-way/picture"),),

@@ -78,16 +78,15 @@ def with_collector(house: ASGIApp) -> ASGIApp:
 
 def asgi(directory: Path, address: str, token: str, *, with_sandbox: bool = True) -> Starlette:
     """The whole house as one application; the sandbox stands at /sandbox unless it has a process of its own."""
-    from django.core.asgi import get_asgi_application
-
     from yutang.api import hooks, wecom
+    from yutang.app.bodies import Pages
 
     doors = [
         Route("/wecom/callback/{corp}", wecom.direct, methods=["GET", "POST"]),
         Route("/hooks/{name}", hooks.direct, methods=["GET", "POST"]),
         Route("/hooks/{name}/{place}", hooks.direct, methods=["GET", "POST"]),
     ]
-    house = Mount("/", cast("ASGIApp", get_asgi_application()))
+    house = Mount("/", cast("ASGIApp", Pages()))
     if os.environ.get(ELSEWHERE) or not with_sandbox:
         return Starlette(routes=[*doors, house])
     sandbox = sandbox_app(sandbox_directory(directory), events_url=f"{address}/api/v1/events", events_token=token)
@@ -139,6 +138,7 @@ def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
 def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Do everything until interrupted; `ready` is called with the address once requests are answered."""
     from yutang.app.channels import Channels
+    from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
     from yutang.organisation.queries import is_set_up
@@ -152,7 +152,8 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
         token = issue_token(OF_SANDBOX, ["events:write"])
     sandbox = sandbox_at(address)
     lane = ReflexLane(Channels(sandbox).welcomes, lambda: expect_callbacks(sandbox, address))
-    lanes = [_loop(house, Share.ALL, sandbox).run, lane.run]
+    loop = _loop(house, Share.ALL, sandbox)
+    lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run]
     if is_shared():
         lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
     _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
@@ -176,6 +177,7 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
 def work(house: House, share: Share, ready: Callable[[], None]) -> None:
     """Do a worker's or a clock's share until interrupted. Raises Refused for a corp in a sandbox that is not told."""
     from yutang.app.channels import Channels
+    from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
     from yutang.organisation.queries import corps
@@ -187,9 +189,11 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
             f"A corp is connected to the sandbox: where processes run apart, start it by itself "
             f"(python -m yutang.sandbox) and set {ELSEWHERE}.",
         )
-    lanes = [_loop(house, share, sandbox).run, Heart(share).run]
+    loop = _loop(house, share, sandbox)
+    lanes = [loop.run, Heart(share).run]
     if share is Share.WORKER:
         lanes.append(ReflexLane(Channels(sandbox).welcomes).run)
+        lanes.append(ImportLane(house.warehouse, loop.look_again).run)
     _quiet_logs()
     stop = threading.Event()
     threads = _started(lanes, stop)

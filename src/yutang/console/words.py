@@ -54,6 +54,22 @@ OUTCOMES: dict[str, Promise] = {
     "held_out": _("对照组"),
     "globally_held_out": _("全局对照组"),
 }
+IMPORT_STATES: dict[str, Promise] = {
+    "uploaded": _("等你确认"),
+    "waiting": _("排队中"),
+    "reading": _("正在读取"),
+    "appending": _("正在入库"),
+    "done": _("已导入"),
+    "dry_run": _("已检查"),
+    "refused": _("没有导入"),
+    "abandoned": _("已中断"),
+    "cancelled": _("已取消"),
+}
+IMPORT_STAGES: dict[str, Promise] = {
+    "reading": _("读取并检查"),
+    "writing": _("整理"),
+    "appending": _("入库"),
+}
 EXPLAINED: dict[str, Promise] = {
     "held_out": _("抽到这个计划的对照组：故意不发，用来和收到的人比较。"),
     "globally_held_out": _("在全局对照组里：任何营销都不发，用来衡量全部营销的效果。"),

@@ -95,6 +95,7 @@ class Wanted:
     dry_run: bool = False
     skip_bad: bool = False
     author: str = ""
+    guess: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def import_file(
     )  # fmt: skip
     started = monotonic()
     with importing() as held, full_disk_is_said():
-        _resume(warehouse)
+        finish_begun(warehouse)
         report = carry_out(warehouse, kind_named(kind), given, wanted, held, progress or _silent)
     return replace(report, seconds=monotonic() - started)
 
@@ -164,7 +165,7 @@ def import_events(
 def resume(warehouse: Warehouse) -> int:
     """Finish imports that were interrupted while appending, and clear away those that had kept nothing yet."""
     with importing(), full_disk_is_said():
-        return _resume(warehouse)
+        return finish_begun(warehouse)
 
 
 @contextmanager
@@ -223,7 +224,8 @@ def sealed_by(marks: Sequence[bytes]) -> int:
     return found
 
 
-def _resume(warehouse: Warehouse) -> int:
+def finish_begun(warehouse: Warehouse) -> int:
+    """What `resume` does, under the lease that the caller holds."""
     for left in Import.objects.filter(state=READING):
         shutil.rmtree(directory(left.pk), ignore_errors=True)
         state = {"state": WAITING} if left.upload else {"state": ABANDONED, "finished_at": wall_now()}
@@ -285,7 +287,7 @@ def look(kind: Kind, given: Given, wanted: Wanted) -> tuple[Source, Recognised]:
     names = known_to(kind, wanted.mapping)
     source = open_source(given, wanted.encoding, lambda name: folded(name) in names)
     last = remembered(kind, wanted.source, source.columns)
-    return source, recognise(kind, source.columns, wanted.mapping, wanted.constants, last)
+    return source, recognise(kind, source.columns, wanted.mapping, wanted.constants, last, guess=wanted.guess)
 
 
 def _corp(said: str, found: Recognised) -> str:

@@ -145,3 +145,52 @@ def frames(path: Path) -> Iterator[bytes]:
 def open_sealed(path: Path, context: str) -> BinaryIO:
     """A sealed file for reading, buffered."""
     return io.BufferedReader(SealedReader(path, context), CHUNK)
+
+
+class SealedSpool:
+    """Bytes that are written, then read: in memory up to `most_clear` of them, beyond that in a sealed file, which is
+    removed when this is closed."""
+
+    def __init__(self, path: Path, context: str, most_clear: int) -> None:
+        self._path, self._context, self._most_clear = path, context, most_clear
+        self._clear: io.BytesIO | None = io.BytesIO()
+        self._writer: SealedWriter | None = None
+        self._reader: BinaryIO | None = None
+
+    def write(self, data: bytes) -> None:
+        """Take so many bytes more."""
+        if self._clear is not None and self._clear.tell() + len(data) <= self._most_clear:
+            self._clear.write(data)
+            return
+        if self._writer is None:
+            self._writer = SealedWriter(self._path, self._context)
+            self._writer.write(self._clear.getvalue() if self._clear is not None else b"")
+            self._clear = None
+        self._writer.write(data)
+
+    def seek(self, place: int) -> int:
+        """From the first call on it is read, and written no more."""
+        if self._writer is not None and self._reader is None:
+            self._writer.close()
+            self._reader = open_sealed(self._path, self._context)
+        return self._read_from().seek(place)
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes from the place."""
+        return self._read_from().read(size)
+
+    def readline(self, size: int = -1) -> bytes:
+        """As `read`, at most to the end of the line."""
+        return self._read_from().readline(size)
+
+    def close(self) -> None:
+        """Let go of all of it."""
+        if self._reader is not None:
+            self._reader.close()
+        if self._writer is not None:
+            self._writer.discard()
+
+    def _read_from(self) -> BinaryIO:
+        source = self._reader if self._reader is not None else self._clear
+        assert source is not None, "it is read from after seek()"
+        return source

@@ -81,6 +81,10 @@ class Loop:
     def __post_init__(self) -> None:
         self.last = monotonic()
 
+    def look_again(self) -> None:
+        """Something came in by another lane: profiles are behind."""
+        self.behind = True
+
     def run(self, stop: threading.Event) -> None:
         """Turn until `stop` is set. An error is logged and the next turn tries again: nothing is lost by a turn that
         did not happen."""

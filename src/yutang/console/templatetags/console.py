@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 from yutang.console import words
 from yutang.console.entrance import FORWARD
 from yutang.console.shown import shown_brand
+from yutang.intake.kinds.fields import field
 from yutang.kernel.calendars import zone
 from yutang.kernel.documents import Title
 from yutang.organisation.clock import clock_state
@@ -91,6 +92,12 @@ def said(code: object, table: str) -> str:
 def worded(value: object) -> str:
     """What has `zh` and `en`, in the reader's language."""
     return str(getattr(value, "en" if (get_language() or "zh").startswith("en") else "zh"))
+
+
+@register.filter
+def field_titled(name: str) -> str:
+    """What an import's field is called, in the reader's language."""
+    return worded(field(name))
 
 
 @register.simple_tag(takes_context=True)

@@ -38,12 +38,15 @@ def recognise(
     said: Mapping[str, str],
     constants: Mapping[str, str],
     remembered: Mapping[str, str],
+    *,
+    guess: bool = True,
 ) -> Recognised:
-    """Which column is which. Raises BadInput for what was said of a field or a column that there is not."""
+    """Which column is which; without `guess`, as said and no more. Raises BadInput for what was said of a field or a
+    column that there is not."""
     _refuse_unknown(kind, columns, said, constants)
     chosen, how = dict(said), dict.fromkeys(said, SAID)
     doubtful: dict[str, tuple[str, ...]] = {}
-    open_fields = [name for name in kind.fields if name not in said and name not in constants]
+    open_fields = [name for name in kind.fields if guess and name not in said and name not in constants]
     for name in open_fields:
         if (column := remembered.get(name)) in columns and column not in chosen.values():
             chosen[name], how[name] = str(column), REMEMBERED

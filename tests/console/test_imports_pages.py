@@ -1,0 +1,142 @@
+"""引流获客 → 导入: a file goes up, is looked at, checked, imported beside the requests; its bad rows are named."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from tests.bench.exported import write_export
+from tests.console.conftest import World, complaints, opened
+from tests.console.test_campaigns_pages import post, text
+
+HEAD = "order_id,member,placed_at,sku,quantity,amount\n"
+GOOD = HEAD + "up1,1000,2026-02-01,sku-0,1,5.00\n"
+
+
+def upload(client: httpx.Client, content: bytes, name: str = "orders.csv", **form: str) -> httpx.Response:
+    """The form as a browser sends it: the token stands among its fields."""
+    data = {"kind": "orders", "source": "till", "csrfmiddlewaretoken": client.cookies["csrftoken"], **form}
+    headers = {"Referer": str(client.base_url)}
+    return client.post("/imports/upload/", data=data, files={"file": (name, content)}, headers=headers)
+
+
+def number_of(answer: httpx.Response) -> int:
+    found = re.search(r"/imports/of/(\d+)/", str(answer.url))
+    assert found, answer.text[-500:]
+    return int(found[1])
+
+
+def sealed(world: World) -> list[Path]:
+    return list((Path(str(world["directory"])) / "imports" / "uploads").iterdir())
+
+
+def test_a_file_is_kept_sealed_previewed_masked_and_cancelled(owner: httpx.Client, world: World) -> None:
+    before = len(sealed(world))
+    head = "order_id,phone,placed_at,sku,quantity,amount,whatever\n"
+    answer = upload(owner, (head + "up9,13800138999,2026-02-01,plainsku,1,5.00,plantedword\n").encode())
+    number = number_of(answer)
+    assert "plainsku" in text(answer)
+    assert "13800138999" not in text(answer)
+    assert "plantedword" not in text(answer)
+    assert len(sealed(world)) == before + 1
+    assert not any(word in path.read_bytes() for path in sealed(world) for word in (b"13800138999", b"plantedword"))
+    assert "文件已删除" in text(post(owner, f"/imports/of/{number}/cancel/", {}))
+    assert len(sealed(world)) == before
+    assert post(owner, f"/imports/of/{number}/start/", {"do": "check"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "form", "says"),
+    [
+        (b"", "a.csv", {}, "有内容的文件"),
+        (b"a,b\n1,2\n", "a.exe", {}, "不认识这种文件"),
+        (b"PK\x03\x04", "a.xlsx", {}, "不是 Excel 文件"),
+        (b"a,b\n1,2\n", "a.csv", {"kind": "dreams"}, "不能导入"),
+        (b"a,b\n1,2\n", "a.csv", {"source": ""}, "1–20 个字符"),
+    ],
+)
+def test_what_cannot_be_taken_is_said_and_not_kept(
+    owner: httpx.Client, world: World, content: bytes, name: str, form: dict[str, str], says: str
+) -> None:
+    before = len(sealed(world))
+    answer = upload(owner, content, name, **form)
+    assert answer.status_code in (404, 422)
+    assert says in answer.text
+    assert len(sealed(world)) == before
+
+
+def test_a_form_without_its_token_and_a_store_manager_leave_nothing(
+    owner: httpx.Client, keeper: httpx.Client, world: World
+) -> None:
+    before = len(sealed(world))
+    assert upload(owner, GOOD.encode(), csrfmiddlewaretoken="x" * 32).status_code == 403
+    assert upload(keeper, GOOD.encode()).status_code == 403
+    assert keeper.get("/imports/").status_code == 403
+    assert keeper.get(f"/imports/of/{world['imported']}/errors/").status_code == 403
+    assert len(sealed(world)) == before
+
+
+def test_a_body_larger_than_a_page_takes_is_refused_before_it_is_read(owner: httpx.Client) -> None:
+    for path in ("/imports/upload/", "/campaigns/list/"):
+        with closing(HTTPConnection(owner.base_url.host, owner.base_url.port, timeout=20)) as asked:
+            asked.putrequest("POST", path)
+            asked.putheader("Content-Length", "300000000")
+            asked.endheaders()
+            assert asked.getresponse().status == 413
+
+
+def test_what_the_form_lacks_is_said_beside_it(owner: httpx.Client, world: World) -> None:
+    answer = post(owner, f"/imports/of/{world['upload']}/start/", {"do": "check", "column.order_id": "单号"})
+    assert answer.status_code == 422
+    assert "缺少「placed_at（下单时间）" in answer.text
+
+
+def test_bad_rows_stand_in_a_file_to_download(owner: httpx.Client, world: World) -> None:
+    page = text(owner.get(f"/imports/of/{world['imported']}/"))
+    assert "检查结果" in page
+    found = owner.get(f"/imports/of/{world['imported']}/errors/")
+    rows = list(csv.DictReader(io.StringIO(found.content.decode("utf-8-sig"))))
+    assert [(row["row"], row["column"]) for row in rows] == [("5", "placed_at")]
+    assert "次序不明" in rows[0]["reason_zh"]
+
+
+@pytest.mark.browser
+def test_an_export_of_excel_is_imported_in_the_browser(
+    chromium: Browser, owner: httpx.Client, world: World, tmp_path: Path
+) -> None:
+    """Must-show 7, small: GB18030, merged header cells, mixed forms of dates, 1 % bad rows, each of them named."""
+    export = write_export(tmp_path / "收银导出.csv", size=300_000, first="browser")
+    context = opened(chromium, owner, "zh-hans")
+    page = context.new_page()
+    said = complaints(page)
+    page.goto("/imports/")
+    page.select_option("#kind", "orders")
+    page.fill("#source", "export")
+    page.set_input_files("#file", export.path)
+    page.click("button.primary")
+    page.wait_for_url("**/imports/of/**")
+    assert "列名取自第 3 行" in page.inner_text("main")
+    page.select_option("[id='column.amount']", "实付金额")
+    page.click("button.primary")
+    page.wait_for_selector("#result", timeout=60_000)
+    assert f"{len(export.bad):,}" in page.inner_text("#result")
+    page.check("[name=skip_bad]")
+    page.click("button.primary")
+    page.wait_for_selector("text=其中以前就有", timeout=60_000)
+    result = page.inner_text("#result")
+    assert f"{export.rows:,}" in result
+    with page.expect_download() as download:
+        page.click("text=下载坏行清单")
+    with open(download.value.path(), encoding="utf-8-sig") as file:
+        named = {int(row["row"]) for row in csv.DictReader(file)}
+    assert set(export.bad) <= named, "every bad row"
+    assert said == []
+    context.close()
