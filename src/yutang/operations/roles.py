@@ -16,8 +16,9 @@ _log = structlog.get_logger(__name__)
 
 class Share(Enum):
     """`web` answers requests and takes events in. `worker` pumps, hands out and reads back, keeps contact ways and
-    profiles, does what reflex rules want, and imports what was uploaded (from the same data directory). `clock` does what time alone brings: it moves a stepped clock, decides
-    plans that are due, ends what is over, finds out about calls that nobody answered, and tidies."""
+    profiles, does what reflex rules want, and imports what was uploaded (from the same data directory). `clock` does
+    what time alone brings: it moves a stepped clock, decides plans that are due, ends what is over, finds out about
+    calls that nobody answered, and tidies."""
 
     ALL = "up"
     WEB = "web"
