@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from msgspec.structs import replace
 
@@ -105,6 +106,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         pump_until_empty(opened.warehouse)
         rebuild(opened.warehouse, NOW)
         plan = _plan(opened.warehouse)
+        _doubtful()
     organisation.step_clock(NOW)
     _sandbox(directory)
     return {**_paths(), **_uploads(opened.warehouse), "plan": plan, "slug": open_ways()["store_poster"][0].slug}
@@ -132,6 +134,27 @@ def _pushed() -> None:
         lead = {"clue_id": f"c{number}", "name": f"线索{number}", "phone": f"1391111000{number}", "cost": 30 + number,
                 "create_time": "2026-03-01 10:00:00", "form_name": "预约到店", "campaign_id": "春季"}  # fmt: skip
         take("oceanengine_leads", place, Delivery(json.dumps(lead).encode()))
+
+
+def _doubtful() -> None:
+    """Two who may be one, and a number that many share."""
+    from yutang.log.contracts import IdentifierValue
+    from yutang.organisation.queries import OWNER
+    from yutang.people import decisions
+    from yutang.people.models import Identifier, Suspect
+    from yutang.people.queries import survivors
+    from yutang.people.services import resolve
+
+    first, second, third = sorted(set(survivors(np.arange(1, 12)).tolist()))[:3]
+    evidence = [
+        {"field": "name", "level": "alike", "weight": 3.1},
+        {"field": "store", "level": "other", "weight": -2.7},
+    ]
+    Suspect.objects.create(first=first, second=second, score=0.873, evidence=evidence)
+    decisions.say_apart(OWNER, first, third, "母女，电话里核对过")
+    till = IdentifierValue("phone", "", "13900000000")
+    resolve([[IdentifierValue("member", "old-till", str(number)), till] for number in range(21)], seen_at=NOW)
+    assert Identifier.objects.filter(hub=True).exists()
 
 
 def _prospects() -> pa.Table:

@@ -26,6 +26,7 @@ from yutang.organisation.contracts import NodeFacts, SenderFacts
 from yutang.organisation.queries import nodes, senders
 from yutang.people.contracts import ALL_CHANNELS, PersonCard
 from yutang.people.queries import person_card
+from yutang.people.sameness import history
 from yutang.profiles.queries import as_of, traits_of
 from yutang.profiles.traits import TRAITS, Trait, TraitType
 from yutang.reach import queries as reach
@@ -129,6 +130,8 @@ def person(request: Page, number: int) -> HttpResponse:
         "paged": request.GET.get("before"),
         "elsewhere": _elsewhere(request, births),
         "touches": _touches(request, card.person),
+        "history": history(request.viewer, card),
+        "decides": request.viewer.may_operate and request.viewer.sees_all,
     }
     return render(request, "console/person.html", context)
 

@@ -140,6 +140,37 @@ ACT_STATES: dict[str, Promise] = {
     "failed": _("平台拒绝"),
     "unknown": _("说不清做没做"),
 }
+DECISIONS: dict[str, Promise] = {
+    "merge": _("合并"),
+    "split": _("拆分"),
+    "apart": _("不是同一人"),
+    "later": _("以后再看"),
+    "shared": _("共用标识"),
+    "single": _("一人专用"),
+}
+AGREE: dict[str, Promise] = {
+    "name": _("姓名"),
+    "phone": _("手机号"),
+    "mailbox": _("邮箱名"),
+    "store": _("归属门店"),
+    "bought": _("买过的商品"),
+}
+HOW_FAR: dict[str, Promise] = {
+    "name same": _("相同"),
+    "name alike": _("相近"),
+    "name other": _("不同"),
+    "phone one_digit": _("只差一位"),
+    "phone same_end": _("后八位相同"),
+    "phone same_last_4": _("后四位相同"),
+    "phone other": _("不同"),
+    "mailbox same": _("@ 前相同"),
+    "mailbox other": _("不同"),
+    "store same": _("相同"),
+    "store other": _("不同"),
+    "bought much": _("大半重合"),
+    "bought some": _("有重合"),
+    "bought other": _("没有重合"),
+}
 SHIFT_DAYS: dict[str, Promise] = {"all": _("每天"), "weekdays": _("工作日"), "weekend": _("周末")}
 BATCHES: dict[str, Promise] = {
     "unknown": _("平台没有回音，正在自动核对"),
