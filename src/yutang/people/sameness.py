@@ -353,8 +353,8 @@ def _decided(card: PersonCard, own: Mapping[int, IdentifierShown], whole: bool) 
     if whole:
         about |= Q(person__in=card.births) | Q(other__in=card.births)
     for row in Decision.objects.filter(about).order_by("-pk")[:HISTORY]:
-        ends = said.get(row.pk, {row.identifier})
-        shown = _identifiers(sorted(end for end in ends if end is not None), clear=True) if whole else own
+        ends = [end for end in said.get(row.pk, {row.identifier}) if end is not None]
+        shown = _identifiers(ends, clear=True) if whole else own
         found.append(_shown(row, tuple(shown[end] for end in ends if end in shown), whole=whole))
     return tuple(found)
 
