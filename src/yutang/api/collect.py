@@ -11,14 +11,14 @@ import binascii
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from yutang.intake.collect.contracts import BATCH_BYTES, BATCH_MESSAGES, MESSAGE_BYTES, KeyFacts
 from yutang.intake.collect.keys import digest
-from yutang.intake.collect.messages import READ_BATCH, READ_SINGLE, UNREADABLE, Context, moment, post
-from yutang.intake.collect.reading import lot_of
+from yutang.intake.collect.messages import READ_BATCH, READ_SINGLE, UNREADABLE, Batch
+from yutang.intake.collect.reading import Letter, Malformed, lot_of
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import OutOfSpace, YutangError
 
@@ -39,12 +39,15 @@ CALLS = {
 """Each call's addresses under /v1/: the HTTP API's, and the short ones that Segment's web SDK uses. `import` is a batch
 whose times are history: they are taken as they stand."""
 
-_PATHS: dict[str, tuple[str, bool]] = {
-    f"/v1/{name}": (call, name == "import") for call, names in CALLS.items() for name in names
+_PATHS: dict[str, tuple[str | None, bool]] = {
+    f"/v1/{name}": (call if call != "batch" else None, name == "import")
+    for call, names in CALLS.items()
+    for name in names
 }
 _SNIPPET = (Path(__file__).parent / "w.js").read_bytes()
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _DONE = b'{"success":true}'
+_SINGLE = '{"userId": …, "event": …}'
 _CACHED_HEADERS = 10_000
 HEADER_BYTES = 1_000
 MEMBERS = 100
@@ -52,7 +55,6 @@ MEMBERS = 100
 _SHOWN = 20
 
 Headers = list[tuple[bytes, bytes]]
-Raws = list[msgspec.Raw]
 
 
 class Sorry(Exception):
@@ -109,8 +111,7 @@ class Collect:
         if found is None:
             raise Sorry(404, "not_found", "没有这个地址。", "There is nothing at this address.")
         call, historical = found
-        authorization = origin = encoding = b""
-        host = b""
+        authorization = origin = encoding = host = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 authorization = value
@@ -122,20 +123,21 @@ class Collect:
                 host = value
         if origin:
             more += self._cors(origin, host)
-        method = scope["method"]
-        if method == "OPTIONS":
-            return b""
-        if method != "POST":
+        if scope["method"] != "POST":
+            if scope["method"] == "OPTIONS":
+                return b""
             more.append((b"allow", b"POST, OPTIONS"))
             raise Sorry(405, "method_not_allowed", "这个地址只接受 POST。", "This address takes POST only.")
-        single = call != "batch"
-        raw = await _body(receive, scope, MESSAGE_BYTES if single else BATCH_BYTES)
+        most = MESSAGE_BYTES if call is not None else BATCH_BYTES
+        raw = await _body(receive, scope, most)
         if encoding and encoding != b"identity":
-            raw = _inflated(raw, encoding, MESSAGE_BYTES if single else BATCH_BYTES)
+            raw = _inflated(raw, encoding, most)
         if not raw.isascii():
             _readable(raw)
-        raws, said_key, sent_at, context = _single(raw) if single else _batch(raw)
-        key = await self._key(authorization, said_key)
+        batch = _batch(raw) if call is None else None
+        key = self._known(authorization)
+        if key is None:
+            key = await self._key(authorization, batch.write_key if batch is not None else _key_in(raw))
         if origin and not _is_own(origin, host) and not key.lets(origin.decode("latin-1")):
             raise Sorry(
                 403,
@@ -143,26 +145,20 @@ class Collect:
                 "这把写入密钥不允许从这个网页来源发送，请在密钥里加上它。",
                 "This write key takes nothing from this origin; add the origin to the key.",
             )
+        currency = self._collector.known.currency
+        if currency is None:
+            raise Sorry(503, "not_set_up", "还没有设置品牌。", "The brand is not set up yet.", wait=60)
+        raws = batch.batch if batch is not None else [msgspec.Raw(raw)]
         self._make_room(key, len(raws), len(raw))
-        return await self._keep(raws, key, None if not single else call, sent_at, historical, context, len(raw))
-
-    async def _keep(
-        self, raws: Raws, key: KeyFacts, call: str | None, sent_at: object, historical: bool,
-        context: Context | None, size: int,
-    ) -> bytes:  # fmt: skip
-        lot = lot_of(
-            raws,
-            key,
-            call=call,
-            post=post(moment(sent_at), wall_now(), historical=historical),
-            context=context,
-            currency=self._collector.known.currency or "",
-            size=size,
-        )
-        error = await self._collector.offer(lot)
-        if error is not None:
-            raise _not_kept(error)
-        return _DONE if not lot.held else b'{"success":true,"held":%d}' % len(lot.held)
+        letter = Letter(raws, key, currency, call, wall_now(), historical, len(raw))
+        lot = None
+        if batch is not None:
+            letter.sent_at, letter.context = batch.sent_at, batch.context
+            lot = lot_of(letter)
+        answer = await self._collector.offer(letter, lot)
+        if not isinstance(answer, int):
+            raise _not_kept(answer)
+        return b'{"success":true,"held":%d}' % answer if answer else _DONE
 
     def _make_room(self, key: KeyFacts, messages: int, size: int) -> None:
         if self._collector.full(messages, size):
@@ -178,14 +174,17 @@ class Collect:
                 wait=wait,
             )  # fmt: skip
 
+    def _known(self, authorization: bytes) -> KeyFacts | None:
+        """The key of a header that was met before, and is in use."""
+        mark = self._by_header.get(authorization)
+        return self._collector.known.keys.get(mark) if mark is not None else None
+
     async def _key(self, authorization: bytes, said: str | None) -> KeyFacts:
         """The key of the header, else of the body. Raises Sorry (401)."""
-        mark = self._by_header.get(authorization) if authorization else None
-        if mark is None:
-            secret = _user(authorization) if 0 < len(authorization) <= HEADER_BYTES else None if authorization else said
-            if secret is None or not 0 < len(secret) <= 200:
-                raise _no_key()
-            mark = digest(secret)
+        secret = _user(authorization) if 0 < len(authorization) <= HEADER_BYTES else None if authorization else said
+        if secret is None or not 0 < len(secret) <= 200:
+            raise _no_key()
+        mark = digest(secret)
         key = self._collector.known.keys.get(mark)
         if key is None:
             await self._collector.look()
@@ -196,8 +195,6 @@ class Collect:
             if len(self._by_header) >= _CACHED_HEADERS:
                 self._by_header.clear()
             self._by_header[authorization] = mark
-        if self._collector.known.currency is None:
-            raise Sorry(503, "not_set_up", "还没有设置品牌。", "The brand is not set up yet.", wait=60)
         return key
 
     def _cors(self, origin: bytes, host: bytes) -> Headers:
@@ -276,7 +273,7 @@ def _readable(raw: bytes) -> None:
         raise _malformed(error, "") from None
 
 
-def _batch(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
+def _batch(raw: bytes) -> Batch:
     """A batch's messages, in order. Raises Sorry (400) where the body is no batch, or has a message past the limit."""
     try:
         batch = READ_BATCH(raw)
@@ -295,15 +292,15 @@ def _batch(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
             f"Message {large[0] + 1} is larger than 32 kB; nothing of the batch was taken.",
             problems=({"message": n, "zh": "超过 32 kB。", "en": "It is larger than 32 kB."} for n in large),
         )  # fmt: skip
-    return batch.batch, batch.write_key, batch.sent_at, batch.context
+    return batch
 
 
-def _single(raw: bytes) -> tuple[Raws, str | None, Any, Context | None]:
+def _key_in(raw: bytes) -> str | None:
+    """The key that a single call's body says. Raises Sorry (400)."""
     try:
-        said = READ_SINGLE(raw)
+        return READ_SINGLE(raw).write_key
     except UNREADABLE as error:
-        raise _malformed(error, '{"userId": …, "event": …}') from None
-    return [msgspec.Raw(raw)], said.write_key, said.sent_at, None
+        raise _malformed(error, _SINGLE) from None
 
 
 def _user(authorization: bytes) -> str | None:
@@ -344,7 +341,9 @@ def _no_key() -> Sorry:
     )  # fmt: skip
 
 
-def _not_kept(error: YutangError) -> Sorry:
-    if isinstance(error, OutOfSpace):
-        return Sorry(507, "out_of_space", error.zh, error.en, wait=60)
-    return Sorry(503, "unavailable", error.zh, error.en, wait=1)
+def _not_kept(why: YutangError | Malformed) -> Sorry:
+    if isinstance(why, Malformed):
+        return _malformed(why.error, _SINGLE)
+    if isinstance(why, OutOfSpace):
+        return Sorry(507, "out_of_space", why.zh, why.en, wait=60)
+    return Sorry(503, "unavailable", why.zh, why.en, wait=1)

@@ -13,7 +13,7 @@ BATCH_MESSAGES = 2500
 """Segment's own limits for a message, a batch's body, and the messages of a batch."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyFacts:
     """A write key without its secret. See `models.WriteKey` for what the fields mean."""
 

@@ -49,10 +49,12 @@ class SaidContext(Context, gc=False):
 
 
 class Call(Message, gc=False):
-    """A message of which the properties are not read yet."""
+    """A message of which the properties are not read yet; of a single call, also when it was sent."""
 
     properties: Raw = _LEFT  # type: ignore[assignment]
     context: SaidContext | None = None
+    sent_at: Any = None
+    write_key: str | None = None
 
 
 class Everywhere(Struct, gc=False, forbid_unknown_fields=True):

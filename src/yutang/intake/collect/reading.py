@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -11,8 +12,18 @@ import msgspec
 
 from yutang.intake.collect.contracts import Held, KeyFacts, Lot, Trouble
 from yutang.intake.collect.mapping import called, event_id, events_of
-from yutang.intake.collect.messages import READ_MESSAGE, UNREADABLE, Context, Message, Post, occurred
-from yutang.intake.collect.quick import read, row, sender_of
+from yutang.intake.collect.messages import (
+    READ_MESSAGE,
+    READ_SINGLE,
+    UNREADABLE,
+    Context,
+    Message,
+    Post,
+    moment,
+    occurred,
+    post,
+)
+from yutang.intake.collect.quick import Call, read, row, sender_of
 from yutang.log.contracts import Event
 from yutang.log.envelopes import micros, row_of
 
@@ -31,36 +42,68 @@ class Kept(msgspec.Struct):
     id: str = ""
 
 
-def lot_of(
-    raws: Iterable[msgspec.Raw],
-    key: KeyFacts,
-    *,
-    call: str | None,
-    post: Post,
-    context: Context | None,
-    currency: str,
-    size: int,
-) -> Lot:
-    """Read, map and check. `call`: what all of them are where the address said so, else each says its `type`."""
-    lot = Lot([], [], [], size)
-    sender = sender_of(key)
-    for raw in raws:
+@dataclass(slots=True)
+class Letter:
+    """What one request brought: messages as they came, and what is known of all of them.
+
+    `call`: what they are where the address said so, else each says its `type`. A batch's `sent_at` and `context` are
+    known; a single call says when it was sent beside its message.
+    """
+
+    raws: Sequence[msgspec.Raw]
+    key: KeyFacts
+    currency: str
+    call: str | None
+    received_at: datetime
+    historical: bool
+    bytes: int
+    sent_at: object = None
+    context: Context | None = None
+
+
+class Malformed(Exception):
+    """A single call's body is no message at all; `error` is what reading it raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def lot_of(letter: Letter) -> Lot:
+    """Read, map and check. Raises Malformed for a single call whose body cannot be read."""
+    lot = Lot([], [], [], letter.bytes)
+    key, currency, call, context = letter.key, letter.currency, letter.call, letter.context
+    sender, rows, unsure = sender_of(key), lot.rows, lot.unsure
+    when = None if call is not None else post(moment(letter.sent_at), letter.received_at, historical=letter.historical)
+    for raw in letter.raws:
         quick = read(raw)
-        if quick is not None and (quick.context is not None or context is None):
+        if call is not None:
+            when = post(_sent_at(quick, raw), letter.received_at, historical=letter.historical)
+        assert when is not None
+        if quick is not None and (context is None or quick.context is not None):
             if call is not None:
                 quick.type = call
-            at, unsure = occurred(quick, post)
+            at, doubtful = occurred(quick, when)
             taken = row(quick, sender, micros(at), currency) if at is not None else None
             if taken is not None:
-                (lot.unsure if unsure else lot.rows).append(taken)
+                (unsure if doubtful else rows).append(taken)
                 continue
-        _the_long_way(raw, key, lot, call, post, context, currency)
+        _the_long_way(raw, letter, lot, when)
     return lot
 
 
-def _the_long_way(
-    raw: msgspec.Raw, key: KeyFacts, lot: Lot, call: str | None, post: Post, context: Context | None, currency: str
-) -> None:
+def _sent_at(quick: Call | None, raw: msgspec.Raw) -> datetime | None:
+    if quick is not None:
+        return moment(quick.sent_at) if quick.sent_at is not None else None
+    try:
+        return moment(READ_SINGLE(raw).sent_at)
+    except UNREADABLE as error:
+        raise Malformed(error) from error
+
+
+def _the_long_way(raw: msgspec.Raw, letter: Letter, lot: Lot, when: Post) -> None:
+    """Read a message that is not plain: into events, or held."""
+    key, call = letter.key, letter.call
     try:
         message = READ_MESSAGE(raw)
     except UNREADABLE as error:
@@ -69,9 +112,9 @@ def _the_long_way(
     if call is not None:
         message.type = call
     if message.context is None:
-        message.context = context
-    at, unsure = occurred(message, post)
-    found = events_of(message, key, at, currency) if at is not None else _BAD_TIME
+        message.context = letter.context
+    at, unsure = occurred(message, when)
+    found = events_of(message, key, at, letter.currency) if at is not None else _BAD_TIME
     if isinstance(found, Trouble):
         lot.held.append(_held(message, key, Kept(raw, call, at, unsure), found))
     else:
