@@ -34,7 +34,7 @@ from typing import IO, Any
 
 SINGLE, BATCHES, EMPTY = 60_000, 3_000, 100_000
 PERSONS = 20_000
-CONNECTIONS, OF_BATCHES = 64, 16
+CONNECTIONS, OF_BATCHES = 256, 32
 BATCH = 100
 PATIENCE = 60.0
 
@@ -229,10 +229,11 @@ def serve(folder: str) -> None:
     import uvicorn
 
     from yutang.app.serve import listen, with_collector
-    from yutang.intake import pump
     from yutang.intake.collect.keys import add_key
     from yutang.intake.collect.writer import current_collector
+    from yutang.intake.pump import Pump
     from yutang.log import queries
+    from yutang.operations.loop import IDLE
     from yutang.organisation.services import set_up_brand
     from yutang.warehouse.contracts import Statement
 
@@ -247,8 +248,9 @@ def serve(folder: str) -> None:
     stop, drain = threading.Event(), threading.Event()
 
     def turn() -> None:
-        while not stop.wait(0.0 if drain.is_set() else 0.5):
-            pump.pump_until_empty(opened.warehouse)
+        pump = Pump(opened.warehouse)
+        while not stop.wait(0.0 if drain.is_set() else IDLE):
+            pump.turn()
 
     turning = threading.Thread(target=turn, name="pump")
     turning.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from decimal import Decimal
@@ -9,11 +10,15 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 from msgspec.structs import replace
 
 from tests.intake.tables import one, rows
 from tests.people.pond import T0, event, friend, member, node, phone
 from yutang.intake import mirror, pump
+from yutang.intake.collect.contracts import KeyFacts
+from yutang.intake.collect.reading import Letter
+from yutang.intake.collect.writer import Collector, install_collector
 from yutang.intake.lease import lease
 from yutang.intake.models import Lease, Slice
 from yutang.kernel.clock import wall_now
@@ -214,3 +219,34 @@ def test_a_repair_mirrors_everybody_and_nothing_else_is_left(warehouse: Warehous
     assert {person for (person,) in rows(warehouse, "SELECT person FROM facts")} == set(persons)
     assert one(warehouse, "SELECT count(*) FROM nodes") == 4
     assert pump.pump_once(warehouse).idle
+
+
+def test_beside_a_pressed_door_the_pump_rests_but_never_falls_behind_for_ever(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a request waits: one small slice, then a rest, which is over when too much waits, or nobody does."""
+    for number in range(6):
+        record([event("message.sent", member("1"), id=str(number))])
+    monkeypatch.setattr(pump, "PRESSED_EVENTS", 1)
+    monkeypatch.setattr(pump, "REST", 1e6)
+    monkeypatch.setattr(pump, "LONGEST_REST", 1e6)
+    door = Collector()
+    install_collector(door)
+    try:
+        key = KeyFacts(1, "till", "till", frozenset(), 0, (), True, False, T0)
+        asyncio.run(offered(door, Letter([Raw()], key, "CNY", None, T0, False, 0)))
+        ours = pump.Pump(warehouse)
+        assert ours.turn().events == 1
+        assert ours.turn().idle, "it rests"
+        assert pump.pump_once(warehouse, limit=1).events == 1, "who needs what was said does not wait for it"
+        monkeypatch.setattr(pump, "SOON", 1)
+        ours.rested = 0.0
+        assert ours.turn().events == 4, "too much waits: slice after slice, without a rest"
+    finally:
+        install_collector(None)
+    record([event("message.sent", member("1"), id="7")])
+    assert ours.turn().events == 1
+
+
+async def offered(door: Collector, letter: Letter) -> None:
+    door.offer(letter)

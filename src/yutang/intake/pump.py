@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 
 from yutang.intake.append import append_statements, fact_statements, fence_statements, fenced
+from yutang.intake.collect.writer import current_collector
 from yutang.intake.columns import apply_facts, distinct, incoming, known, persons_of, unknown_stores
 from yutang.intake.lease import Held, lease
 from yutang.intake.mirror import LEASE, mirror_changed
@@ -32,6 +33,12 @@ from yutang.warehouse.contracts import Statement, Warehouse
 # Identity takes the operational write lock only for what is new, so a large slice keeps nobody waiting.
 SLICE_EVENTS = 100_000
 
+# How the pump shares a process with a door that is pressed: see `Pump`.
+PRESSED_EVENTS = 25_000
+REST = 4.0
+LONGEST_REST = 2.0
+SOON = 500_000
+
 
 @dataclass(frozen=True, slots=True)
 class PumpReport:
@@ -42,6 +49,16 @@ class PumpReport:
     mirrored: int = 0
     unknown_stores: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def __add__(self, other: PumpReport) -> PumpReport:
+        stores = {code: self.unknown_stores.get(code, 0) + count for code, count in other.unknown_stores.items()}
+        return PumpReport(
+            self.events + other.events,
+            self.duplicates + other.duplicates,
+            self.mirrored + other.mirrored,
+            {**self.unknown_stores, **stores},
+            self.seconds + other.seconds,
+        )
 
     @property
     def idle(self) -> bool:
@@ -60,18 +77,47 @@ def pumped_to(head: int) -> bool:
 
 
 def pump_until_empty(warehouse: Warehouse, *, patience: float = 60.0) -> PumpReport:
-    """Pump until nothing waits; the reports added up. Waits up to `patience` seconds for another pump at work."""
-    total = PumpReport()
+    """Pump until nothing waits, or, where ever more comes in, until what waited when it was called stands; the reports
+    added up. Waits up to `patience` seconds for another pump at work."""
+    head, total = log.head(), PumpReport()
     while not (one := pump_once(warehouse, patience=patience)).idle:
-        stores = {code: total.unknown_stores.get(code, 0) + count for code, count in one.unknown_stores.items()}
-        total = PumpReport(
-            total.events + one.events,
-            total.duplicates + one.duplicates,
-            total.mirrored + one.mirrored,
-            {**total.unknown_stores, **stores},
-            total.seconds + one.seconds,
-        )
+        total += one
+        if one.events and log.head() > head and log.passed(head):
+            break
     return total
+
+
+@dataclass(slots=True)
+class Pump:
+    """The pump as a turn of the clock runs it, beside a door that takes events in.
+
+    Both are Python in one process, so one works at the other's cost. While requests wait at the door, a slice is small
+    and is followed by a rest of REST times as long (at most LONGEST_REST seconds); but the more events wait, the
+    shorter, and from SOON on the pump rests no more and takes its half. Should even that not be enough, the door takes
+    nothing more (429) until fewer than `collect.writer.MOST_WAITING` wait. When nobody waits at the door, the rest is
+    over.
+    """
+
+    warehouse: Warehouse
+    rested: float = float("-inf")
+
+    def turn(self, *, patience: float = 60.0) -> PumpReport:
+        """Pump what waits, resting while the door is pressed."""
+        head, total = log.head(), PumpReport()
+        while self._pressed():
+            if monotonic() < self.rested:
+                return total
+            one = pump_once(self.warehouse, limit=PRESSED_EVENTS, patience=patience)
+            rest = min(one.seconds * REST, LONGEST_REST) * max(0.0, 1 - log.waiting() / SOON)
+            self.rested = monotonic() + rest
+            total += one
+            if one.idle or log.passed(head):
+                return total
+        return total + pump_until_empty(self.warehouse, patience=patience)
+
+    def _pressed(self) -> bool:
+        door = current_collector()
+        return door is not None and door.pressed
 
 
 def pump_once(warehouse: Warehouse, *, limit: int = SLICE_EVENTS, patience: float = 0.0) -> PumpReport:
@@ -112,13 +158,13 @@ def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: EventColu
     apply_facts(chosen, persons, codes)
     failpoint("pump.after_identity")
     marks, changed = people.unmirrored()
-    facts = people.fact_tables(changed)
+    facts = people.fact_tables(changed) if changed else None
     table, lines = incoming(chosen, persons, codes)
     held.renew()
     wrote = warehouse.write(
         [
             *append_statements(table, lines, slice_id=current.pk),
-            *fact_statements(facts),
+            *(fact_statements(facts) if facts is not None else ()),
             *fence_statements(held.token),
             Statement("INSERT INTO slices VALUES ($slice, $at)", {"slice": current.pk, "at": wall_now()}),
         ],
@@ -137,7 +183,7 @@ def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: EventColu
             _unsay(current.pk)
         Slice.objects.filter(pk=current.pk).update(done=True)
     fresh = _count(warehouse, "SELECT count(*) FROM events WHERE slice = $slice", current.pk)
-    mirrored = len(facts.keys) if wrote else 0
+    mirrored = len(facts.keys) if wrote and facts is not None else 0
     return PumpReport(fresh, arrived.events.num_rows - fresh, mirrored, unknown_stores(chosen, codes))
 
 

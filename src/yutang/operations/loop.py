@@ -23,9 +23,9 @@ from yutang.channels.services import forget_old_callbacks
 from yutang.connect import services as connect
 from yutang.connect.services import WayPorts
 from yutang.guard import services as guard
-from yutang.intake import pump
 from yutang.intake.hooks import services as hooks
 from yutang.intake.lease import Busy
+from yutang.intake.pump import Pump, pump_until_empty
 from yutang.kernel import database
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
@@ -75,11 +75,13 @@ class Loop:
     retried: float = float("-inf")
     tidied: float = float("-inf")
     patience: float = PATIENCE
+    pump: Pump = field(init=False)
     sealer: Sealer = field(default_factory=Sealer)
     share: Share = Share.ALL
 
     def __post_init__(self) -> None:
         self.last = monotonic()
+        self.pump = Pump(self.warehouse)
 
     def look_again(self) -> None:
         """Something came in by another lane: profiles are behind."""
@@ -179,11 +181,11 @@ class Loop:
                 part()
 
     def _pump(self) -> None:
-        self.behind |= bool(pump.pump_until_empty(self.warehouse, patience=self.patience).events)
+        self.behind |= bool(pump_until_empty(self.warehouse, patience=self.patience).events)
 
     def _pump_if_free(self) -> None:
         try:
-            self._pump()
+            self.behind |= bool(self.pump.turn(patience=self.patience).events)
         except Busy as busy:
             if not database.is_shared():
                 raise

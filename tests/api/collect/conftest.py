@@ -59,10 +59,10 @@ class Running:
             self.process.wait(60)
 
 
-def start(directory: Path, most: int = 50_000, failpoint: str = "") -> Running:
+def start(directory: Path, most: int = 50_000, failpoint: str = "", waiting: int = 2_000_000) -> Running:
     """A server on that directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tests.api.collect.server", str(directory), str(most)]
+    command = [sys.executable, "-m", "tests.api.collect.server", str(directory), str(most), str(waiting)]
     environment = {**os.environ, **stores.environment(directory), "YUTANG_FAILPOINT": failpoint}
     environment.pop("YUTANG_KEY_FILE", None)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)

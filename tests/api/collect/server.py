@@ -1,7 +1,7 @@
 """The collect API in a process of its own, asked over standard input what it holds.
 
-`python -m tests.api.collect.server DIRECTORY [MOST_EVENTS]` prints one line of JSON once it answers: its address and
-keys. A line of JSON in is answered by one out.
+`python -m tests.api.collect.server DIRECTORY MOST_EVENTS MOST_WAITING` prints one line of JSON once it answers: its
+address and keys. A line of JSON in is answered by one out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PAGE = b"""<!doctype html><title>Landing</title><h1>Landing</h1>
 
 def main() -> None:
     """Serve until standard input ends."""
-    directory, most = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 50_000
+    directory, most, waiting = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     from yutang.app import house
 
     opened = house.open_house(directory)
@@ -44,7 +44,7 @@ def main() -> None:
     if not is_set_up():
         _found(directory)
     keys = json.loads((directory / "keys.json").read_text())
-    collector = Collector(most_events=most)
+    collector = Collector(most_events=most, most_waiting=waiting)
     collector.start()
     listener = listen(0)
     config = uvicorn.Config(Collect(collector, _page(keys)), log_level="warning", access_log=False, lifespan="off")

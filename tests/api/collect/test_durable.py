@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.collect.conftest import start
+from tests.api.collect.conftest import Running, start
 from tests.api.collect.test_collect import track
 
 
@@ -57,7 +57,7 @@ def test_nothing_that_was_answered_is_lost_to_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(tmp_path: Path) -> None:
-    running = start(tmp_path, most=50)
+    running = start(tmp_path, most=50, waiting=60)
     running.post("track", track())  # the writer knows its keys
     running.ask("hold_lock", held=True)
     answers: dict[int, list[str]] = {200: [], 429: []}
@@ -86,4 +86,15 @@ def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(tmp_path: Path) -> 
     assert set(answers[200]) <= found
     assert not set(answers[429]) & found
     assert running.post("batch", {"batch": [track() for _ in range(20)]}).status_code == 200
+    until(running, 429)  # the pump is so far behind: 61 events wait
+    assert len(running.ask("timeline")) == 61
+    until(running, 200)
     running.close()
+
+
+def until(running: Running, status: int) -> None:
+    """Ask with nothing to take until the door answers so: it looks once a second how far the pump has come."""
+    deadline = time.monotonic() + 60
+    while running.post("track", track("No Such Event")).status_code != status:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

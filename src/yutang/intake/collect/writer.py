@@ -23,12 +23,16 @@ from yutang.kernel.clock import monotonic, wall_now
 from yutang.kernel.database import is_full
 from yutang.kernel.errors import OutOfSpace, Unavailable, YutangError
 from yutang.kernel.failpoints import failpoint
+from yutang.log.queries import waiting
 from yutang.log.registry import refresh_vocabulary
 from yutang.log.services import record_rows
 from yutang.organisation.queries import brand_currency
 
 MOST_EVENTS = 50_000
 MOST_BYTES = 64_000_000
+MOST_WAITING = 2_000_000
+"""Events that may wait for the pump: beyond, the door takes nothing until it has caught up. (Some 400 MB of inbox.)"""
+
 GROUP_EVENTS = 20_000
 FRESH = 1.0
 RECENT = 0.2
@@ -49,18 +53,22 @@ class _Bucket:
 
 @dataclass(slots=True)
 class Known:
-    """What the door must know to open, as of at most FRESH seconds ago. `currency` is None before set-up."""
+    """What the door must know to open, as of at most FRESH seconds ago. `currency` is None before set-up. `waiting`:
+    how many events the pump has still to take in."""
 
     keys: Mapping[bytes, KeyFacts] = field(default_factory=dict)
     currency: str | None = None
     origins: frozenset[str] = frozenset()
+    waiting: int = 0
 
 
 class Collector:
     """The queue and its one writer. `offer` is called in the server's event loop, all else anywhere."""
 
-    def __init__(self, *, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
-        self.most_events, self.most_bytes = most_events, most_bytes
+    def __init__(
+        self, *, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES, most_waiting: int = MOST_WAITING
+    ) -> None:
+        self.most_events, self.most_bytes, self.most_waiting = most_events, most_bytes, most_waiting
         self.known = Known()
         self.trouble: YutangError | None = None
         self._events = self._bytes = 0
@@ -76,7 +84,9 @@ class Collector:
     # In the event loop ---------------------------------------------------------------------------------------------
 
     def full(self, messages: int, size: int) -> bool:
-        """Whether so much more does not fit now. A queue that is empty takes anything."""
+        """Whether so much more does not fit now. A queue that is empty takes anything, unless the inbox is full."""
+        if self.known.waiting >= self.most_waiting:
+            return True
         return bool(self._events) and (
             self._events + messages > self.most_events or self._bytes + size > self.most_bytes
         )
@@ -139,6 +149,11 @@ class Collector:
         """Whether what is offered will be written."""
         return self._thread is not None and self._thread.is_alive() and not isinstance(self.trouble, OutOfSpace)
 
+    @property
+    def pressed(self) -> bool:
+        """Whether requests wait for their answer now."""
+        return self._events > 0
+
     def start(self) -> None:
         """Read the keys and start the writer."""
         self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
@@ -178,9 +193,8 @@ class Collector:
         try:
             keys = keys_in_use()
             refresh_vocabulary()
-            self.known = Known(
-                keys, brand_currency(), frozenset(origin for key in keys.values() for origin in key.origins)
-            )
+            origins = frozenset(origin for key in keys.values() for origin in key.origins)
+            self.known = Known(keys, brand_currency(), origins, waiting())
         except (DatabaseError, YutangError) as error:
             _log.warning("keys not read", reason=str(error))
             close_old_connections()
