@@ -154,6 +154,11 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     # Platforms come here, who are told nothing.
     "hook": (Ask("/hooks/shopify_orders"),),
     "hook_placed": (Ask("/hooks/shopify_orders/nowhere"),),
+    # What a customer opens by their own link, or anybody by a number: it shows nothing of anybody.
+    "refuse": (Ask("/p/"), Ask("/p/", {"number": "{phone}"})),
+    "preferences": (Ask("/p/no-such-link/"), Ask("/p/no-such-link/", {"often": "any"})),
+    "preferences_stop": (Ask("/p/no-such-link/stop/", {}),),
+    "preferences_undo": (Ask("/p/no-such-link/undo/", {"at": "1"}),),
     "wecom_callback": (Ask("/wecom/callback/ww-house"),),
     "growth": (Ask("/growth/"), Ask("/growth/?export=csv")),
     "pool": (Ask("/pool/"), Ask("/pool/?export=csv")),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.reach.twin import Told, decide_naively
@@ -140,6 +142,16 @@ def test_no_rule_can_be_left_out(policy: tuple[Any, Any, Any]):
 @pytest.mark.parametrize("policy", SWAPS)
 def test_no_two_rules_can_change_places(policy: tuple[Any, Any, Any]):
     assert differs(policy_of(*policy))
+
+
+@pytest.mark.parametrize("wish", ["own_week", "own_month", "own_opens", "own_closes"])
+def test_nothing_that_a_person_asked_for_can_be_left_out(wish: str):
+    def deaf(tick: Tick) -> Tick:
+        place = tick.candidates.schema.get_field_index(wish)
+        nothing = pa.nulls(tick.candidates.num_rows, pa.int32())
+        return replace(tick, candidates=tick.candidates.set_column(place, wish, nothing))
+
+    assert any(rows(deaf(tick)) != twin.rows for tick, twin in map(told, range(WORLDS)))
 
 
 @pytest.mark.parametrize(("one", "other"), list(combinations(range(len(STAGES)), 2)))

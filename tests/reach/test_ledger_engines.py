@@ -43,7 +43,12 @@ def ledger(chance: random.Random) -> dict[str, pa.Table]:
         for at in range(20)
     ]
     overrides = [{"birth": PERSONS + other, "survivor": other} for other in range(1, MERGED + 1)]
+    wishes = [
+        {"person": person, "kind": "cap", "name": chance.choice(["week", "month"]), "value": chance.randint(1, 4)}
+        for person in chance.sample(range(1, PERSONS + 1), 6)
+    ]
     filled = {"decisions": decisions, "receipts": receipts, "events": own, "person_overrides": overrides}
+    filled["fact_preferences"] = wishes
     return {name: rows(name, *given) for name, given in filled.items()}
 
 
@@ -60,7 +65,7 @@ def questions() -> list[Statement]:
         named("reach/expired", {"plan": 1, "run": 1}, {"committed": committed}),
         named(
             "reach/crowded",
-            {"plan": 2, "channel": "wecom", "now": START, **caps},
+            {"plan": 2, "channel": "wecom", "now": START, "wishes": True, **caps},
             {"members": members, "committed": committed},
         ),
     ]

@@ -35,7 +35,7 @@ def decide_naively(tick: Tick) -> Told:
         start = max(tick.now, plan.start)
         window = (start, plan.deadline)
         if plan.touch_class in ("marketing", "service"):
-            window = first_opening(tick.policy, plan, tick.zones[candidate["zone"]], start)
+            window = first_opening(tick.policy, plan, tick.zones[candidate["zone"]], start, candidate)
         refusals = [name for name, refused in row_refusals(tick.policy, plan, candidate, start, window) if refused]
         row: Row = {
             "plan": plan.plan,
@@ -88,16 +88,26 @@ def row_refusals(
     ]
 
 
-def first_opening(policy: Policy, plan: PlanTerms, zone: str, start: datetime) -> tuple[datetime, datetime] | None:
-    """The first stretch of open time with a whole minute in it, found by trying each local day."""
+def first_opening(
+    policy: Policy, plan: PlanTerms, zone: str, start: datetime, candidate: Row
+) -> tuple[datetime, datetime] | None:
+    """The first stretch of open time with a whole minute in it, found by trying each local day; within the hours that
+    the person asked for."""
     hours = policy.channel_hours.get(plan.channel, policy.hours)
+    opens, closes = hours.opens, hours.closes
+    if candidate["own_opens"] is not None:
+        opens = max(opens, time(*divmod(candidate["own_opens"], 60)))
+    if candidate["own_closes"] is not None and candidate["own_closes"] < 24 * 60:
+        closes = min(closes, time(*divmod(candidate["own_closes"], 60)))
+    if opens >= closes:
+        return None
     day = start.astimezone(ZoneInfo(zone)).date()
     while instants(day, time(0), zone)[0] < plan.deadline:
         shut = day in policy.closed_dates
         if day.weekday() in policy.closed_weekdays and day not in policy.open_dates:
             shut = True
-        begin = max([start, *instants(day, hours.opens, zone)])
-        end = min([plan.deadline, *instants(day, hours.closes, zone)])
+        begin = max([start, *instants(day, opens, zone)])
+        end = min([plan.deadline, *instants(day, closes, zone)])
         if not shut and begin + MINUTE <= end:
             return begin, end
         day += timedelta(days=1)
@@ -199,6 +209,8 @@ def over_cap(policy: Policy, plan: PlanTerms, candidate: Row, used: Used) -> boo
             (policy.day_cap, candidate["touches_day"] + now),
             (policy.week_cap, candidate["touches_week"] + now),
             (policy.month_cap, candidate["touches_month"] + now),
+            (candidate["own_week"], candidate["touches_week"] + now),
+            (candidate["own_month"], candidate["touches_month"] + now),
         ]
     if plan.touch_class != "reply" and plan.channel in policy.channel_caps:
         now = used.channel.get((person, plan.channel), 0)

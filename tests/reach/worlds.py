@@ -46,6 +46,7 @@ Rows = list[dict[str, Any]]
 def world(seed: int, crowd: int = 1) -> Tick:
     """The world of that number; always the same. `crowd` multiplies the people, and what there is for them."""
     chance = random.Random(seed)
+    wish = random.Random(~seed)  # a stream of its own: the worlds stay what they were before anybody asked for anything
     now = INSTANTS[seed % len(INSTANTS)] + timedelta(seconds=chance.gauss(0, 30_000))
     policy = random_policy(chance, now.date())
     plans = tuple(random_plan(chance, index, now, crowd) for index in range(chance.randint(3, 5)))
@@ -61,7 +62,7 @@ def world(seed: int, crowd: int = 1) -> Tick:
     for row in relations:
         since[row["person"]] = min(row["added_at"], since.get(row["person"], row["added_at"]))
     candidates = [
-        random_candidate(chance, index, person, since.get(person))
+        random_candidate(chance, wish, index, person, since.get(person))
         for index in range(len(plans))
         for person in people
         if chance.random() < 0.95
@@ -157,13 +158,19 @@ def random_relations(chance: random.Random, person: int, senders: Rows, now: dat
     ]
 
 
-def random_candidate(chance: random.Random, plan: int, person: int, since: datetime | None) -> dict[str, Any]:
+def random_candidate(
+    chance: random.Random, wish: random.Random, plan: int, person: int, since: datetime | None
+) -> dict[str, Any]:
     return {
         "plan": plan,
         "person": person,
         "expected_value": chance.choice([0.0, 1.5, 1.5, chance.gammavariate(2, 10), -1.0]),
         "consent": chance.random() < 0.92,
         "preference": chance.random() < 0.92,
+        "own_week": wish.choice([1, 2]) if wish.random() < 0.1 else None,
+        "own_month": wish.choice([0, 1, 2, 4]) if wish.random() < 0.1 else None,
+        "own_opens": wish.choice([0, 9 * 60, 12 * 60 + 15]) if wish.random() < 0.12 else None,
+        "own_closes": wish.choice([10 * 60, 12 * 60 + 30, 24 * 60]) if wish.random() < 0.12 else None,
         "risk": chance.choices(range(4), [70, 20, 4, 6])[0],
         "friend_since": since,
         "zone": chance.randrange(len(ZONES)),

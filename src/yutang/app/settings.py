@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "yutang.reflex",
     "yutang.guard",
     "yutang.console",
+    "yutang.public",
 ]
 
 MIDDLEWARE = [
@@ -108,6 +109,9 @@ LOCALE_PATHS = [PACKAGE / "console" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+
+# Where customers reach this house: it stands in messages to them.
+PUBLIC_ADDRESS = os.environ.get("YUTANG_ADDRESS") or next(iter(CSRF_TRUSTED_ORIGINS), "http://127.0.0.1:8000")
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True

@@ -182,7 +182,7 @@ class Preference(models.Model):
 
     `topics` and `channels` are refused (`*`: all of them); `week` and `month` are the most messages they want; between
     `opens` and `closes` (minutes of their local day) they may be spoken to. Merged persons: the most restrictive.
-    `links_from`: links made before that day are void but for withdrawing.
+    `links_from`: links made before are void but for withdrawing.
     """
 
     person = models.OneToOneField(Person, models.CASCADE, primary_key=True, related_name="preference")
@@ -193,7 +193,7 @@ class Preference(models.Model):
     opens = models.PositiveSmallIntegerField(null=True)
     closes = models.PositiveSmallIntegerField(null=True)
     at = models.DateTimeField()
-    links_from = models.DateField(null=True)
+    links_from = models.DateTimeField(null=True)
 
 
 class DoNotContact(models.Model):

@@ -182,6 +182,38 @@ def consented_to_partner(persons: Iterable[PersonId], partner: str, purpose: str
     return {person for person, survivor in asked.items() if consents(standing.get(survivor, {}), purpose, channel)}
 
 
+def words_of(person: PersonId) -> list[tuple[PersonId, ConsentShown]]:
+    """Every word about consent of a person's birth persons, the oldest first. Unscoped because the person asks for
+    themselves, or the caller has looked them up as the viewer."""
+    _, births = _births_by_survivor([person])
+    rows = Consent.objects.filter(person_id__in=births).order_by("at", "pk")
+    return [
+        (
+            PersonId(row.person_id),
+            ConsentShown(row.purpose, row.channel, row.granted, row.at, row.proof or "", row.partner, row.source),
+        )
+        for row in rows
+    ]
+
+
+def standing_consents(person: PersonId) -> dict[tuple[str, str, str], bool]:
+    """What counts of a person's words per (purpose, channel, partner; empty: us). Unscoped as `words_of`."""
+    said: dict[str, list[Word]] = defaultdict(list)
+    for birth, one in words_of(person):
+        said[one.partner].append(Word(birth, one.purpose, one.channel, one.granted, one.at))
+    return {
+        (purpose, channel, partner): granted
+        for partner, words in said.items()
+        for (purpose, channel), (granted, _) in effective(words).items()
+    }
+
+
+def wish_of(person: PersonId) -> Wish:
+    """How a person wants to be spoken to. Unscoped as `words_of`."""
+    asked, births = _births_by_survivor([person])
+    return wishes_of(births).get(asked[person], Wish())
+
+
 def find_by_identifier(viewer: Viewer, text: str) -> list[PersonId]:
     """The visible persons with exactly this phone, member number, external_userid or other strong identifier."""
     country = brand().country

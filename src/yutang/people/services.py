@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from django.db import transaction
 
-from yutang.kernel.clock import business_now
+from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import NodeId, PersonId, SenderId
@@ -178,6 +178,15 @@ def prefer(person: PersonId, wish: Wish, *, at: datetime) -> None:
         for birth in sorted(births - later):
             Preference.objects.update_or_create(person_id=birth, defaults=values)
         mark(births)
+
+
+def void_links(person: PersonId) -> None:
+    """Let links made before now do nothing but withdraw: one was passed on to somebody else."""
+    now = wall_now().replace(second=0, microsecond=0) + timedelta(minutes=1)  # links know the minute they were made in
+    with transaction.atomic():
+        for birth in sorted(identity.births_of_survivors(identity.survivors_of([person]).values())):
+            row, _ = Preference.objects.get_or_create(person_id=birth, defaults={"at": now})
+            Preference.objects.filter(pk=row.pk).update(links_from=now)
 
 
 def apply_relations(words: Iterable[RelationWord]) -> None:

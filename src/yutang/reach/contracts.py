@@ -14,7 +14,7 @@ from yutang.reach.lift import SmallestEffect
 REASONS: Mapping[str, tuple[str, str]] = {
     "relation": ("没有在线好友关系", "no live friendship"),
     "consent": ("没有同意接收这类消息", "no consent to messages of this kind"),
-    "preference": ("客户要求免打扰", "asked to be left in peace"),
+    "preference": ("客户要求免打扰，或不想收到这类消息", "asked to be left in peace, or not to hear of this"),
     "content": ("文案碰了红线", "the text breaks a content rule"),
     "risk": ("风险分超过上限", "too risky"),
     "grace_period": ("刚加好友，还在宽限期", "a new friend, within the grace period"),

@@ -72,10 +72,12 @@ def _most(cap: int | None, binds: bool) -> int:
 
 
 def crowded_out(
-    warehouse: Warehouse, plan: int, channel: str, caps: Mapping[str, Cap], recipients: Sequence[Recipient]
-) -> dict[int, str]:
+    warehouse: Warehouse, plan: int, channel: str, caps: Mapping[str, Cap], recipients: Sequence[Recipient],
+    *, marketing: bool = True,
+) -> dict[int, str]:  # fmt: skip
     """The touches of one plan's recipients that must not go out beside what else stands for the same person, with the
-    reason: `merged` where the plan itself speaks to (or holds out) that person already, else `caps`."""
+    reason: `merged` where the plan itself speaks to (or holds out) that person already, else `caps`. What persons asked
+    for themselves binds where the touch is `marketing`."""
     now = business_now()
     members = pa.table(
         {
@@ -84,7 +86,10 @@ def crowded_out(
             "deadline": pa.array([one.deadline for one in recipients], STAMP),
         }
     )
-    params = {"plan": plan, "channel": channel, "now": now, **{name: cap.most for name, cap in caps.items()}}
+    params = {
+        "plan": plan, "channel": channel, "now": now, "wishes": marketing,
+        **{name: cap.most for name, cap in caps.items()},
+    }  # fmt: skip
     rows = warehouse.query(named("reach/crowded", params, {"members": members, "committed": committed()})).to_pylist()
     own = {one.touch: one for one in recipients}
     asked = _asked_for(rows)
@@ -127,10 +132,11 @@ def _comes_first(
 def _reason(others: Sequence[Mapping[str, Any]], span: Span, caps: Mapping[str, Cap]) -> str | None:
     if any(row["same_plan"] for row in others):
         return MERGED
-    for cap in caps.values():
-        if cap.most < ENOUGH:
+    for name, cap in caps.items():
+        most = min(cap.most, others[0].get(name, cap.most))  # `week` and `month` as the person asked for
+        if most < ENOUGH:
             spans = [(row["earliest"], row["latest"]) for row in others if row[cap.kind]]
-            if most_at_once(span, spans, cap.length) > cap.most:
+            if most_at_once(span, spans, cap.length) > most:
                 return RuleName.CAPS.value
     return None
 

@@ -48,8 +48,10 @@ class Message(Part):
 
 @register
 class BroadcastDocument(Document):
-    """A broadcast. `waves` are cumulative shares of the audience, one every `wave_hours`; `within_hours` is how long
-    one attempt may wait for the guide's tap; what is not tapped is gated again up to `attempts` times.
+    """A broadcast. `topic` is one of the policy's: who refused it is left out. `waves` are cumulative shares of the
+    audience, one every `wave_hours`; `within_hours` is how long one attempt may wait for the guide's tap; what is not
+    tapped is gated again up to `attempts` times. In the text, `{{preferences}}` becomes the address at which customers
+    refuse.
 
     `horizon_days` is declared before launch: lift counts what each person spends in that many days from the start of
     their wave. The audience is frozen at launch.
@@ -59,6 +61,7 @@ class BroadcastDocument(Document):
 
     audience: Audience
     purpose: str = Field(pattern=NAME)
+    topic: str | None = Field(default=None, pattern=NAME)
     channel: str = Field(default="wecom", pattern=NAME)
     touch_class: TouchClass = Field(default=TouchClass.MARKETING, alias="class")
     value: bool = False

@@ -39,6 +39,7 @@ from yutang.people import queries as people
 from yutang.people.contracts import Refusal
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
 from yutang.reach.crowding import Recipient, caps_of, crowded_out
+from yutang.reach.gate.contracts import TouchClass
 from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch, Run
 from yutang.reach.planning import document_of, rulebook
@@ -134,7 +135,9 @@ def _look_up(
         for member in members[batch.pk]
         if member.touch in touches
     ]
-    crowded = crowded_out(warehouse, plan.pk, document.channel, caps_of(policy, document), recipients)
+    marketing = document.touch_class is TouchClass.MARKETING
+    caps = caps_of(policy, document)
+    crowded = crowded_out(warehouse, plan.pk, document.channel, caps, recipients, marketing=marketing)
     by_account: dict[tuple[str, str], dict[PersonId, SenderId | None]] = defaultdict(dict)
     for batch in batches:
         sender = senders[SenderId(batch.sender)]
@@ -146,7 +149,7 @@ def _look_up(
     refusals: dict[PersonId, Refusal | None] = {}
     ids: dict[PersonId, str] = {}
     for (channel, corp), asked in by_account.items():
-        refusals |= people.may_be_touched(asked, document.purpose, channel)
+        refusals |= people.may_be_touched(asked, document.purpose, channel, document.topic)
         ids |= people.identifiers_of(asked, "external_userid", corp)
     return Looked(touches, crowded, refusals, ids)
 

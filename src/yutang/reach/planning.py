@@ -30,10 +30,11 @@ from yutang.kernel.ids import NodeId, PlanId, draw_array, salt
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.people import bulk
+from yutang.people.links import VARIABLE, general_link
 from yutang.profiles import services as profiles
 from yutang.profiles.queries import in_scope, select_traits
 from yutang.reach.contracts import BatchState, PlanState, RunState
-from yutang.reach.documents import BroadcastDocument, ContentRules, broken_rule
+from yutang.reach.documents import BroadcastDocument, ContentRules, Message, broken_rule
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, TASKS, Decisions, PlanTerms, Tick
 from yutang.reach.ledger import committed, repeated
@@ -118,6 +119,7 @@ def terms_of(
         hold_out=document.hold_out if attempt == 1 else 0.0,
         at_most=None if document.at_most is None else max(0, document.at_most - granted),
         attempt=attempt,
+        topic=document.topic,
     )
 
 
@@ -144,6 +146,7 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
             "deadline": terms.deadline,
             "channel": terms.channel,
             "purpose": terms.purpose,
+            "topic": terms.topic or "",
             "zone": brand.zone,
         }
         rows = warehouse.query(named("reach/candidates", params, tables))
@@ -482,13 +485,33 @@ def content_digest(document: BroadcastDocument) -> str:
     return hashlib.sha256(document.message.text.encode()).hexdigest()
 
 
+def with_links(document: BroadcastDocument) -> BroadcastDocument:
+    """The document with the address at which customers refuse in place of its variable.
+
+    The platform sends one text to all recipients of a task (WeCom doc 92135), so it is the general address and nobody's
+    own link. Put in at launch: a lost answer is matched by the very text.
+    """
+    text = document.message.text
+    if VARIABLE not in text:
+        return document
+    message = Message(text=text.replace(VARIABLE, general_link()))  # checks the platform's limit once more
+    return document.model_copy(update={"message": message})
+
+
 def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
     """Raise Refused or BadInput if this viewer may not launch this document as it stands."""
     if not viewer.may_operate:
         raise Refused("你的角色不能下发计划，请找总部运营。", "Your role may not launch plans; ask headquarters.")
     if document.audience.segment is not None:
         segments.segment_named(document.audience.segment)
-    problem = broken_rule(document.message.text, rulebook().rules)
+    book = rulebook()
+    if document.topic is not None and document.topic not in book.policy.topics:
+        known = ", ".join(book.policy.topics)
+        raise BadInput(
+            f"topic「{document.topic}」不在触达规则的 topics 里，可用：{known}。",
+            f"The topic “{document.topic}” is none of the policy's; there are: {known}.",
+        )
+    problem = broken_rule(document.message.text, book.rules)
     if problem:
         rule, word = problem
         raise BadInput(

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from yutang.kernel.calendars import is_holiday, is_workday
-from yutang.kernel.documents import NAME, Document, Part, register
+from yutang.kernel.documents import NAME, Document, Part, Title, register
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import BUCKETS
 from yutang.reach.gate.contracts import ChannelCaps, Hours, Policy
@@ -62,6 +62,14 @@ class ClosedDays(Part):
     holidays: bool = False
 
 
+DEFAULT_TOPICS = {
+    "offers": Title(zh="优惠活动", en="Offers"),
+    "new_goods": Title(zh="新品到店", en="New goods"),
+    "tips": Title(zh="实用内容", en="Tips"),
+    "events": Title(zh="线下活动", en="Events"),
+}
+
+
 class Promotions(Part):
     """In 30 days a person may get `free` promotions, and `per_value` more for each touch that gave value."""
 
@@ -86,7 +94,10 @@ class OneChannelCaps(Part):
 
 @register
 class PolicyDocument(Document):
-    """What the gate allows. Everything has a default; a policy names what it changes."""
+    """What the gate allows. Everything has a default; a policy names what it changes.
+
+    `topics` are what messages can be about: customers refuse them one by one on their preference page.
+    """
 
     KIND: ClassVar[str] = "policy"
 
@@ -100,6 +111,7 @@ class PolicyDocument(Document):
     channel_caps: dict[Channel, OneChannelCaps] = Field(default_factory=dict)
     tap_budget: int = Field(default=2, ge=1, le=20)
     global_hold_out: float = Field(default=0.0, ge=0, le=0.2)
+    topics: dict[Channel, Title] = Field(default_factory=lambda: dict(DEFAULT_TOPICS), max_length=20)
 
     @field_validator("global_hold_out")
     @classmethod

@@ -154,9 +154,10 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
     The same document launched again while its plan still runs is refused: nobody means to say it twice.
     """
     planning.launchable(document, viewer)
+    body = planning.with_links(document).as_data()
     with transaction.atomic():
         lock("reach")
-        twin = Plan.objects.filter(name=document.name, state=PlanState.RUNNING, body=document.as_data()).first()
+        twin = Plan.objects.filter(name=document.name, state=PlanState.RUNNING, body=body).first()
         if twin is not None:
             raise Refused(
                 f"同样的计划「{document.title.zh}」正在进行（编号 {twin.pk}），没有再次下发。",
@@ -166,7 +167,7 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
         now = business_now()
         plan = Plan.objects.create(
             name=document.name,
-            body=document.as_data(),
+            body=body,
             author=viewer.name,
             scope=None if viewer.nodes is None else sorted(viewer.nodes),
             state=PlanState.RUNNING,

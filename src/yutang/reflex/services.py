@@ -49,6 +49,7 @@ from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
 from yutang.organisation.queries import accounts, brand, nodes
 from yutang.people import queries as people
 from yutang.people import services as people_services
+from yutang.people.links import VARIABLE, link_of
 from yutang.reach.documents import broken_rule
 from yutang.reach.planning import rulebook
 from yutang.reflex.contracts import ActState, WelcomePorts, Worked
@@ -384,7 +385,7 @@ def _say_welcomes(tasks: Sequence[_Task], ports: WelcomePorts) -> None:
         return
     bodies = {task.act.pk: Welcome.model_validate(task.act.body) for task in open_tasks}
     ways = _Ways()
-    texts = {task.act.pk: _text_of(bodies[task.act.pk], ways.of(task.event)) for task in open_tasks}
+    texts = {task.act.pk: _said_to(task, _text_of(bodies[task.act.pk], ways.of(task.event))) for task in open_tasks}
     for task in open_tasks:
         if not texts[task.act.pk]:
             task.settle(ActState.REFUSED, "no_text")
@@ -422,6 +423,11 @@ class _Ways:
                 found = None
             self._known[name] = found if isinstance(found, ContactWay) else None
         return self._known[name]
+
+
+def _said_to(task: _Task, text: str) -> str:
+    """The text with the person's own link to their preferences in place of its variable: a welcome goes to one."""
+    return text.replace(VARIABLE, link_of(task.person)) if task.person is not None and VARIABLE in text else text
 
 
 def _text_of(act: Welcome, way: ContactWay | None) -> str:

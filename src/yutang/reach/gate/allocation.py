@@ -201,7 +201,8 @@ class Room(Resource):
 
 
 class Caps(Resource):
-    """Each person's caps: of marketing per day, week and month, and of any touch per channel, day and month."""
+    """Each person's caps: of marketing per day, week and month, and of any touch per channel, day and month. What she
+    asked for herself binds beside the policy."""
 
     def __init__(self, docket: Docket) -> None:
         tick, policy = docket.tick, docket.tick.policy
@@ -220,6 +221,7 @@ class Caps(Resource):
             ("touches_week", [policy.week_cap] * every),
             ("touches_month", [policy.month_cap] * every),
         )
+        marketing_room = np.minimum(marketing_room, _own_left(docket, marketing))
         channel_room = _least_left(
             docket, capped, ("channel_day", [cap.day for cap in caps]), ("channel_month", [cap.month for cap in caps])
         )
@@ -336,6 +338,18 @@ def _least_left(docket: Docket, bound: Bools, *counted: tuple[str, list[int | No
             limits = np.array([UNBOUND if cap is None else cap for cap in caps], np.int64)
             limit = limits[0] if (limits == limits[0]).all() else limits[docket.plan]
             np.minimum(least, np.where(limit == UNBOUND, UNBOUND, limit - docket.column(column)), out=least)
+    least[~bound] = UNBOUND
+    return least
+
+
+def _own_left(docket: Docket, bound: Bools) -> Ints:
+    """What the candidate's own wishes leave her."""
+    least = np.full(len(docket.person), UNBOUND, np.int64)
+    for column, wish in (("touches_week", "own_week"), ("touches_month", "own_month")):
+        most = docket.wished(wish)
+        asked = most != UNBOUND
+        if asked.any():
+            np.minimum(least, np.where(asked, most - docket.column(column), UNBOUND), out=least)
     least[~bound] = UNBOUND
     return least
 

@@ -122,7 +122,7 @@ class PlanTerms:
     deadline, which lie inside them. `value` says that the content gives rather than promotes. `content_problem` is the
     name of the content rule that the text breaks. `at_most` is how many touches the plan may still be granted.
     `wave` is the part [lower, upper) of the plan's hash draw whose people are candidates now; it was applied before.
-    `attempt` counts from 1.
+    `attempt` counts from 1. `topic`: what it is about, where it says so.
     """
 
     plan: PlanId
@@ -139,6 +139,7 @@ class PlanTerms:
     at_most: int | None = None
     wave: tuple[float, float] = (0.0, 1.0)
     attempt: int = 1
+    topic: str | None = None
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.deadline.tzinfo is None:
@@ -162,7 +163,11 @@ CANDIDATES = pa.schema(
         ("person", pa.int64()),
         ("expected_value", pa.float64()),  # what this touch is worth, in the brand's currency; ranks, never pays
         ("consent", pa.bool_()),  # for this plan's purpose and channel
-        ("preference", pa.bool_()),  # false: asked for silence
+        ("preference", pa.bool_()),  # false: asked for silence, or refused the plan's topic or channel
+        ("own_week", pa.int32()),  # the most marketing that this person wants in 7 days; null: as the policy says
+        ("own_month", pa.int32()),  # and in 30 days
+        ("own_opens", pa.int32()),  # minutes of their local day, from which they may be spoken to; null: as the policy
+        ("own_closes", pa.int32()),  # and until which
         ("risk", pa.int32()),
         ("friend_since", INSTANT),  # earliest live relation; null: none
         ("zone", pa.int32()),
@@ -191,7 +196,7 @@ SENDERS = pa.schema([("sender", pa.int64()), ("active", pa.bool_()), ("quota_lef
 # How many tasks a sender already has on any day that the plan's window touches; no row is none.
 TASKS = pa.schema([("sender", pa.int64()), ("plan", pa.int32()), ("tasks_taken", pa.int32())])
 
-NULLABLE = frozenset({"friend_since", "last_talk_at"})
+NULLABLE = frozenset({"friend_since", "last_talk_at", "own_week", "own_month", "own_opens", "own_closes"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,12 @@ class Docket:
         """A column of the candidates; instants as microseconds since 1970 UTC."""
         return numbers(self.tick.candidates, name)
 
+    def wished(self, name: str) -> Ints:
+        """A number that a candidate may have asked for; UNBOUND where she did not."""
+        values = self.tick.candidates[name].combine_chunks().cast(pa.int64()).fill_null(UNBOUND)
+        array: Ints = values.to_numpy(zero_copy_only=False)
+        return array
+
     def bound(self, classes: Iterable[TouchClass]) -> Bools:
         """Which candidates' touches are of one of these classes."""
         return self.of_plans([terms.touch_class in classes for terms in self.tick.plans])

@@ -11,13 +11,14 @@ import numpy as np
 
 from yutang.kernel.calendars import zone
 from yutang.reach.gate.contracts import Hours, Policy, RuleName, TouchClass
-from yutang.reach.gate.docket import MICROSECOND, NEVER, OPEN, Bools, Docket, Ints, micros
+from yutang.reach.gate.docket import MICROSECOND, NEVER, OPEN, UNBOUND, Bools, Docket, Ints, micros
 
 MARKETING = frozenset({TouchClass.MARKETING})
 UNASKED = frozenset({TouchClass.MARKETING, TouchClass.SERVICE})
 ALL = frozenset(TouchClass)
 
 MINUTE = timedelta(minutes=1)
+DAY = 24 * 60  # minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def consent(docket: Docket) -> Verdict:
 
 @row_rule(binds=UNASKED)
 def preference(docket: Docket) -> Verdict:
-    """The person asked for silence."""
+    """The person asked for silence, or wants to hear nothing of the plan's topic or by its channel."""
     return Verdict(np.equal(docket.column("preference"), False))
 
 
@@ -96,7 +97,8 @@ def quiet_hours(docket: Docket) -> Verdict:
     """Moves a touch into the first stretch of open hours, of one local day, that holds a whole minute.
 
     Its due is not before the plan's start, its deadline neither after the plan's nor after that day's close, so a guide
-    may tap at any moment between. Refuses only if the plan ends before any such minute.
+    may tap at any moment between. Refuses only if the plan ends before any such minute. The hours that a person asked
+    for narrow the policy's.
     """
     tick = docket.tick
     stretches = np.array(
@@ -116,7 +118,39 @@ def quiet_hours(docket: Docket) -> Verdict:
     # The other rows' stretches are looked up too and thrown away by judge_rows: cheaper than picking rows first.
     pair = docket.plan * len(tick.zones) + docket.column("zone")
     due, deadline = stretches[:, 0][pair], stretches[:, 1][pair]
+    _narrow(docket, due, deadline)
     return Verdict(due == NEVER, due, deadline)
+
+
+def _narrow(docket: Docket, due: Ints, deadline: Ints) -> None:
+    """Put those who asked for hours of their own into the first stretch of these; each set is looked up once."""
+    opens, closes = docket.wished("own_opens"), docket.wished("own_closes")
+    rows = np.flatnonzero((opens != UNBOUND) | (closes != UNBOUND))
+    if not len(rows):
+        return
+    tick = docket.tick
+    asked = np.column_stack([docket.plan[rows], docket.column("zone")[rows], opens[rows], closes[rows]])
+    kinds, kind = np.unique(asked, axis=0, return_inverse=True)
+    found = np.full((len(kinds), 2), NEVER, np.int64)
+    for index, (plan, place, first, last) in enumerate(kinds.tolist()):
+        terms = tick.plans[plan]
+        hours = _within(tick.policy.hours_of(terms.channel), first, last)
+        if hours is not None:
+            start = max(tick.now, terms.start)
+            found[index] = open_stretch(tick.policy, hours, zone(tick.zones[place]), start, terms.deadline)
+    due[rows], deadline[rows] = found[kind.reshape(-1)].T
+
+
+def _within(hours: Hours, opens: int, closes: int) -> Hours | None:
+    """The part of a day's hours that lies between two minutes of the day; None if there is none."""
+    first = hours.opens if opens == UNBOUND else max(hours.opens, _clock(opens))
+    last = hours.closes if closes == UNBOUND or closes >= DAY else min(hours.closes, _clock(closes))
+    return Hours(first, last) if first < last else None
+
+
+def _clock(minutes: int) -> time:
+    """A minute of the day as a time; the day's end has none, and is its last instant."""
+    return time(minutes // 60, minutes % 60) if minutes < DAY else time.max
 
 
 @row_rule(binds=MARKETING)

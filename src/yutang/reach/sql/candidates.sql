@@ -70,6 +70,17 @@ friends AS (
     SELECT person, min(added_at) AS friend_since
     FROM fact_relations WHERE live AND channel = $channel GROUP BY person
 ),
+wishes AS (
+    SELECT
+        person,
+        count(*) FILTER (WHERE (kind = 'topic' AND name IN ($topic, '*')) OR (kind = 'channel' AND name IN ($channel, '*')))
+            AS refused,
+        min(value) FILTER (WHERE kind = 'cap' AND name = 'week') AS own_week,
+        min(value) FILTER (WHERE kind = 'cap' AND name = 'month') AS own_month,
+        max(value) FILTER (WHERE kind = 'hours' AND name = 'opens') AS own_opens,
+        min(value) FILTER (WHERE kind = 'hours' AND name = 'closes') AS own_closes
+    FROM fact_preferences GROUP BY person
+),
 agreed AS (
     -- what was said of the channel itself decides, and of all channels where nothing was said of this one
     SELECT
@@ -81,7 +92,11 @@ SELECT
     a.person,
     coalesce(CAST(p.spend_365d AS DOUBLE), 0.0) AS expected_value,
     coalesce(g.consent, FALSE) AS consent,
-    NOT (coalesce(f.silent, FALSE) OR coalesce(f.blocked, FALSE)) AS preference,
+    NOT (coalesce(f.silent, FALSE) OR coalesce(f.blocked, FALSE) OR coalesce(w.refused, 0) > 0) AS preference,
+    w.own_week,
+    w.own_month,
+    w.own_opens,
+    w.own_closes,
     coalesce(f.risk, 0) AS risk,
     r.friend_since,
     coalesce(f.zone, $zone) AS zone,
@@ -98,5 +113,6 @@ LEFT JOIN facts f ON f.person = a.person
 LEFT JOIN profiles p ON p.person = a.person
 LEFT JOIN friends r ON r.person = a.person
 LEFT JOIN agreed g ON g.person = a.person
+LEFT JOIN wishes w ON w.person = a.person
 LEFT JOIN counts c ON c.person = a.person
 ORDER BY a.person

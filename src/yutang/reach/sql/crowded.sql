@@ -43,6 +43,16 @@ beside AS (
     JOIN births m ON m.birth = e.person
     WHERE e.type = 'offgate.sent' AND e.occurred_at > $now - INTERVAL 31 DAY AND e.occurred_at <= $now
 ),
+-- What each recipient asked for herself binds beside the policy, where the touch is marketing.
+own AS (
+    SELECT
+        m.touch,
+        min(CASE WHEN $wishes AND p.name = 'week' AND p.value < $week THEN p.value ELSE $week END) AS week,
+        min(CASE WHEN $wishes AND p.name = 'month' AND p.value < $month THEN p.value ELSE $month END) AS month
+    FROM members m
+    LEFT JOIN fact_preferences p ON p.person = m.person AND p.kind = 'cap'
+    GROUP BY m.touch
+),
 crowd AS (
     SELECT recipient
     FROM (
@@ -54,18 +64,20 @@ crowd AS (
         FROM beside
         WHERE touch <> recipient
     ) b
+    JOIN own o ON o.touch = b.recipient
     GROUP BY recipient
     HAVING count(*) FILTER (WHERE same_plan) > 0
         OR count(*) FILTER (WHERE near_day AND marketing) >= $day
-        OR count(*) FILTER (WHERE near_week AND marketing) >= $week
-        OR count(*) FILTER (WHERE near_month AND marketing) >= $month
+        OR count(*) FILTER (WHERE near_week AND marketing) >= min(o.week)
+        OR count(*) FILTER (WHERE near_month AND marketing) >= min(o.month)
         OR count(*) FILTER (WHERE near_day AND same_channel) >= $channel_day
         OR count(*) FILTER (WHERE near_month AND same_channel) >= $channel_month
 )
 SELECT
     b.recipient, b.touch, b.run, b.sender, b.due_at, b.deadline, b.still_open, b.same_plan, b.marketing,
-    b.same_channel, b.earliest, b.latest
+    b.same_channel, b.earliest, b.latest, o.week, o.month
 FROM beside b
+JOIN own o ON o.touch = b.recipient
 SEMI JOIN crowd c ON c.recipient = b.recipient
 WHERE b.touch <> b.recipient
 ORDER BY b.recipient, b.due_at, b.run, b.touch
