@@ -51,6 +51,8 @@ PATHS: tuple[str, ...] = (
     "/settings/webhooks/",
     "/settings/webhooks/new/?from=youzan_orders",
     "/settings/webhooks/of/shopify_orders/",
+    "/p/?lang=en",
+    "/p/{link}/?lang=en",
     "/campaigns/",
     "/campaigns/one/?name=spring",
 )

@@ -303,7 +303,10 @@ def _paths() -> dict[str, object]:
     def one(text: str) -> int:
         return int(find_by_identifier(OWNER, text)[0])
 
-    return {"person": one("1000"), "lost": one("1004"), "prospect": one(f"wm-{CUSTOMERS}"), "elsewhere": one("1001")}
+    from yutang.people.links import token_of
+
+    shown = {"person": one("1000"), "link": token_of(one("1000"))}
+    return {**shown, "lost": one("1004"), "prospect": one(f"wm-{CUSTOMERS}"), "elsewhere": one("1001")}
 
 
 if __name__ == "__main__":
