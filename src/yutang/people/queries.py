@@ -197,7 +197,7 @@ def words_of(person: PersonId) -> list[tuple[PersonId, ConsentShown]]:
 
 
 def standing_consents(person: PersonId) -> dict[tuple[str, str, str], bool]:
-    """What counts of a person's words per (purpose, channel, partner; empty: us). Unscoped as `words_of`."""
+    """What counts of a person's words per (purpose, channel, partner; empty: us). Unscoped because whoever asks has looked them up, or is the person."""
     said: dict[str, list[Word]] = defaultdict(list)
     for birth, one in words_of(person):
         said[one.partner].append(Word(birth, one.purpose, one.channel, one.granted, one.at))
@@ -209,7 +209,7 @@ def standing_consents(person: PersonId) -> dict[tuple[str, str, str], bool]:
 
 
 def wish_of(person: PersonId) -> Wish:
-    """How a person wants to be spoken to. Unscoped as `words_of`."""
+    """How a person wants to be spoken to. Unscoped because whoever asks has looked them up, or is the person."""
     asked, births = _births_by_survivor([person])
     return wishes_of(births).get(asked[person], Wish())
 
