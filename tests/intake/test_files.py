@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import json
 import zipfile
 from datetime import datetime
@@ -158,6 +159,44 @@ def test_a_sheet_of_two_cells_at_its_far_corners_is_refused(tmp_path: Path) -> N
         sheet.write(1_048_575, 16_383, "金额")
     with pytest.raises(BadInput, match=r"1,048,576 rows × 16,384 columns"):
         read(tmp_path / "far.xlsx")
+
+
+def book_of(sheet: str, strings: str = "") -> bytes:
+    """A workbook whose one sheet, and list of strings, are written by hand."""
+    with xlsxwriter.Workbook(held := io.BytesIO()) as book:
+        book.add_worksheet().write(0, 0, "a")
+    made = io.BytesIO()
+    with zipfile.ZipFile(held) as given, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archived:
+        for entry in given.namelist():
+            text = given.read(entry).decode()
+            if entry.endswith("sheet1.xml"):
+                text = re.sub("<sheetData>.*</sheetData>", f"<sheetData>{sheet}</sheetData>", text)
+            elif strings and entry.endswith("sharedStrings.xml"):
+                text = text.replace('count="1" uniqueCount="1"', strings)
+            archived.writestr(entry, text)
+    return made.getvalue()
+
+
+CELL = '<row r="1"><c r="A1"><v>1</v></c><c r="B1"><v>1</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    ("sheet", "strings"),
+    [
+        (f"{CELL}<row r='1048576'><c r='XFD1048576'><v>1</v></c></row>", ""),
+        (f'{CELL}<row r="1048576"><c {" " * 200}r="XFD1048576"><v>1</v></c></row>', ""),
+        (f'{CELL}<row r="2"><c r="ZZZZZ2"><v>1</v></c></row>', ""),
+        (f'{CELL}<row r="1000000">{"<c><v>1</v></c>" * 9_000}</row>', ""),
+        (CELL, 'count="4294967295" uniqueCount="4294967295"'),
+    ],
+    ids=["quotes", "spaces", "letters", "unsaid", "strings"],
+)
+def test_a_workbook_that_asks_for_all_memory_ends_a_process_of_its_own(
+    tmp_path: Path, sheet: str, strings: str
+) -> None:
+    (tmp_path / "a.xlsx").write_bytes(book_of(sheet, strings))
+    with pytest.raises(BadInput):
+        read(tmp_path / "a.xlsx")
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 nothing", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), b"text"])

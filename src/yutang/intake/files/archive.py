@@ -17,8 +17,8 @@ MOST_CELLS = 24_000_000
 """A sheet stands in memory as a full rectangle, of about 30 bytes a cell, however few of its cells are filled."""
 _SMALL = 4 << 20
 _PART = 1 << 20
-_CELL = re.compile(rb'<c [^>]{0,64}?r="([A-Z]{1,3})(\d{1,7})"')
-_LONGEST = 96  # bytes in which a cell's place stands
+_CELL = re.compile(rb'<(?:\w{1,20}:)?c\s[^>]{0,40}?\br\s{0,8}=\s{0,8}["\']([A-Za-z]{1,3})(\d{1,7})["\']')
+_LONGEST = 120  # bytes in which a cell's place stands
 
 
 def refuse_bombs(opened: BinaryIO, name: str) -> None:
@@ -102,7 +102,7 @@ class _Extent:
 def _number(letters: bytes) -> int:
     number = 0
     for letter in letters:
-        number = number * 26 + letter - 64
+        number = number * 26 + (letter & 31)
     return number
 
 

@@ -14,6 +14,7 @@ import python_calamine
 from yutang.intake.files.archive import damaged, refuse_bombs
 from yutang.intake.files.contracts import HEAD_ROWS, Block, File, Known, Source
 from yutang.intake.files.header import find_header
+from yutang.intake.files.trial import refuse_what_cannot_be_opened
 from yutang.kernel.errors import BadInput
 
 MOST_BYTES = 100 << 20
@@ -35,6 +36,8 @@ def open_excel(file: File, known: Known) -> Source:
         if opened.read(4) == _ZIP:
             opened.seek(0)
             refuse_bombs(opened, file.name)
+        opened.seek(0)
+        refuse_what_cannot_be_opened(opened.read(), file.name)
         opened.seek(0)
         sheet = _sheet(opened, file.name)
     top = (sheet.start or (0, 0))[0]  # rows above the first filled one are not given
