@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +121,54 @@ def test_an_upload_is_cancelled_before_and_while_it_is_read_and_never_after(
         uploads.cancel(OWNER, done)
     with pytest.raises(Refused, match="begun already"):
         uploads.start(OWNER, done, FORM)
+
+
+def test_an_upload_cancelled_while_it_is_looked_at_stays_cancelled(
+    warehouse: Warehouse, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = up()
+    uploads.start(OWNER, number, Wish(FORM.mapping, dry_run=False))
+    look = imports.look
+
+    def meanwhile(*given: Any) -> Any:
+        found = look(*given)
+        file = given[1]
+        held = file.path.read_bytes()
+        uploads.cancel(OWNER, number)
+        file.path.write_bytes(held)  # as for a reader who holds it open, or has read it whole
+        return found
+
+    monkeypatch.setattr(imports, "look", meanwhile)
+    assert uploads.turn(warehouse)
+    assert uploads.shown(OWNER, number).state == "cancelled"
+    assert not Person.objects.exists()
+
+
+def test_a_file_that_breaks_its_reader_is_not_read_for_ever(
+    warehouse: Warehouse, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, other = up(), up()
+    for one_of_them in (number, other):
+        uploads.start(OWNER, one_of_them, FORM)
+
+    def broken(*given: Any) -> Any:
+        raise ValueError("a reader's own mistake")
+
+    monkeypatch.setattr(imports, "look", broken)
+    with pytest.raises(ValueError, match="own mistake"):
+        uploads.turn(warehouse)
+    monkeypatch.undo()
+    assert (uploads.shown(OWNER, number).state, uploads.shown(OWNER, number).zh) == ("refused", "文件读不出来了。")
+    assert uploads.turn(warehouse)
+    assert uploads.shown(OWNER, other).state == "dry_run"
+
+
+def test_phones_taken_for_stores_are_nowhere_in_clear(warehouse: Warehouse, data: Path) -> None:
+    number = up()
+    uploads.start(OWNER, number, Wish(FORM.mapping | {"store": "手机号"}, dry_run=False))
+    assert uploads.turn(warehouse)
+    assert uploads.shown(OWNER, number).report["unknown_stores"] == ["13800138000", "13900139000"]
+    assert "13800138000" not in json.dumps(Import.objects.get(pk=number).report)
 
 
 def test_an_import_that_died_while_it_was_read_is_read_again(warehouse: Warehouse, data: Path) -> None:

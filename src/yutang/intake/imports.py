@@ -256,8 +256,8 @@ def carry_out(
     told = {"digest": sum_, "mapping": dict(found.columns), "as_of": as_of, "state": READING, "author": wanted.author}
     if row_id is None:
         row_id = Import.objects.create(kind=kind.name, source=wanted.source, name=_name(given), **told).pk
-    else:
-        Import.objects.filter(pk=row_id).update(**told)
+    elif not Import.objects.filter(pk=row_id, state=WAITING).update(**told):
+        raise Cancelled  # while it was looked at
     failpoint("import.after_started")
     reader = _reader(kind)
     progress = _noted(row_id, progress)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q
 
 from yutang.intake import imports
@@ -41,6 +41,7 @@ from yutang.intake.refused import hidden
 from yutang.intake.reports import BadRows, Cancelled, ImportReport
 from yutang.kernel.calendars import zone
 from yutang.kernel.clock import wall_now
+from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import BadInput, NotFound, Refused, Unavailable, YutangError
 from yutang.kernel.sealed import SealedWriter
 from yutang.organisation.contracts import Viewer
@@ -52,7 +53,9 @@ KEPT = timedelta(hours=24)
 ORPHANED = timedelta(hours=1)
 """The longest that an upload takes, with room to spare: a file older than that without a row is nobody's."""
 SHOWN_ROWS = 5
-_CONTEXT = "import.upload"
+MOST_STRANGE = 200
+"""So many codes of unknown stores are told."""
+_CONTEXT, _REPORT = "import.upload", "import.report"
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _BEFORE = (UPLOADED, DRY_RUN, REFUSED)
 """States in which an upload waits for its owner's word."""
@@ -275,7 +278,9 @@ def turn(warehouse: Warehouse) -> bool:
                 report = imports.carry_out(
                     warehouse, kind_named(row.kind), file, wanted, held, lambda stage, done, of: None, row.pk
                 )
-            except (YutangError, OSError) as error:
+            except OperationalError:  # the store, not the file: the disk is full, or another writes for too long
+                raise
+            except Exception as error:  # whatever a file does to its reader, it must not be read for ever
                 _end(row, error)
                 raise
             Import.objects.filter(pk=row.pk).update(report=_told(report))
@@ -306,11 +311,20 @@ def _end(row: Import, error: Exception) -> None:
 
 
 def _told(report: ImportReport) -> dict[str, object]:
-    return {
+    told = {
         one.name: list(value) if isinstance(value := getattr(report, one.name), tuple) else value
         for one in fields(report)
         if one.name not in ("error_file", "import_id")
     }
+    # Where the wrong column was taken for the store's, these are phones.
+    strange = json.dumps(report.unknown_stores[:MOST_STRANGE], ensure_ascii=False)
+    return {**told, "unknown_stores": keyring().seal_text(strange, _REPORT) if report.unknown_stores else ""}
+
+
+def _report(row: Import) -> Mapping[str, object]:
+    told: dict[str, object] = dict(row.report or {})
+    sealed = str(told.get("unknown_stores") or "")
+    return told | {"unknown_stores": json.loads(keyring().open_text(sealed)) if sealed else []} if told else {}
 
 
 def _over(row: Import) -> None:
@@ -366,6 +380,6 @@ def _shown(row: Import) -> ImportShown:
     return ImportShown(
         row.pk, kind_named(row.kind), row.source, row.name or "", row.size, row.state,
         bool(row.upload) and row.state in _BEFORE, row.author, row.started_at, row.finished_at, row.stage, row.done,
-        row.of, rate, left, row.report or {}, bool(row.refused or row.report) and _errors(row.pk).is_file(),
+        row.of, rate, left, _report(row), bool(row.refused or row.report) and _errors(row.pk).is_file(),
         row.cancelled, row.said_zh, row.said_en, _wish(row),
     )  # fmt: skip
