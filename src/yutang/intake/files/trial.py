@@ -34,10 +34,16 @@ for told in book.sheets_metadata:
 
 def refuse_what_cannot_be_opened(content: bytes, name: str) -> None:
     """Open a workbook as `excel` does, elsewhere. Raises BadInput where that ends badly, or takes too much."""
+    # The file goes through a pipe: it is personal, and stands nowhere in clear.
     asked = [sys.executable, "-P", "-c", _TRY, str(MOST_MEMORY)]
     try:
-        ended = subprocess.run(  # noqa: S603 – our own words; the file is read from a pipe, never from the disk
-            asked, input=content, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=MOST_SECONDS, check=False
+        ended = subprocess.run(
+            asked,
+            input=content,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=MOST_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise damaged(name) from error
