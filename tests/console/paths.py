@@ -53,6 +53,8 @@ PATHS: tuple[str, ...] = (
     "/settings/webhooks/of/shopify_orders/",
     "/p/?lang=en",
     "/p/{link}/?lang=en",
+    "/settings/outgoing/",
+    "/settings/outgoing/one/?name=erp",
     "/campaigns/",
     "/campaigns/one/?name=spring",
 )

@@ -122,6 +122,12 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "webhooks list": (Ask(),),
     "webhooks open": (Ask(words=("shopify_orders",)),),
     "webhooks replay": (Ask(words=("asked",)),),
+    "outgoing add": (Ask(words=("asked", "http://x", "--type", "order.placed")),),
+    "outgoing letters": (Ask(words=("asked",)),),
+    "outgoing list": (Ask(),),
+    "outgoing ping": (Ask(words=("asked",)),),
+    "outgoing redeliver": (Ask(words=("asked",)),),
+    "outgoing switch": (Ask(words=("asked", "off")),),
     "users add": (Ask(words=("somebody", "--role", "owner")),),
 }
 
@@ -230,6 +236,10 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "hook_close": (Ask("/settings/webhooks/of/asked/close/", {}),),
     "hook_replay": (Ask("/settings/webhooks/of/asked/replay/", {}),),
     "hook_sample": (Ask("/settings/webhooks/of/asked/sample/?type=x&problem=y"),),
+    "outgoing": (Ask("/settings/outgoing/"),),
+    "outgoing_add": (Ask("/settings/outgoing/add/", {"name": "asked", "url": "http://x"}),),
+    "outgoing_one": (Ask("/settings/outgoing/one/?name=asked"),),
+    "outgoing_act": (Ask("/settings/outgoing/act/", {"name": "asked", "act": "off"}),),
     "quality": (Ask("/quality/"),),
     "quality_sample": (Ask("/quality/sample/?key=1&type=x&problem=type"),),
     "quality_define": (Ask("/quality/define/?key=1&type=x"),),

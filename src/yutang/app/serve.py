@@ -138,6 +138,7 @@ def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
 def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Do everything until interrupted; `ready` is called with the address once requests are answered."""
     from yutang.app.channels import Channels
+    from yutang.operations import outgoing
     from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
@@ -153,7 +154,7 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     sandbox = sandbox_at(address)
     lane = ReflexLane(Channels(sandbox).welcomes, lambda: expect_callbacks(sandbox, address))
     loop = _loop(house, Share.ALL, sandbox)
-    lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run]
+    lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run, outgoing.run]
     if is_shared():
         lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
     _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
@@ -177,6 +178,7 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
 def work(house: House, share: Share, ready: Callable[[], None]) -> None:
     """Do a worker's or a clock's share until interrupted. Raises Refused for a corp in a sandbox that is not told."""
     from yutang.app.channels import Channels
+    from yutang.operations import outgoing
     from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
@@ -194,6 +196,7 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
     if share is Share.WORKER:
         lanes.append(ReflexLane(Channels(sandbox).welcomes).run)
         lanes.append(ImportLane(house.warehouse, loop.look_again).run)
+        lanes.append(outgoing.run)
     _quiet_logs()
     stop = threading.Event()
     threads = _started(lanes, stop)

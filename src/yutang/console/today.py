@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from yutang.channels.webhook.queries import in_trouble
 from yutang.console.pages import Page, page
 from yutang.console.pool import Ways, ways
 from yutang.console.scope import seen_by
@@ -199,6 +200,7 @@ def today(request: Page) -> HttpResponse:
         "waiting_people": sum(one.batch.size for one in waiting),
         "doubtful": doubtful[:SHOWN],
         "coming": [_coming(plan) for plan in running],
+        "posting": in_trouble() if request.viewer.may_operate and request.viewer.sees_all else [],
         "ways": known,
         "ready": ready,
     }

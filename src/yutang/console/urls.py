@@ -17,6 +17,7 @@ from yutang.console import (
     keys,
     landing,
     organisation,
+    outgoing,
     persons,
     plans,
     pool,
@@ -52,5 +53,6 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *keys.urls,
         *account.urls,
         *hooks.urls,
+        *outgoing.urls,
         *quality.urls,
     ]

@@ -114,6 +114,17 @@ KINDS: dict[str, Promise] = {
     "event_type": _("事件类型"),
     "webhook": _("推送来源"),
 }
+PARCELS: dict[str, Promise] = {
+    "due": _("等待投递"),
+    "doing": _("正在投递"),
+    "sent": _("已送达"),
+    "dead": _("死信"),
+}
+OFF: dict[str, Promise] = {
+    "by_hand": _("已停用"),
+    "failing": _("连续失败，已自动停用"),
+    "gone": _("对方说地址已失效（410），已自动停用"),
+}
 PURPOSES: dict[str, Promise] = {"marketing": _("营销"), "service": _("服务")}
 SOURCES: dict[str, Promise] = {
     "package_card": _("包裹卡"),

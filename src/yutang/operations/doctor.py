@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from yutang.channels.webhook.queries import in_trouble
 from yutang.kernel.clock import business_now, wall_now
 from yutang.log import queries as log
 from yutang.operations import rotation
@@ -88,6 +89,14 @@ def _state(warehouse: Warehouse) -> Iterator[Finding]:
     )
     waiting = log.waiting()
     yield Finding("inbox", True, f"收件箱里有 {waiting:,} 条待处理", f"{waiting:,} events waiting in the inbox")
+    troubled = in_trouble()
+    names = "、".join(name for name, _, _ in troubled)
+    yield Finding(
+        "webhooks",
+        not troubled,
+        f"投递有问题：{names}，请看「设置 → 对外投递」" if troubled else "对外投递正常",
+        f"webhooks out in trouble: {names}; see Settings → Webhooks out" if troubled else "webhooks out are well",
+    )
     as_of = profile_queries.as_of(warehouse)
     text = f"{as_of:%Y-%m-%d %H:%M} UTC" if as_of else "-"
     yield Finding(

@@ -20,6 +20,7 @@ import structlog
 from django.db import close_old_connections
 
 from yutang.channels.services import forget_old_callbacks
+from yutang.channels.webhook.services import forget_old_parcels
 from yutang.connect import services as connect
 from yutang.connect.services import WayPorts
 from yutang.guard import services as guard
@@ -233,6 +234,7 @@ class Loop:
         if monotonic() - self.tidied >= TIDY:
             forget_old_callbacks()
             hooks.forget_old_deliveries()
+            forget_old_parcels()
             self.tidied = monotonic()
 
 
