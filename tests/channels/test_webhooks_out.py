@@ -151,6 +151,17 @@ def test_what_is_personal_goes_where_it_may_and_lies_sealed(warehouse: Warehouse
     assert {"kind": "phone", "namespace": "", "value": "13800130001"} in event["identifiers"]
 
 
+def test_who_is_erased_is_taken_out_of_what_waits(warehouse: Warehouse, receiver: Receiver) -> None:
+    services.add_endpoint(OWNER, "crm", receiver.address, ["person.seen"], private=True)
+    taken_in(warehouse, seen(1), seen(2))
+    services.cut()
+    last = services.forget_parcels_with(["13800130001"], 0)
+    assert services.forget_parcels_with(["13800130001"], last or 0) is None
+    services.work()
+    (event,) = json.loads(receiver.got[0][1])["data"]["events"]
+    assert event["id"] == "s2"
+
+
 def test_many_events_are_few_parcels_and_each_is_told_once(warehouse: Warehouse, receiver: Receiver) -> None:
     services.add_endpoint(OWNER, "erp", receiver.address, ["order.placed"])
     taken_in(warehouse, *[order(n) for n in range(250)])

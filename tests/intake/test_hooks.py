@@ -418,6 +418,15 @@ def test_old_deliveries_are_let_go(pond: Warehouse) -> None:
     assert services.forget_old_deliveries() == 1
 
 
+def test_a_delivery_that_names_somebody_erased_is_forgotten(pond: Warehouse) -> None:
+    opened = services.open_hook("youzan_orders", OWNER, secret=SECRET, client="cid")
+    named = {**YOUZAN["full_order_info"], "buyer_info": {"buyer_phone": "13800138000"}}
+    push(opened.path, *youzan("trade_TradeCreate", {"full_order_info": named}, id="m-1"))
+    push(opened.path, *youzan("trade_TradeCreate", {}, id="m-2"))
+    assert services.forget_deliveries_with(["13800138000"], 0) is not None
+    assert [one.outcome for one in queries.deliveries(OWNER, "youzan_orders")] == [Outcome.HELD]
+
+
 KILLED = """
 import json, sys, threading
 from pathlib import Path

@@ -18,6 +18,7 @@ import structlog
 from django.db import IntegrityError, transaction
 
 from yutang.channels.services import forget_callbacks_of
+from yutang.channels.webhook.services import forget_parcels_with
 from yutang.connect.services import forget_joins
 from yutang.guard.contracts import REASONS, ErasureFacts, Step
 from yutang.guard.models import Erasure
@@ -26,6 +27,7 @@ from yutang.guard.statements import statements
 from yutang.intake import imports
 from yutang.intake.append import fence_statements, fenced
 from yutang.intake.collect.held import forget_messages_with
+from yutang.intake.hooks.services import forget_deliveries_with
 from yutang.intake.lease import lease
 from yutang.intake.mirror import LEASE as PUMP
 from yutang.intake.turned_away import forget_in_inbox
@@ -165,10 +167,11 @@ def _traces(warehouse: Warehouse, row: Erasure, patience: float) -> None:
     while at is not None and ids:
         with transaction.atomic():
             at = forget_callbacks_of(ids, at)
-    at = 0
-    while at is not None and words:
-        with transaction.atomic():
-            at = forget_messages_with(words, at)
+    for forget in (forget_messages_with, forget_deliveries_with, forget_parcels_with):
+        at = 0
+        while at is not None and words:
+            with transaction.atomic():
+                at = forget(words, at)
     Erasure.objects.filter(pk=row.pk, step=Step.TRACES).update(step=Step.INBOX)
 
 

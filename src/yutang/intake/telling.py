@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from yutang.intake.columns import distinct, only, persons_of
 from yutang.intake.models import Slice
+from yutang.intake.turned_away import turn_away
 from yutang.log import services as inbox
 from yutang.log.contracts import IdentifierValue, heard
 from yutang.people.queries import survivors
@@ -59,14 +60,15 @@ def slices_after(slice: int, limit: int) -> list[int]:
 
 
 def told(slice: int, types: Collection[str]) -> list[Told]:
-    """The events of a slice that are of these types, in order of arrival; each once. (Unscoped because the house itself
+    """The events of a slice that are of these types, in order of arrival; each once, and none of erased persons but
+    orders that are nobody's. (Unscoped because the house itself
     passes them on, to whom headquarters allowed.)"""
     arrived = inbox.columns(inbox.envelopes(slice))
     wanted = pc.is_in(arrived.events["type"], pa.array(sorted(types), pa.string())).to_numpy()
     if not wanted.any():
         return []
     chosen = distinct(only(arrived, np.asarray(wanted, dtype=bool)))
-    births = persons_of(chosen)
+    chosen, births, _, _ = turn_away(chosen, persons_of(chosen))
     persons = survivors(births)
     lines: dict[int, list[Mapping[str, object]]] = defaultdict(list)
     for line in chosen.lines.to_pylist():
@@ -97,6 +99,6 @@ def _told(
         event["currency"],
         json.loads(event["props"] or "{}"),
         tuple(lines),
-        heard(event["who"]),
-        json.loads(private or "{}"),
+        heard(event["who"]) if person is not None else (),
+        json.loads(private or "{}") if person is not None else {},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pyarrow as pa
@@ -31,9 +32,8 @@ CALL = "webhook"
 """The call of a held message that is a delivery: what it holds is kept with the delivery, once."""
 ORDER_UNKNOWN = "order_unknown"
 _CONTEXT = "intake_hookdelivery.sealed"
-_SHOWN_LEAVES = 60
 
-__all__ = ["CALL", "ORDER_UNKNOWN", "Again", "Made", "content", "is_ours", "leaves", "note_recorded", "read", "seal"]
+__all__ = ["Made"]
 
 
 class _Sealed(msgspec.Struct):
@@ -58,6 +58,13 @@ def seal(delivery: Delivery, id: str) -> bytes:
 def _unseal(row: HookDelivery) -> tuple[str, Delivery]:
     kept = _decode(keyring().decrypt_bytes(bytes(row.sealed), _CONTEXT))
     return kept.id, Delivery(kept.body, kept.headers, kept.query)
+
+
+def said_in(row: HookDelivery) -> str:
+    """All that a kept delivery says, as one text; also what is written URL-encoded inside."""
+    _, delivery = _unseal(row)
+    body = delivery.body.decode("utf-8", "replace")
+    return "\n".join((body, unquote(body), *delivery.query.values()))
 
 
 def read(document: WebhookDocument, delivery: Delivery, id: str, received_at: datetime) -> Made | Trouble:

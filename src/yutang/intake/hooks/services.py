@@ -22,7 +22,7 @@ from yutang.intake.collect.reading import Kept
 from yutang.intake.hooks.contracts import KEPT_DAYS, KEPT_PER_HOOK, Delivery, Opened, Outcome
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.intake.hooks.mapping import Made, called, delivery_id
-from yutang.intake.hooks.reading import CALL, ORDER_UNKNOWN, read, seal
+from yutang.intake.hooks.reading import CALL, ORDER_UNKNOWN, read, said_in, seal
 from yutang.intake.hooks.verify import BadSignature, check
 from yutang.intake.models import HeldMessage, Hook, HookDelivery, WriteKey
 from yutang.kernel.clock import monotonic, wall_now
@@ -251,6 +251,21 @@ def forget_old_deliveries() -> int:
         for first in list(beyond):
             gone += settled_rows.filter(pk__lte=first).delete()[0]
     return gone
+
+
+def forget_deliveries_with(words: Sequence[str], after: int, limit: int = 500) -> int | None:
+    """Delete those of the next kept deliveries in which one of these words stands (a phone, an id, as a platform may
+    have written it); returns the last one looked at, None when there are no more."""
+    last = None
+    gone: list[tuple[int, bytes]] = []
+    for row in HookDelivery.objects.filter(pk__gt=after).order_by("pk")[:limit]:
+        last = row.pk
+        text = said_in(row)
+        if any(word in text for word in words):
+            gone.append((row.pk, bytes(row.mark)))
+    HeldMessage.objects.filter(mark__in=[mark for _, mark in gone]).delete()
+    HookDelivery.objects.filter(pk__in=[pk for pk, _ in gone]).delete()
+    return last
 
 
 def answer_type(answer: str) -> str:
