@@ -20,6 +20,7 @@ from yutang.kernel import encryption
 
 encryption.install_keyring(encryption.Keyring.load_or_create(DIRECTORY / "secret.key"))
 
+import hypothesis
 import pytest
 from django.conf import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -28,6 +29,9 @@ from tests import stores
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+hypothesis.settings.register_profile("house", deadline=None)  # three workers on two cores: time tells nothing
+hypothesis.settings.load_profile("house")
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (

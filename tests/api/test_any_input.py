@@ -119,7 +119,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, Any, dict[str, Any]]:
 
 
 @given(request=requests())
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @example(request=("GET", f"/persons/{2**63 - 1}", None, {}))
 @example(request=("GET", "/persons", None, {"find": "\x00"}))
 @example(request=("POST", "/events", {"events": [{**ORDER, "occurred_at": "0001-01-01T00:00:00+14:00"}]}, {}))

@@ -457,6 +457,7 @@ else:
 """
 
 
+@pytest.mark.long
 def test_killed_before_the_commit_nothing_is_kept_after_it_all_is_and_told_at_once_it_is_kept_once(
     tmp_path: Path,
 ) -> None:

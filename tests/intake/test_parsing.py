@@ -83,7 +83,7 @@ def test_amounts_are_read_in_every_form_alone_and_among_others() -> None:
         assert amounts([text]) == amounts([text, "1"])[:1], text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.datetimes(datetime(1990, 1, 2), datetime(2099, 12, 30)))
 def test_every_second_reads_the_same_in_every_form(at: datetime) -> None:
     at = at.replace(microsecond=0)
@@ -101,7 +101,7 @@ def test_every_second_reads_the_same_in_every_form(at: datetime) -> None:
     assert instants(forms)[0] is not None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.decimals(-(10**11), 10**11, places=2))
 def test_every_amount_reads_the_same_in_every_form(amount: Decimal) -> None:
     forms = [f"{amount}", f"{amount:,}", f"￥{amount:,}", f"{amount}元", f"{amount:,}".translate(FULL)]

@@ -79,7 +79,7 @@ STORY = (
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.permutations(STORY), cuts=st.sets(st.integers(1, len(STORY) - 1), max_size=3), number=st.uuids())
 def test_an_order_is_a_function_of_the_set_of_its_events(
     warehouse: Warehouse, story: list[Event], cuts: set[int], number: object

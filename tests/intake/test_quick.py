@@ -95,7 +95,7 @@ def legible(found: Row) -> list[Any]:
     return [json.loads(value) if place == 14 and value else value for place, value in enumerate(found)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(message=messages(), key=st.sampled_from(KEYS), currency=st.sampled_from(["CNY", "CNY", "CNY", ""]))
 def test_what_is_plain_is_read_as_the_long_way_reads_it(message: dict[str, Any], key: KeyFacts, currency: str) -> None:
     raw = msgspec.Raw(json.dumps(message).encode())

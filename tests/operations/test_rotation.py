@@ -289,6 +289,7 @@ def test_a_session_outlives_a_rotation_until_the_old_key_leaves(pond: Path, sett
     assert SessionStore(session.session_key).load() == {}  # logged out, and nothing worse
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_beside_writers_it_goes_on(tmp_path: Path) -> None:
     options = ["--places", "rotate.portion", "--random", "0"]  # every place, and random ones: `make soak`
     command = [sys.executable, "-W", "ignore", "-m", "tests.operations.rotate", str(tmp_path), *options]

@@ -212,7 +212,7 @@ def _oracle() -> dict[int, int]:
     return {born[one]: min(born[each] for each in together) for one, together in group.items()}  # type: ignore[misc]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_persons_are_a_function_of_edges_and_decisions_live_and_in_one_pass(acts: list[tuple[str, Any]]) -> None:
     limit, joining.HUB_LIMIT = joining.HUB_LIMIT, 3

@@ -110,7 +110,7 @@ def _partition(groups: list[list[IdentifierValue]]) -> set[frozenset[IdentifierV
     return {frozenset(joined) for joined in persons.values()}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=GROUPS, data=st.data())
 def test_one_at_a_time_and_all_at_once_give_the_components_of_the_edges(
     raw: list[list[tuple[str, int]]], data: st.DataObject

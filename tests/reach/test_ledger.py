@@ -23,7 +23,7 @@ FINAL = {"sent", "failed", "expired", "suppressed"}
 facts = st.tuples(st.integers(1, 6), st.sampled_from(list(ReceiptState)), st.sampled_from(["a", "b"]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(told=st.lists(facts, max_size=8), again=st.randoms(use_true_random=False))
 def test_a_touch_has_one_end_and_telling_a_receipt_again_in_any_order_changes_nothing(
     ledger: Ledger, told: list[Any], again: Any
@@ -85,7 +85,7 @@ decided = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(touches=decided)
 def test_every_touch_is_counted_once_by_its_last_attempt_and_the_equation_holds(
     ledger: Ledger, touches: list[Any]
@@ -132,7 +132,7 @@ def state_of(told: list[str]) -> str:
     return "unknown" if unanswered else "pending"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(told=st.builds(story, calls, ends), again=st.randoms(use_true_random=False))
 def test_what_became_of_a_touch_does_not_hang_on_the_order_in_which_it_was_told_nor_on_the_wall_clock(
     ledger: Ledger, told: list[str], again: Any

@@ -124,7 +124,7 @@ def test_comparing_only_the_confirmed_would_have_lied() -> None:
     assert estimate_lift(spend[confirmed], bare, held[confirmed], wave[confirmed]).verdict is Verdict.VISIBLE
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.floats(-30, 30), st.sampled_from([0.05, 0.2, 0.5]))
 def test_the_relative_interval_never_contradicts_the_verdict(seed: int, effect: float, share: float) -> None:
     spend, pre, rng = spenders(seed, 1_500)
@@ -137,7 +137,7 @@ def test_the_relative_interval_never_contradicts_the_verdict(seed: int, effect: 
     assert lift.relative.value == pytest.approx(lift.per_person.value / lift.baseline)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-1_000, 1_000))
 def test_currency_order_and_a_constant_change_nothing(seed: int, rate: float, constant: float) -> None:
     spend, pre, rng = spenders(seed, 800)

@@ -234,7 +234,7 @@ planned_work = st.lists(
 plan_windows = st.lists(st.tuples(st.integers(-10, 20), st.integers(1, 40)), min_size=1, max_size=3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(planned=planned_work, windows=plan_windows)
 def test_what_senders_have_to_do_equals_a_naive_count_and_is_the_same_without_a_hold_out(
     ledger: Any, planned: list[Planned], windows: list[tuple[int, int]]
@@ -322,7 +322,7 @@ touches = st.lists(
 offgate = st.lists(st.tuples(st.integers(1, 4), st.integers(-40 * 24, 40 * 24)), max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(touches=touches, offgate=offgate, within=st.integers(1, 72), merged=st.booleans())
 def test_what_the_gate_counts_equals_a_naive_count(
     ledger: Any, touches: list[dict[str, Any]], offgate: list[tuple[int, int]], within: int, merged: bool
@@ -391,7 +391,7 @@ def naive_counts(
 # Batches ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sizes=st.lists(st.sampled_from([1, 2, 9_999, 10_000, 10_001, 25_000]), min_size=1, max_size=3),
     seed=st.integers(0, 9),

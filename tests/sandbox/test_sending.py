@@ -239,7 +239,7 @@ worlds = st.fixed_dictionaries(
 runs = itertools.count()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=worlds)
 def test_every_recipient_ends_in_exactly_one_state(open_sandbox: Callable[..., Client], world: dict) -> None:
     """sent + unsent + capped + not a friend = recipients, and recipients + fail_list = asked; no cap is broken."""

@@ -1,4 +1,5 @@
-"""`make soak`: die at every named place once, then at random ones, for as long as asked; the books must agree."""
+"""`make soak`: the tests that are too long for the suite; then die at every named place once, then at random ones, for as
+long as asked; the books must agree."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="random kills in one pond")
     chosen = parser.parse_args()
     end = time.monotonic() + chosen.minutes * 60
+    subprocess.run([sys.executable, "-m", "pytest", "-n", "2", "-m", "long"], check=True)
     with tempfile.TemporaryDirectory(prefix="yutang-soak-") as folder:
         found = every_place(Path(folder) / "places")
         print("named places, each died at once:", json.dumps(found, ensure_ascii=False), flush=True)

@@ -12,6 +12,7 @@ from tests.soak.apart import killed_in_turn
 
 
 @pytest.mark.skipif(not stores.on_postgres(), reason="with SQLite one process does everything")
+@pytest.mark.long
 def test_each_process_is_killed_once_and_the_books_agree_with_the_world(tmp_path: Path) -> None:
     found = killed_in_turn(tmp_path / "pond", 4, seed=3, roles=("worker", "worker", "clock", "web"))
     assert found["killed"] == {"worker": 2, "clock": 1, "web": 1}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.intake import kill as intake
 from tests.operations import rotate
 from tests.soak import erasing, kill, ways
 from yutang.kernel.failpoints import FAILPOINTS
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled_when_the_house_dies_between_the_platforms_answer_and_its_own_note(
     tmp_path: Path,
 ) -> None:

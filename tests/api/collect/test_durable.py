@@ -13,6 +13,7 @@ from tests.api.collect.conftest import Running, start
 from tests.api.collect.test_collect import track
 
 
+@pytest.mark.long
 def test_killed_after_the_commit_a_retried_batch_is_there_once(tmp_path: Path) -> None:
     """It is there, unanswered; the retry is the same event again. (Killed before it: `make soak`.)"""
     batch = {"batch": [track() for _ in range(20)]}
@@ -29,6 +30,7 @@ def test_killed_after_the_commit_a_retried_batch_is_there_once(tmp_path: Path) -
     running.close()
 
 
+@pytest.mark.long
 def test_nothing_that_was_answered_is_lost_to_a_kill(tmp_path: Path) -> None:
     running = start(tmp_path)
     answered: list[str] = []
