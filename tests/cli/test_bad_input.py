@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import stores
 from tests.cli.shell import Said, alone, run, run_in
 from yutang.kernel.encryption import Keyring
 
@@ -94,6 +95,7 @@ def test_zero_and_free_lines_are_good_and_nothing_bad_was_kept(said: tuple[Path,
 def test_a_wrong_key_is_said_and_nothing_is_touched(said: tuple[Path, dict[str, list[Said]]], tmp_path: Path) -> None:
     directory = tmp_path / "data"
     shutil.copytree(said[0] / "data", directory)
+    stores.copy(said[0] / "data", directory)
     key = directory / "secret.key"
     own = key.read_bytes()
     key.unlink()

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from yutang.intake.hooks.contracts import MOST_BYTES, Delivery
 from yutang.intake.hooks.services import answer_type, challenge, take
 from yutang.intake.hooks.verify import BadSignature
+from yutang.kernel.database import is_full, refresh_connection
 from yutang.kernel.errors import NotFound, OutOfSpace, YutangError
 
 PLAIN = "text/plain; charset=utf-8"
@@ -32,6 +33,7 @@ Said = tuple[int, str, str]
 def answer(name: str, place: str, headers: Mapping[str, str], query: Mapping[str, str], body: bytes | None) -> Said:
     """Status, text and media type. No body: the platform checks the address. What cannot be kept now is answered with
     503 or 507, and the platform pushes it again."""
+    refresh_connection()  # this thread is none of Django's
     try:
         if body is None:
             return 200, challenge(name, place, dict(query)), PLAIN
@@ -48,7 +50,7 @@ def answer(name: str, place: str, headers: Mapping[str, str], query: Mapping[str
         return 401, "refused", PLAIN
     except (YutangError, OperationalError) as error:
         _log.warning("a webhook's delivery could not be kept", hook=name[:63], reason=type(error).__name__)
-        full = isinstance(error, OutOfSpace) or "full" in str(error)
+        full = isinstance(error, OutOfSpace) or is_full(error)
         return (507, "out of space", PLAIN) if full else (503, "try again", PLAIN)
 
 

@@ -20,7 +20,6 @@ from django.db import (
     DatabaseError,
     NotSupportedError,
     OperationalError,
-    close_old_connections,
     connection,
     models,
     transaction,
@@ -178,8 +177,8 @@ def _advisory(act: str, name: str) -> bool:
 
 def refresh_connection() -> None:
     """For threads outside Django's requests: let go of a connection that is old or broken. (SQLite's never breaks.)"""
-    if is_shared():
-        close_old_connections()
+    if is_shared() and not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 @contextmanager
