@@ -1,9 +1,10 @@
 """A PostgreSQL of the tests' own: `python -m tests.postgres [pytest's options]` starts one, runs pytest on it, ends it.
 
 The cluster is made from the machine's own binaries, in a temporary directory, and listens on a socket there and on a
-free port of loopback. It runs as another user where we are root, since the server refuses root. What is tested here is
-logic, and kills of *our* processes, which lose nothing that the server was told: so the server's own fsync is off.
-(`--fsync` leaves it on, as a bench of durable writes must.)
+free port of loopback. It runs as another user where we are root, since the server refuses root. `fsync` is on, as it
+must be; but the directory is in memory where there is room, for what is tested here is logic, and kills of *our*
+processes, which lose nothing that the server was told. (`--disk` puts it on the disk, as a bench of durable writes
+must.)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,9 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HOMES = ("/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt", "/usr/pgsql")
-UNSAFE = ("fsync=off", "full_page_writes=off")
+MEMORY, ROOM = Path("/dev/shm"), 4_000_000_000
 SETTINGS = ("max_connections=200", "shared_buffers=64MB", "log_min_messages=fatal", "autovacuum_naptime=10s")
-QUICK = ("--disable-warnings", "-p", "no:cacheprovider")
 
 
 def binaries() -> Path | None:
@@ -48,13 +49,14 @@ def _other() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def cluster(*, durable: bool = False) -> Iterator[str]:
+def cluster(*, on_disk: bool = False) -> Iterator[str]:
     """A running server; yields the address of its database `yutang`. Everything is removed at the end."""
     home = binaries()
     assert home is not None, "no PostgreSQL server on this machine"
     other = _other()
     whom = {} if other is None else {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
-    place = Path(tempfile.mkdtemp(prefix="yutang-pg-"))
+    in_memory = not on_disk and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    place = Path(tempfile.mkdtemp(prefix="yutang-pg-", dir=MEMORY if in_memory else None))
     try:
         if other is not None:
             os.chown(place, other.pw_uid, other.pw_gid)
@@ -63,7 +65,7 @@ def cluster(*, durable: bool = False) -> Iterator[str]:
             port = probe.getsockname()[1]
         made = ["initdb", "-D", data, "-U", "yutang", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
         _run([home / made[0], *made[1:]], whom, place)
-        settings = [*SETTINGS, *(() if durable else UNSAFE), f"port={port}", f"unix_socket_directories={place}"]
+        settings = [*SETTINGS, f"port={port}", f"unix_socket_directories={place}"]
         settings.append("listen_addresses=127.0.0.1")
         command = [home / "postgres", "-D", data, *(part for one in settings for part in ("-c", one))]
         with (place / "log").open("w") as log:
@@ -75,7 +77,7 @@ def cluster(*, durable: bool = False) -> Iterator[str]:
             _run([home / "createdb", "-h", place, "-p", str(port), "-U", "yutang", "yutang"], whom, place)
             yield f"postgresql://yutang@/yutang?host={place}&port={port}"
         finally:
-            server.terminate() if durable else server.send_signal(3)  # at once: nothing here is to be kept
+            server.send_signal(signal.SIGQUIT)  # at once: nothing here is to be kept
             server.wait(30)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -92,10 +94,10 @@ def main() -> int:
         print("skipped: no PostgreSQL server on this machine (Debian: apt install postgresql)")
         return 0
     given = sys.argv[1:]
-    durable = "--fsync" in given
-    given = [one for one in given if one != "--fsync"]
+    on_disk = "--disk" in given
+    given = [one for one in given if one != "--disk"]
     command = given[1:] if given[:1] == ["--"] else [sys.executable, "-m", "pytest", *given]
-    with cluster(durable=durable) as address:
+    with cluster(on_disk=on_disk) as address:
         environment = {**os.environ, "YUTANG_DATABASE": address}
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 

@@ -1,13 +1,18 @@
 """`make bench`: every bench beside its baseline, each in a process of its own so that none warms another's memory.
 
-`python -m tests.bench plan segments` runs only those named.
+`python -m tests.bench plan segments` runs only those named. `python -m tests.postgres --disk -- python -m tests.bench
+collect pump` runs those on PostgreSQL, each in a database of its own, with everything durable before it is answered.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from tests import stores
 
 HERE = Path(__file__).parent
 
@@ -21,7 +26,11 @@ def main(wanted: list[str]) -> int:
     failed = 0
     for name in wanted or known:
         print(f"— {name}", flush=True)
-        failed += subprocess.run([sys.executable, "-m", f"tests.bench.bench_{name}"], check=False).returncode != 0
+        environment = dict(os.environ)
+        if stores.on_postgres():
+            environment |= stores.environment(Path(tempfile.gettempdir()) / f"bench-{name}-{os.getpid()}")
+        command = [sys.executable, "-m", f"tests.bench.bench_{name}"]
+        failed += subprocess.run(command, env=environment, check=False).returncode != 0
     return failed
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests import postgres
 from tests.house.test_secrets import build
 from tests.intake.kill import PLACES
 from tests.soak import any_input, clients, erasing, fuzz_collect, ways
 from tests.soak.kill import NOT_WITHDRAWN, every_place, one_place, random_kills
+
+APART = 20  # kills of processes that run apart
 
 
 def main() -> None:
@@ -51,6 +55,14 @@ def main() -> None:
         (Path(folder) / "any").mkdir()
         found = any_input.run(Path(folder) / "any", 1, 1)
         print("Schemathesis on the whole API:", json.dumps(found), flush=True)
+        if postgres.binaries() is None:
+            print("processes apart: skipped, no PostgreSQL server on this machine", flush=True)
+        else:
+            with postgres.cluster() as address:
+                command = [sys.executable, "-m", "tests.soak.apart", "--kills", str(min(chosen.kills, APART))]
+                environment = {**os.environ, "YUTANG_DATABASE": address}
+                apart = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+            print("processes apart, each killed in its turn:", apart.strip(), flush=True)
         total, rounds = 0, 0
         while rounds == 0 or time.monotonic() < end - 120:
             rounds += 1

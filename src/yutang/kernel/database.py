@@ -100,6 +100,15 @@ def where() -> str:
     return f"PostgreSQL {place}{':' if settings['PORT'] else ''}{settings['PORT']}/{settings['NAME']}"
 
 
+def is_durable() -> bool:
+    """Whether what the store took survives a power cut, as far as it says so itself."""
+    if not is_shared():
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off'")
+        return bool(cursor.fetchone()[0])
+
+
 def reach() -> None:
     """Connect. Raises Unavailable or Refused with what is wrong with the server, or with what we may do there."""
     with said():

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from yutang.channels.webhook.queries import in_trouble
+from yutang.kernel import database
 from yutang.kernel.clock import business_now, wall_now
 from yutang.log import queries as log
 from yutang.operations import rotation
@@ -66,6 +67,7 @@ def _files(directory: Path) -> Iterator[Finding]:
 
 
 def _state(warehouse: Warehouse) -> Iterator[Finding]:
+    yield _database()
     there = is_set_up()
     if not there:
         zh, en = "还没有设置品牌，请运行 yutang up", "no brand yet; run yutang up"
@@ -104,6 +106,18 @@ def _state(warehouse: Warehouse) -> Iterator[Finding]:
         as_of is not None,
         f"客户画像截至 {text}" + ("" if as_of else "，请运行 yutang rebuild profiles"),
         f"profiles as of {text}" + ("" if as_of else "; run yutang rebuild profiles"),
+    )
+
+
+def _database() -> Finding:
+    """Which operational store this is, and whether what it took is on disk."""
+    durable = database.is_durable()
+    return Finding(
+        "database",
+        durable,
+        f"业务库 {database.where()}" + ("" if durable else "，fsync 已关闭，断电会丢数据；请在服务器上打开"),
+        f"operational store {database.where()}"
+        + ("" if durable else ": fsync is off there and a power cut loses data; turn it on"),
     )
 
 
