@@ -1,5 +1,5 @@
-"""`make soak`: the tests that are too long for the suite; then die at every named place once, then at random ones, for as
-long as asked; the books must agree."""
+"""`make soak`: the tests that are too long for the suite; then die at every named place once, then at random ones, for
+as long as asked; the books must agree."""
 
 from __future__ import annotations
 

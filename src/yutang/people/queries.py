@@ -197,7 +197,10 @@ def words_of(person: PersonId) -> list[tuple[PersonId, ConsentShown]]:
 
 
 def standing_consents(person: PersonId) -> dict[tuple[str, str, str], bool]:
-    """What counts of a person's words per (purpose, channel, partner; empty: us). Unscoped because whoever asks has looked them up, or is the person."""
+    """What counts of a person's words per (purpose, channel, partner; empty: us).
+
+    Unscoped because whoever asks has looked them up, or is the person.
+    """
     said: dict[str, list[Word]] = defaultdict(list)
     for birth, one in words_of(person):
         said[one.partner].append(Word(birth, one.purpose, one.channel, one.granted, one.at))
