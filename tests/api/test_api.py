@@ -116,7 +116,7 @@ def test_the_documents_at_openapi_json_name_every_operation_with_its_refusals(ca
             assert refusals[root] < set(operation["responses"])
             assert operation["description"]
             assert operation["security"] or root == "/hooks/"
-    assert counted == {"/api/v1/": 20, "/v1/": 7, "/hooks/": 4}
+    assert counted == {"/api/v1/": 28, "/v1/": 7, "/hooks/": 4}
 
 
 def test_an_unknown_address_is_said_in_both_languages(call: Call) -> None:
@@ -124,3 +124,23 @@ def test_an_unknown_address_is_said_in_both_languages(call: Call) -> None:
         answer = call(method, "/fish")
         assert answer.status_code == 404
         assert set(answer.json()["error"]) == {"zh", "en"}
+
+
+def test_a_merge_is_told_in_the_history_and_withdrawn(world: World, call: Call) -> None:
+    near, far = sorted((world.near.person, world.far.person))
+    body = {"other": far, "reason": "她打过电话"}
+    assert call("POST", f"/persons/{near}/merge", body, as_user="near_operator").status_code == 403
+    number = call("POST", f"/persons/{near}/merge", body).json()["decision"]
+    assert call("POST", f"/persons/{near}/merge", body).status_code == 422
+    assert call("GET", f"/persons/{far}").json()["person"] == near
+    (told,) = call("GET", f"/persons/{near}/history").json()["decisions"]
+    assert (told["kind"], told["reason"], told["other"]) == ("merge", "她打过电话", far)
+    assert call("POST", f"/decisions/{number}/withdraw", {"reason": "听错了"}).status_code == 200
+    assert call("GET", f"/persons/{far}").json()["person"] == far
+    apart = {"first": near, "second": far, "decision": "apart"}
+    assert call("POST", "/suspects", apart).status_code == 422
+    assert call("POST", "/suspects", {**apart, "reason": "两个人"}).status_code == 200
+    assert call("GET", "/suspects").json() == []
+    own = [{"kind": "phone", "namespace": "", "value": world.near.phone}]
+    split = call("POST", f"/persons/{world.near.person}/split", {"identifiers": own, "reason": "不是她的"})
+    assert split.status_code == 200

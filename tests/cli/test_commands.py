@@ -42,6 +42,11 @@ COMMANDS = {
     "plans": ["plans", "list", "--json"],
     "show": ["plans", "show", "1", "--json"],
     "stop": ["plans", "stop", "1", "--json"],
+    "merge": ["persons", "merge", "1", "3", "--reason", "asked by phone", "--json"],
+    "merged": ["persons", "history", "3", "--json"],
+    "split": ["persons", "split", "1", "--out", "phone=139 0013 9000", "--reason", "a till's number", "--json"],
+    "stranger": ["persons", "split", "1", "--out", "phone=13700137000", "--reason", "wrong", "--json"],
+    "undo": ["persons", "undo", "1", "--reason", "it was not", "--json"],
     "user": ["users", "add", "nobody", "--role", "analyst", "--json"],
     "token": ["tokens", "issue", "notebook", "--scope", "read", "--json"],
     "as_user": ["segments", "count", "one_time_buyers", "--as", "nobody", "--json"],
@@ -61,7 +66,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
 
 
 def test_every_command_but_the_refused_ends_well_and_speaks_json(said: dict[str, Said]) -> None:
-    refused = {"nothing", "unplanned", "mistyped", "refused", "twice", "forbidden"}
+    refused = {"nothing", "unplanned", "mistyped", "refused", "twice", "forbidden", "stranger"}
     unwell = {"unwell", "doubtful"}  # these answer, and what they answer is not all well
     assert {name for name, answer in said.items() if answer.code == 1} == refused | unwell
     assert {name for name, answer in said.items() if answer.code == 2} == {"misused"}
@@ -153,3 +158,12 @@ def test_looking_at_the_help_makes_no_data_directory(tmp_path: Path) -> None:
     answer = alone(tmp_path / "data", "--help")
     assert (answer.code, answer.err) == (0, "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_merge_in_the_shell_is_kept_with_its_reason_and_undone(said: dict[str, Said]) -> None:
+    assert said["merge"].data == {"decision": 1}
+    (decision,) = said["merged"].data["decisions"]
+    assert (decision["kind"], decision["reason"], decision["by"]) == ("merge", "asked by phone", "owner")
+    assert said["split"].data == {"decision": 2}
+    assert said["stranger"].data["error"]["en"] == "Person 1 has no phone +86137****7000."
+    assert said["undo"].data == {"decision": 1}

@@ -45,7 +45,7 @@ from yutang.warehouse.engine import open_warehouse
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # ten in the morning in Shanghai
 CORP, CHANNEL, SOURCE = "ww-house", "wecom", "till"
 PASSWORD = "correct horse battery"
-SCOPES = ("events:write", "read", "plans:write")
+SCOPES = ("events:write", "read", "plans:write", "persons:write")
 FAR = {
     "person": 7_310_000,
     "reach_plan": 7_420_000,

@@ -37,7 +37,7 @@ def root(opener: Opener | None = None) -> click.Group:
     `opener` opens the house (default: that of the data directory).
     """
     from yutang.app import commands as whole
-    from yutang.cli import access, commands, hooks, imports, keys, organisation, outgoing, persons, ways
+    from yutang.cli import access, commands, hooks, imports, keys, organisation, outgoing, persons, sameness, ways
     from yutang.cli.context import Shell
 
     @click.group()
@@ -52,6 +52,7 @@ def root(opener: Opener | None = None) -> click.Group:
         for group in module.GROUPS:
             yutang.add_command(group)
     commands.plan(yutang)
+    sameness.add_match(yutang)
     whole.add_to(yutang)
     return yutang
 

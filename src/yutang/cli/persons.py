@@ -15,7 +15,7 @@ Answer = tuple[object, list[object]]
 
 @click.group("persons")
 def persons_group() -> None:
-    """客户的个人信息权利 / a person's rights"""
+    """客户：谁是谁，以及个人信息权利 / persons: who is who, and a person's rights"""
 
 
 GROUPS = (persons_group,)

@@ -191,6 +191,7 @@ SCOPES: dict[str, Promise] = {
     "events:write": _("写入事件"),
     "read": _("读取"),
     "plans:write": _("下发计划"),
+    "persons:write": _("合并和拆分客户"),
 }
 
 

@@ -16,11 +16,13 @@ from django.db import transaction
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
-from yutang.log.contracts import STRONG_KINDS
+from yutang.log.contracts import STRONG_KINDS, IdentifierValue
 from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import brand
 from yutang.organisation.services import audit
 from yutang.people import bulk, identity, joining
 from yutang.people.contracts import DecisionKind
+from yutang.people.identifiers import masked, normalised
 from yutang.people.joining import Pair
 from yutang.people.models import Decision, Edge, Identifier, Person, Suspect, Word
 
@@ -60,6 +62,32 @@ def split_person(viewer: Viewer, person: PersonId, out: Collection[int], reason:
         _say(decision, crossing, -1)
         audit(viewer, "split_person", str(survivor), identifiers=sorted(out), decision=decision.pk)
     return decision.pk
+
+
+def rows_named(viewer: Viewer, person: PersonId, named: Iterable[tuple[str, str | None, str]]) -> set[int]:
+    """The rows' numbers of identifiers of a person, each named by kind, namespace (None: any) and value.
+
+    Raises NotFound for one that is not theirs.
+    """
+    headquarters(viewer)
+    births = identity.births_of_survivors([_survivor(person)])
+    own = list(Identifier.objects.filter(person_id__in=births).values_list("pk", "kind", "namespace", "value"))
+    country = brand().country
+    found: set[int] = set()
+    for kind, namespace, value in named:
+        clean = normalised(IdentifierValue(kind, namespace or "", value), country).value
+        rows = {
+            row
+            for row, its_kind, its_namespace, its_value in own
+            if (its_kind, its_value) == (kind, clean) and namespace in (None, its_namespace)
+        }
+        if not rows:
+            raise NotFound(
+                f"客户 {person} 没有「{kind}」标识 {masked(kind, clean)}。",
+                f"Person {person} has no {kind} {masked(kind, clean)}.",
+            )
+        found |= rows
+    return found
 
 
 def say_apart(viewer: Viewer, first: PersonId, second: PersonId, reason: str) -> int:

@@ -53,7 +53,7 @@ def match(viewer: Viewer, warehouse: Warehouse) -> MatchReport:
     splinking.needed()
     rows = _rows(warehouse)
     too_common = _put_keys(rows)
-    pairs: list[Row] = splinking.score(_table(rows), LEAST).to_pylist() if len(rows) > 1 else []
+    pairs: list[Row] = splinking.score(_table(rows), LEAST).to_pylist() if _anybody_meets(rows) else []
     pairs.sort(key=lambda pair: (-pair["score"], pair["first"], pair["second"]))
     with transaction.atomic():
         joining.lock()
@@ -134,6 +134,12 @@ def _put_keys(rows: Sequence[Row]) -> int:
         for row, value in zip(rows, values, strict=True):
             row[f"by_{key}"] = value if value and value not in common else None
     return too_common
+
+
+def _anybody_meets(rows: Sequence[Row]) -> bool:
+    """Whether two persons share anything that they are looked for by."""
+    values = ([row[f"by_{key}"] for row in rows if row[f"by_{key}"]] for key in splinking.KEYS)
+    return any(len(set(each)) < len(each) for each in values)
 
 
 def _table(rows: Sequence[Row]) -> pa.Table:
