@@ -19,14 +19,17 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, models
 from pytest_django import Settings
 
+from tests import stores
 from tests.people.pond import found_pond, member
+from tests.reach.conftest import Stage
 from yutang.app.house import _sign_by
 from yutang.kernel import encryption, sealing
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import Keyring, keyring
 from yutang.kernel.errors import Refused, WrongKey
 from yutang.kernel.fields import EncryptedTextField, SealedField
-from yutang.operations import rotation
+from yutang.operations import doctor, rotation
+from yutang.operations.doctor import Finding
 from yutang.organisation.models import Node
 from yutang.organisation.services import check_key
 from yutang.people import identity
@@ -257,6 +260,20 @@ def test_the_old_key_stays_for_whoever_may_still_be_writing_by_it(pond: Path) ->
     assert Person.objects.get().name == "late"
 
 
+def test_the_turn_of_the_clock_goes_on_with_it_and_the_doctor_says_so(key_file: Path, stage: Stage) -> None:
+    def told() -> Finding:
+        return next(one for one in doctor.examine(stage.warehouse, stage.directory) if one.name == "rotation")
+
+    assert told().ok
+    rotation.begin()
+    assert not told().ok
+    assert "yutang secrets rotate" in told().en
+    while stage.loop.sealer.busy or rotation.status().left:
+        stage.loop.once()
+    assert told().ok
+    assert "leaves the key file" in told().en
+
+
 def test_a_second_rotation_waits_for_the_first(pond: Path) -> None:
     assert rotation.begin().active == "k2"
     assert rotation.begin().active == "k2"
@@ -293,7 +310,8 @@ def test_a_session_outlives_a_rotation_until_the_old_key_leaves(pond: Path, sett
 def test_killed_in_the_middle_beside_writers_it_goes_on(tmp_path: Path) -> None:
     options = ["--places", "rotate.portion", "--random", "0"]  # every place, and random ones: `make soak`
     command = [sys.executable, "-W", "ignore", "-m", "tests.operations.rotate", str(tmp_path), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    surroundings = {**os.environ, **stores.environment(tmp_path / "data")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=surroundings)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout)
     assert answer["written"] > 0
