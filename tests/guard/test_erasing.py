@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,14 +14,22 @@ import pytest
 from pytest_django import DjangoDbBlocker, Settings
 
 from tests.house.world import CORP, SOURCE, START, World, shared
+from yutang.documents.queries import find
 from yutang.guard import queries, services
 from yutang.guard.contracts import Step
 from yutang.guard.statements import BURIED, FORGOTTEN, NOBODYS
 from yutang.intake import imports
+from yutang.intake.hooks import services as hooks
+from yutang.intake.hooks.contracts import Delivery, Outcome
+from yutang.intake.hooks.documents import WebhookDocument
+from yutang.intake.hooks.reading import texts_of
+from yutang.intake.hooks.services import Taken
 from yutang.intake.mirror import mirror_facts
+from yutang.intake.models import HeldMessage, HookDelivery, Import
 from yutang.intake.pump import pump_until_empty
 from yutang.kernel.clock import business_now
-from yutang.kernel.errors import NotFound, Refused
+from yutang.kernel.documents import parse
+from yutang.kernel.errors import NotFound, Refused, Unavailable
 from yutang.kernel.failpoints import FAILPOINTS
 from yutang.kernel.ids import EventId, PersonId
 from yutang.log.contracts import Event, IdentifierValue
@@ -158,6 +167,69 @@ def test_a_second_arrival_of_an_erased_persons_order_changes_nothing(world: Worl
     record([refund])
     pump_until_empty(world.warehouse)
     assert count(world, "SELECT min(net_amount) FROM orders WHERE person IS NULL") == 80
+
+
+@pytest.fixture
+def pushed(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The secret part of a webhook's address, whose orders are those of the world's till."""
+    data = {**find(WebhookDocument, "generic_orders").document.as_data(), "source": SOURCE, "verify": {"by": "address"}}
+    hooks.keep_webhook(parse(WebhookDocument, data), OWNER)
+    return hooks.open_hook("generic_orders", OWNER).path.rpartition("/")[2]
+
+
+def push(place: str, **said: object) -> Taken:
+    body = {"status": "refunded", "at": "2026-03-02T10:00:00+08:00", "amount": 800, **said}
+    return hooks.take("generic_orders", place, Delivery(json.dumps(body).encode()))
+
+
+def test_what_platforms_pushed_of_them_is_read_no_more(world: World, pushed: str) -> None:
+    far, near = world.far, world.near
+    grouped = f"{far.phone[:3]}-{far.phone[3:7]}-{far.phone[7:]}"
+    for number, said in enumerate(({"member": far.member}, {"phone": grouped}, {"note": far.external.upper()})):
+        taken = push(pushed, order_no=f"p{number}", refund_no=f"r{number}", status="paid", **said)
+    assert taken.outcome is Outcome.HELD  # it names nobody, and its order is not known
+    push(pushed, order_no="p9", refund_no="r9", status="paid", member=near.member)
+    assert HeldMessage.objects.count() == 1
+    erased(world, far.person)
+    bodies = [list(texts_of(bytes(row.sealed)))[1] for row in HookDelivery.objects.order_by("pk")]
+    assert [bool(body) for body in bodies] == [False, False, False, True]
+    assert not HeldMessage.objects.exists()
+    again = push(pushed, order_no="p0", refund_no="r0", status="paid", member=far.member)
+    assert again.repeated
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile", "after"])
+def test_a_refund_that_names_nobody_finds_the_order_of_an_erased_person(
+    world: World, pushed: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    far = world.far
+
+    def refund(name: str = "") -> None:
+        if name in ("", f"erase.{Step.INBOX}"):
+            assert push(pushed, order_no=far.order, refund_no="r1").outcome is Outcome.RECORDED
+
+    if when == "before":
+        refund()
+    elif when == "meanwhile":
+        monkeypatch.setattr(services, "failpoint", refund)
+    erased(world, far.person)
+    if when == "after":
+        refund()
+    pump_until_empty(world.warehouse)
+    assert count(world, "SELECT min(net_amount) FROM orders WHERE person IS NULL") == 80
+    assert count(world, "SELECT count(*) FROM orders WHERE order_id = $order", order=far.order) == 0
+    assert count(world, "SELECT count(*) FROM events WHERE props LIKE $order", order=f"%{far.order}%") == 0
+    assert count(world, "SELECT count(*) FROM events WHERE person = $p", p=far.person) == 0
+
+
+def test_an_import_that_was_killed_meanwhile_is_finished_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    services.erase(world.warehouse, OWNER, world.far.person)
+    killed = Import.objects.create(kind="orders", source=SOURCE, digest="x", state=imports.APPENDING, author="owner")
+    monkeypatch.setattr(imports, "resume", lambda warehouse: 0)  # it was killed just after this
+    with pytest.raises(Unavailable, match="interrupted"):
+        services.go_on(world.warehouse)
+    killed.delete()
+    assert services.go_on(world.warehouse) == 1
 
 
 def test_somebody_who_shares_a_number_with_an_erased_person_stays(world: World) -> None:

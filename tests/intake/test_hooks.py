@@ -26,11 +26,12 @@ from hypothesis import strategies as st
 
 from yutang.intake.collect import held
 from yutang.intake.collect.keys import keys_in_use, write_keys
-from yutang.intake.hooks import queries, services
+from yutang.intake.hooks import queries, reading, services
 from yutang.intake.hooks.contracts import MOST_BYTES, Delivery, Outcome
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.intake.hooks.mapping import Made, Stuck, events_of
 from yutang.intake.hooks.verify import BadSignature, check
+from yutang.intake.models import HookDelivery
 from yutang.intake.pump import pump_until_empty
 from yutang.kernel.clock import wall_now
 from yutang.kernel.documents import parse, read
@@ -424,7 +425,9 @@ def test_a_delivery_that_names_somebody_erased_is_forgotten(pond: Warehouse) -> 
     push(opened.path, *youzan("trade_TradeCreate", {"full_order_info": named}, id="m-1"))
     push(opened.path, *youzan("trade_TradeCreate", {}, id="m-2"))
     assert services.forget_deliveries_with(["13800138000"], 0) is not None
-    assert [one.outcome for one in queries.deliveries(OWNER, "youzan_orders")] == [Outcome.HELD]
+    assert [one.outcome for one in queries.deliveries(OWNER, "youzan_orders")] == [Outcome.HELD, Outcome.RECORDED]
+    bodies = [list(reading.texts_of(bytes(row.sealed)))[1] for row in HookDelivery.objects.order_by("pk")]
+    assert [bool(body) for body in bodies] == [False, True]
 
 
 KILLED = """

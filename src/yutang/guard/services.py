@@ -146,6 +146,10 @@ def _people(warehouse: Warehouse, row: Erasure, patience: float) -> None:
     """Who they are. Both doors are shut: nobody resolves them, or appends of them, meanwhile."""
     imports.resume(warehouse)  # the chunk files of an import that was killed may speak of them
     with lease(PUMP, max(patience, PATIENCE)), imports.doors_shut(max(patience, PATIENCE)):
+        if imports.unfinished():  # begun and killed since: its files may speak of them, and will be appended
+            raise Unavailable(
+                "有一个导入中断了，接着做完后再删除。", "An import was interrupted; this goes on when it is done."
+            )
         births = erasing.births_with(PersonId(row.person))  # somebody may have been merged with them since
         work = Work.of(row).with_births(births)
         erasing.block(births)

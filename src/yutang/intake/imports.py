@@ -191,6 +191,11 @@ def anything_came(warehouse: Warehouse) -> bool:
     return bool(warehouse.query(there).column(0)[0].as_py())
 
 
+def unfinished() -> bool:
+    """Whether an import is to be finished whose persons were looked up already."""
+    return Import.objects.filter(state=APPENDING).exists()
+
+
 @contextmanager
 def doors_shut(patience: float = 5.0) -> Iterator[None]:
     """A transaction during which nothing comes through either door. Raises Unavailable while a file is imported."""

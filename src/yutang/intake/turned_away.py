@@ -46,12 +46,13 @@ def hidden_event(event_id: str) -> str:
 
 
 def turn_away(arrived: EventColumns, persons: Births) -> tuple[EventColumns, Births, int, int]:
-    """The events without those of erased persons (who were named and have no number), their orders as nobody's.
+    """The events without those of erased persons (who were named and have no number, or whose number is nobody's any
+    more), their orders as nobody's.
 
     Also how many were dropped, and how many were kept as nobody's.
     """
     events = arrived.events
-    named = pc.not_equal(events["who"], "").to_numpy()
+    named = pc.or_(pc.not_equal(events["who"], ""), events["person"].is_valid()).to_numpy()
     gone = (persons == 0) & named
     if not gone.any():
         return arrived, persons, 0, 0
@@ -75,6 +76,16 @@ def nobodys(events: pa.Table, rows: npt.NDArray[np.bool_]) -> pa.Table:
     for name, column in changed.items():
         events = events.set_column(events.schema.get_field_index(name), name, pa.array(column, pa.string()))
     return events
+
+
+def nobodys_event(event: Event) -> Event:
+    """An event of an order as nobody's."""
+    order = hidden_order(event.source, str(event.props["order_id"]))
+    made_up = {"synthetic": True} if event.props.get("synthetic") else {}
+    return msgspec.structs.replace(
+        event, id=EventId(hidden_event(event.id)), identifiers=(), person=None, staff=None,
+        props={"order_id": order, **made_up},
+    )  # fmt: skip
 
 
 def hidden_props(props: str | None, order: str) -> str:
@@ -111,11 +122,6 @@ def forget_in_inbox(persons: frozenset[int], after: int, upto: int) -> int | Non
             return event
         if not event.type.startswith(ORDERS):
             return None
-        order = hidden_order(event.source, str(event.props["order_id"]))
-        made_up = {"synthetic": True} if event.props.get("synthetic") else {}
-        return msgspec.structs.replace(
-            event, id=EventId(hidden_event(event.id)), identifiers=(), person=None, staff=None,
-            props={"order_id": order, **made_up},
-        )  # fmt: skip
+        return nobodys_event(event)
 
     return rewrite(after, upto, ENVELOPES, concerns, kept)

@@ -37,6 +37,7 @@ from yutang.channels.webhook.contracts import (
     Worked,
 )
 from yutang.channels.webhook.sending import check_url, client, new_secret, post, reachable
+from yutang.intake.collect.held import any_of, stands_in
 from yutang.intake.lease import lives, me
 from yutang.intake.telling import Told, last_slice, slices_after, told
 from yutang.kernel.clock import wall_now
@@ -363,11 +364,12 @@ def forget_parcels_with(words: Sequence[str], after: int, limit: int = 500) -> i
     """Take the events in which one of these words stands out of the next parcels that wait or are dead; returns the
     last one looked at, None when there are no more. What was taken is no longer here."""
     last = None
+    wanted = any_of(words)
     for row in Parcel.objects.filter(pk__gt=after).exclude(sealed=None).order_by("pk")[:limit]:
         last = row.pk
         body = json.loads(keyring().decrypt_bytes(bytes(row.sealed), _CONTEXT))
         events = body["data"]["events"]
-        kept = [one for one in events if not _holds(one, words)]
+        kept = [one for one in events if not stands_in(wanted, json.dumps(one, ensure_ascii=False))]
         if not kept:
             row.delete()
         elif len(kept) < len(events):
@@ -376,8 +378,3 @@ def forget_parcels_with(words: Sequence[str], after: int, limit: int = 500) -> i
             row.events = len(kept)
             row.save(update_fields=["sealed", "events"])
     return last
-
-
-def _holds(event: object, words: Sequence[str]) -> bool:
-    text = json.dumps(event, ensure_ascii=False)
-    return any(word in text for word in words)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote_plus
 
 import msgspec
 from django.db import connection, transaction
@@ -378,15 +379,35 @@ def headquarters(viewer: Viewer) -> None:
         raise Refused("只有总部运营能看未归类的消息。", "Only headquarters sees messages that are no events yet.")
 
 
+# Forgetting -------------------------------------------------------------------------------------------------------
+
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+def any_of(words: Sequence[str]) -> re.Pattern[str]:
+    """What finds any of these words as somebody may have written it: in either case, a number's digits in groups."""
+    parts = (r"[\s().\-]{0,2}".join(word) if word.isdecimal() else re.escape(word) for word in words)
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
+def stands_in(found: re.Pattern[str], text: str) -> bool:
+    """Whether the pattern finds something in a text as it came, or as JSON or a form would escape it."""
+    if found.search(text):
+        return True
+    if "\\u" in text and found.search(_ESCAPED.sub(lambda sign: chr(int(sign[1], 16)), text)):
+        return True
+    return "%" in text and found.search(unquote_plus(text, errors="replace")) is not None
+
+
 def forget_messages_with(words: Sequence[str], after: int, limit: int = 1000) -> int | None:
     """Delete those of the next held messages in which one of these words stands (a phone, an id, as somebody may have
     written it); returns the last one looked at, None when there are no more."""
     last = None
     gone = []
+    wanted = any_of(words)
     for row in HeldMessage.objects.filter(pk__gt=after).order_by("pk")[:limit]:
         last = row.pk
-        text = keyring().decrypt(bytes(row.sealed), _CONTEXT)
-        if any(word in text for word in words):
+        if stands_in(wanted, keyring().decrypt(bytes(row.sealed), _CONTEXT)):
             gone.append(row.pk)
     HeldMessage.objects.filter(pk__in=gone).delete()
     return last

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 import pyarrow as pa
@@ -19,12 +18,14 @@ from yutang.intake.hooks.contracts import Delivery, Outcome
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.intake.hooks.mapping import Made, Stuck, arrived, events_of
 from yutang.intake.models import HookDelivery
+from yutang.intake.turned_away import hidden_order, nobodys_event
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import BadInput, NotFound, Unavailable
 from yutang.kernel.ids import PersonId
 from yutang.log.contracts import Event
 from yutang.log.vocabulary import VOCABULARY, check
 from yutang.organisation.queries import brand
+from yutang.people import shunned
 from yutang.warehouse.contracts import named
 from yutang.warehouse.current import current_warehouse
 
@@ -32,6 +33,8 @@ CALL = "webhook"
 """The call of a held message that is a delivery: what it holds is kept with the delivery, once."""
 ORDER_UNKNOWN = "order_unknown"
 _CONTEXT = "intake_hookdelivery.sealed"
+_SOMEBODY = PersonId(1)
+"""Stands for an erased person while an event of their order is checked; nobody's once it is."""
 
 __all__ = ["Made"]
 
@@ -60,11 +63,12 @@ def _unseal(row: HookDelivery) -> tuple[str, Delivery]:
     return kept.id, Delivery(kept.body, kept.headers, kept.query)
 
 
-def said_in(row: HookDelivery) -> str:
-    """All that a kept delivery says, as one text; also what is written URL-encoded inside."""
-    _, delivery = _unseal(row)
-    body = delivery.body.decode("utf-8", "replace")
-    return "\n".join((body, unquote(body), *delivery.query.values()))
+def texts_of(sealed: bytes) -> Iterator[str]:
+    """Whatever a kept delivery says, as texts to be searched."""
+    kept = _decode(keyring().decrypt_bytes(sealed, _CONTEXT))
+    yield kept.id
+    yield kept.body.decode(errors="replace")
+    yield from (*kept.headers.values(), *kept.query.values())
 
 
 def read(document: WebhookDocument, delivery: Delivery, id: str, received_at: datetime) -> Made | Trouble:
@@ -72,15 +76,23 @@ def read(document: WebhookDocument, delivery: Delivery, id: str, received_at: da
     facts = brand()
     try:
         made = events_of(document, delivery, id, received_at, facts.currency, facts.zone)
-        made.events, made.unsure = _with_persons(made.events), _with_persons(made.unsure)
-        for event in (*made.events, *made.unsure):
-            if _names_nobody(event):
-                return Trouble(
-                    ORDER_UNKNOWN,
-                    "没有说是哪位客户，这张订单也还没有见过",
-                    "it names nobody, and its order is not known yet",
-                )
-            check(event, facts.currency)
+        for events in (made.events, made.unsure):
+            persons, erased = _of_whom(events)
+            for place, event in enumerate(events):
+                if not _names_nobody(event):
+                    check(event, facts.currency)
+                    continue
+                order = str(event.props.get("order_id"))
+                if order not in persons and order not in erased:
+                    return Trouble(
+                        ORDER_UNKNOWN,
+                        "没有说是哪位客户，这张订单也还没有见过",
+                        "it names nobody, and its order is not known yet",
+                    )
+                events[place] = msgspec.structs.replace(event, person=persons.get(order, _SOMEBODY))
+                check(events[place], facts.currency)
+                if order not in persons:
+                    events[place] = nobodys_event(event)
     except Stuck as stuck:
         return stuck.trouble
     except BadInput as error:
@@ -93,21 +105,31 @@ def _names_nobody(event: Event) -> bool:
     return kind is not None and kind.order and not event.identifiers and event.person is None
 
 
-def _with_persons(events: Sequence[Event]) -> list[Event]:
-    """Events of orders that name nobody are the person's of whom the order was told before."""
+def _of_whom(events: Sequence[Event]) -> tuple[dict[str, PersonId], set[str]]:
+    """Of the orders whose events name nobody: of whom each was told before, and which were an erased person's."""
     nameless = sorted({str(one.props.get("order_id")) for one in events if _names_nobody(one)})
     if not nameless:
-        return list(events)
-    wanted = pa.table({"source": [events[0].source] * len(nameless), "order_id": nameless})
+        return {}, set()
+    source = events[0].source
+    hidden = {hidden_order(source, order): order for order in nameless} if shunned.anybody() else {}
     try:
-        rows = current_warehouse().query(named("intake/hooks/order_persons", tables={"wanted": wanted})).to_pylist()
+        persons = {
+            order: PersonId(person)
+            for order, person in _orders("intake/hooks/order_persons", source, nameless)
+            if person is not None
+        }
+        erased = {hidden[order] for order, _ in _orders("intake/hooks/hidden_orders", source, list(hidden))}
     except Unavailable:
-        rows = []
-    persons = {row["order_id"]: PersonId(row["person"]) for row in rows}
-    return [
-        msgspec.structs.replace(one, person=persons.get(str(one.props.get("order_id")))) if _names_nobody(one) else one
-        for one in events
-    ]
+        return {}, set()
+    return persons, erased - persons.keys()
+
+
+def _orders(name: str, source: str, numbers: Sequence[str]) -> list[tuple[str, int | None]]:
+    if not numbers:
+        return []
+    wanted = pa.table({"source": [source] * len(numbers), "order_id": pa.array(numbers, pa.string())})
+    found = current_warehouse().query(named(name, tables={"wanted": wanted}))
+    return [(row["order_id"], row["person"]) for row in found.to_pylist()]
 
 
 def is_ours(kept: Kept) -> bool:

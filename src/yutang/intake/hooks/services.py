@@ -17,12 +17,12 @@ from yutang.documents.contracts import StoredDocument
 from yutang.documents.queries import document_named
 from yutang.documents.services import save_document
 from yutang.intake.collect.contracts import Held, Trouble
-from yutang.intake.collect.held import headquarters, hold, replay, settled
+from yutang.intake.collect.held import any_of, headquarters, hold, replay, settled, stands_in
 from yutang.intake.collect.reading import Kept
 from yutang.intake.hooks.contracts import KEPT_DAYS, KEPT_PER_HOOK, Delivery, Opened, Outcome
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.intake.hooks.mapping import Made, called, delivery_id
-from yutang.intake.hooks.reading import CALL, ORDER_UNKNOWN, read, said_in, seal
+from yutang.intake.hooks.reading import CALL, ORDER_UNKNOWN, read, seal, texts_of
 from yutang.intake.hooks.verify import BadSignature, check
 from yutang.intake.models import HeldMessage, Hook, HookDelivery, WriteKey
 from yutang.kernel.clock import monotonic, wall_now
@@ -254,17 +254,21 @@ def forget_old_deliveries() -> int:
 
 
 def forget_deliveries_with(words: Sequence[str], after: int, limit: int = 500) -> int | None:
-    """Delete those of the next kept deliveries in which one of these words stands (a phone, an id, as a platform may
-    have written it); returns the last one looked at, None when there are no more."""
+    """Empty those of the next deliveries in which one of these words stands; what is held of them goes. Returns the
+    last one looked at, None when there are no more. They stay known, so that a second arrival is not taken for new."""
     last = None
-    gone: list[tuple[int, bytes]] = []
-    for row in HookDelivery.objects.filter(pk__gt=after).order_by("pk")[:limit]:
-        last = row.pk
-        text = said_in(row)
-        if any(word in text for word in words):
-            gone.append((row.pk, bytes(row.mark)))
-    HeldMessage.objects.filter(mark__in=[mark for _, mark in gone]).delete()
-    HookDelivery.objects.filter(pk__in=[pk for pk, _ in gone]).delete()
+    gone: list[bytes] = []
+    wanted = any_of(words)
+    rows = HookDelivery.objects.filter(pk__gt=after).order_by("pk")[:limit]
+    for last, mark, sealed in rows.values_list("pk", "mark", "sealed").iterator(20):
+        if any(stands_in(wanted, text) for text in texts_of(bytes(sealed))):
+            gone.append(bytes(mark))
+    for at in range(0, len(gone), 100):
+        part = gone[at : at + 100]
+        HeldMessage.objects.filter(mark__in=part).delete()
+        rows_gone = HookDelivery.objects.filter(mark__in=part)
+        rows_gone.filter(outcome=Outcome.HELD.value).update(outcome=Outcome.IGNORED.value)
+        rows_gone.update(called="", sealed=seal(Delivery(b""), ""))
     return last
 
 
