@@ -90,6 +90,26 @@ def test_whoever_has_an_app_needs_its_code_to_log_in(standing: World, db: None) 
     assert "已经用过" in second(other, code_of(secret, 1)).content.decode()  # a code looked at over a shoulder
 
 
+def test_a_code_that_was_used_is_not_good_again_half_a_minute_later(standing: World, db: None) -> None:
+    secret, _ = with_an_app("near_manager")
+    used, earlier = code_of(secret, 1), code_of(secret)
+    client, _ = log_in("near_manager")
+    assert second(client, used).redirect_chain[-1][0] == "/"
+    cache.clear()  # as half a minute later, or in another process
+    for code in (used, earlier):
+        other, _ = log_in("near_manager")
+        assert "已经用过" in second(other, code).content.decode()
+        assert other.get("/persons/").status_code == 302
+    spent = client.post("/accounts/confirm/code/", {"code": used})
+    assert "已经用过" in spent.content.decode()
+
+
+def test_the_current_password_cannot_be_tried_out(standing: World, db: None) -> None:
+    client, _ = log_in("near_manager")
+    said = [client.post("/password/", {"current": f"wrong{number}", "password": "x"}) for number in range(6)]
+    assert [answer.status_code for answer in said] == [422] * 5 + [403]
+
+
 def test_setting_up_asks_for_the_password_once_more(standing: World, db: None) -> None:
     client, _ = log_in("near_manager")
     for path in ("/account/totp/", "/account/keys/add/"):

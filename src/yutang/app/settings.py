@@ -97,6 +97,9 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_FORMS = {"authenticate": "yutang.console.login.Code", "reauthenticate": "yutang.console.login.CodeOnceMore"}
+# What counts the tries of a log-in must not be crowded out by tries under other names (300 would do).
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 200_000}}}
 SESSION_SERIALIZER = "yutang.console.login.SealedSession"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "today"

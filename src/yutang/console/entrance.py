@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import cast
 from zoneinfo import available_timezones
 
+from allauth.core import ratelimit
+from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, update_session_auth_hash
 from django.contrib.auth.password_validation import validate_password
@@ -21,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.intake import imports, mirror
 from yutang.kernel.clock import business_now
-from yutang.kernel.errors import BadInput, YutangError
+from yutang.kernel.errors import BadInput, Refused, YutangError
 from yutang.organisation import services as organisation
 from yutang.organisation.clock import clock_state, fast_forward
 from yutang.organisation.contracts import RoleName
@@ -51,6 +53,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
         try:
             _found(given)
             login(request, authenticate(request, username=given["owner"], password=given["password"]))
+            UserSession.objects.create_from_request(request)  # or nobody could end this one
             return redirect("today")
         except YutangError as error:
             problem = error.sentence(language())
@@ -126,6 +129,8 @@ def choose_password(request: Page) -> HttpResponseBase:
     """Set one's own password; other sessions of the same user end."""
     user = request.user
     assert user.is_authenticated  # by `page`
+    if not ratelimit.consume(request, action="change_password", user=user):
+        raise Refused("错的次数太多，请过一分钟再试。", "Too many tries; try again in a minute.")
     if not user.check_password(request.POST.get("current", "")):
         raise BadInput("当前密码不对，请再输一次。", "The current password is wrong; type it again.")
     _good_password(request.POST.get("password", ""))

@@ -10,8 +10,13 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.contrib import messages
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
@@ -22,6 +27,7 @@ from yutang.connect.qr import qr_svg
 from yutang.kernel.encryption import keyring
 from yutang.organisation.queries import brand_or_presumed
 
+_SPENT = "spent"  # the half minute of the last code that was taken
 _SESSION, _FACTOR = "session", "mfa"  # contexts of seals
 _WRONG_CODE = gettext_lazy("验证码不对或已经用过，请换一个再试。")
 SAID: dict[str, Promise] = {
@@ -86,6 +92,33 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is unty
 
     def generate_authenticator_name(self, user: AbstractBaseUser, type: str) -> str:
         return str(_("我的通行密钥"))
+
+
+class Once(BaseAuthenticateForm):  # type: ignore[misc]  # allauth is untyped
+    """A code that is good once: allauth remembers for half a minute, in one process, what is good for a minute and a
+    half. None is taken that is not later than the last one (RFC 6238, 5.2)."""
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()
+        if self.authenticator.type == Authenticator.Type.TOTP:
+            with transaction.atomic():
+                row = Authenticator.objects.select_for_update().get(pk=self.authenticator.pk)
+                secret = keyring().open_text(row.data["secret"])
+                good = [step for step in yield_hotp_counters_from_time() if format_hotp_value(hotp_value(secret, step))
+                        == "".join(code.split())]  # fmt: skip
+                if not good or max(good) <= row.data.get(_SPENT, 0):
+                    raise get_mfa_adapter().validation_error("incorrect_code")
+                row.data[_SPENT] = max(good)
+                row.save(update_fields=["data"])
+        return code
+
+
+class Code(Once, AuthenticateForm):  # type: ignore[misc]
+    """The second step of a log-in."""
+
+
+class CodeOnceMore(Once, ReauthenticateForm):  # type: ignore[misc]
+    """The code of somebody who shows once more that it is them."""
 
 
 class SealedSession:

@@ -260,7 +260,8 @@ def forget_deliveries_with(words: Sequence[str], after: int, limit: int = 500) -
     gone: list[bytes] = []
     wanted = any_of(words)
     rows = HookDelivery.objects.filter(pk__gt=after).order_by("pk")[:limit]
-    for last, mark, sealed in rows.values_list("pk", "mark", "sealed").iterator(20):
+    for key, mark, sealed in rows.values_list("pk", "mark", "sealed").iterator(20):
+        last = key
         if any(stands_in(wanted, text) for text in texts_of(bytes(sealed))):
             gone.append(bytes(mark))
     for at in range(0, len(gone), 100):
