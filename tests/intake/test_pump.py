@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from datetime import timedelta
 from decimal import Decimal
@@ -10,14 +9,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import Raw
 from msgspec.structs import replace
 
 from tests.intake.tables import one, rows
 from tests.people.pond import T0, event, friend, member, node, phone
 from yutang.intake import mirror, pump
-from yutang.intake.collect.contracts import KeyFacts
-from yutang.intake.collect.reading import Letter
+from yutang.intake.collect import writer
 from yutang.intake.collect.writer import Collector, install_collector
 from yutang.intake.lease import lease
 from yutang.intake.models import Lease, Slice
@@ -224,17 +221,15 @@ def test_a_repair_mirrors_everybody_and_nothing_else_is_left(warehouse: Warehous
 def test_beside_a_pressed_door_the_pump_rests_but_never_falls_behind_for_ever(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a request waits: one small slice, then a rest, which is over when too much waits, or nobody does."""
+    """While it is pressed: one small slice, then a rest, which is over when too much waits, or nothing comes in."""
     for number in range(6):
         record([event("message.sent", member("1"), id=str(number))])
     monkeypatch.setattr(pump, "PRESSED_EVENTS", 1)
     monkeypatch.setattr(pump, "REST", 1e6)
-    monkeypatch.setattr(pump, "LONGEST_REST", 1e6)
-    door = Collector()
-    install_collector(door)
+    monkeypatch.setattr(writer, "LATE", 0.0)
+    monkeypatch.setattr(writer, "PRESSED", -1)
+    install_collector(Collector())
     try:
-        key = KeyFacts(1, "till", "till", frozenset(), 0, (), True, False, T0)
-        asyncio.run(offered(door, Letter([Raw()], key, "CNY", None, T0, False, 0)))
         ours = pump.Pump(warehouse)
         assert ours.turn().events == 1
         assert ours.turn().idle, "it rests"
@@ -242,11 +237,10 @@ def test_beside_a_pressed_door_the_pump_rests_but_never_falls_behind_for_ever(
         monkeypatch.setattr(pump, "SOON", 1)
         ours.rested = 0.0
         assert ours.turn().events == 4, "too much waits: slice after slice, without a rest"
+        record([event("message.sent", member("1"), id=str(number)) for number in range(6, 8)])
+        monkeypatch.setattr(pump, "SOON", 500_000)
+        assert ours.turn().events == 0
+        monkeypatch.setattr(writer, "PRESSED", 1_000)
+        assert ours.turn().events == 2, "nothing comes in any more"
     finally:
         install_collector(None)
-    record([event("message.sent", member("1"), id="7")])
-    assert ours.turn().events == 1
-
-
-async def offered(door: Collector, letter: Letter) -> None:
-    door.offer(letter)

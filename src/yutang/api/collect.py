@@ -47,6 +47,12 @@ _PATHS: dict[str, tuple[str | None, bool]] = {
 _SNIPPET = (Path(__file__).parent / "w.js").read_bytes()
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _DONE = b'{"success":true}'
+_TAKEN = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [_JSON, (b"content-length", b"%d" % len(_DONE))],
+}
+_TAKEN_BODY = {"type": "http.response.body", "body": _DONE}
 _SINGLE = '{"userId": …, "event": …}'
 _CACHED_HEADERS = 10_000
 HEADER_BYTES = 1_000
@@ -100,6 +106,10 @@ class Collect:
             status, body = sorry.status, sorry.body()
             if sorry.wait:
                 more.append((b"retry-after", b"%d" % sorry.wait))
+        if body is _DONE and not more:
+            await send(_TAKEN)
+            await send(_TAKEN_BODY)
+            return
         if scope["method"] == "OPTIONS" and status == 200:
             status, body = 204, b""
         headers = [kind, (b"content-length", b"%d" % len(body)), *more]

@@ -35,8 +35,7 @@ SLICE_EVENTS = 100_000
 
 # How the pump shares a process with a door that is pressed: see `Pump`.
 PRESSED_EVENTS = 25_000
-REST = 4.0
-LONGEST_REST = 2.0
+REST = 2.0
 SOON = 500_000
 
 
@@ -91,11 +90,10 @@ def pump_until_empty(warehouse: Warehouse, *, patience: float = 60.0) -> PumpRep
 class Pump:
     """The pump as a turn of the clock runs it, beside a door that takes events in.
 
-    Both are Python in one process, so one works at the other's cost. While requests wait at the door, a slice is small
-    and is followed by a rest of REST times as long (at most LONGEST_REST seconds); but the more events wait, the
-    shorter, and from SOON on the pump rests no more and takes its half. Should even that not be enough, the door takes
-    nothing more (429) until fewer than `collect.writer.MOST_WAITING` wait. When nobody waits at the door, the rest is
-    over.
+    Both are Python in one process, so one works at the other's cost. While the door is pressed (`Collector.pressed`), a
+    slice is small and is followed by a rest of REST seconds; but the more events wait, the shorter, and from SOON on
+    the pump rests no more and takes its half. Should even that not be enough, the door takes nothing more (429) until
+    fewer than `collect.writer.MOST_WAITING` wait. When the door is pressed no longer, the rest is over.
     """
 
     warehouse: Warehouse
@@ -108,8 +106,7 @@ class Pump:
             if monotonic() < self.rested:
                 return total
             one = pump_once(self.warehouse, limit=PRESSED_EVENTS, patience=patience)
-            rest = min(one.seconds * REST, LONGEST_REST) * max(0.0, 1 - log.waiting() / SOON)
-            self.rested = monotonic() + rest
+            self.rested = monotonic() + REST * max(0.0, 1 - log.waiting() / SOON)
             total += one
             if one.idle or log.passed(head):
                 return total

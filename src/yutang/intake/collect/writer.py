@@ -34,6 +34,7 @@ MOST_WAITING = 2_000_000
 """Events that may wait for the pump: beyond, the door takes nothing until it has caught up. (Some 400 MB of inbox.)"""
 
 GROUP_EVENTS = 20_000
+PRESSED, LATE = 1_000, 0.5
 FRESH = 1.0
 RECENT = 0.2
 TIDY = 3600.0
@@ -71,7 +72,8 @@ class Collector:
         self.most_events, self.most_bytes, self.most_waiting = most_events, most_bytes, most_waiting
         self.known = Known()
         self.trouble: YutangError | None = None
-        self._events = self._bytes = 0
+        self._events = self._bytes = self._taken = 0
+        self._pressed, self._counted = False, (monotonic(), 0)
         self._queue: deque[Waiting] = deque()
         self._wake = threading.Condition()
         self._idle = self._stopping = False
@@ -117,6 +119,7 @@ class Collector:
         future: asyncio.Future[Answer] = loop.create_future()
         self._loop = loop
         self._events += len(letter.raws)
+        self._taken += len(letter.raws)
         self._bytes += letter.bytes
         self._queue.append((letter, lot, future))
         if self._idle:
@@ -151,8 +154,13 @@ class Collector:
 
     @property
     def pressed(self) -> bool:
-        """Whether requests wait for their answer now."""
-        return self._events > 0
+        """Whether PRESSED events a second or more came in of late. For the one pump beside the door."""
+        now = monotonic()
+        since, before = self._counted
+        if now - since >= LATE:
+            self._pressed = self._taken - before >= PRESSED * (now - since)
+            self._counted = (now, self._taken)
+        return self._pressed
 
     def start(self) -> None:
         """Read the keys and start the writer."""
