@@ -24,6 +24,7 @@ EVENTS = 800_000
 PERSONS = 100_000
 ENVELOPE = 100
 AIM = 80_000
+WARM = 1_000  # events pumped before the clock starts: a house that has just been opened imports SciPy first
 _DAY = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -45,14 +46,17 @@ def ours(warehouse: object, events: int) -> None:
     """The pump, until nothing waits."""
     from yutang.intake import pump
 
-    start, processor = time.perf_counter(), time.process_time()
-    report = pump.pump_until_empty(warehouse)  # type: ignore[arg-type]
-    took = time.perf_counter() - start
+    warm = pump.pump_once(warehouse, limit=WARM)  # type: ignore[arg-type]
+    start, processor, thread = time.perf_counter(), time.process_time(), time.thread_time()
+    report = warm + pump.pump_until_empty(warehouse)  # type: ignore[arg-type]
+    took, timed = time.perf_counter() - start, events - warm.events
+    processor, thread = time.process_time() - processor, time.thread_time() - thread
     if report.events != events:
         raise SystemExit(f"{report.events} events instead of {events}")
     print(
-        f"pump: {took:.2f} s, {events / took:,.0f} events/s (aim ≥ {AIM:,}); "
-        f"processor {time.process_time() - processor:.2f} s; {report.mirrored:,} persons' facts written"
+        f"pump: {took:.2f} s, {timed / took:,.0f} events/s (aim ≥ {AIM:,}); processor µs each: its thread "
+        f"{thread / timed * 1e6:.1f}, others {(processor - thread) / timed * 1e6:.1f}; "
+        f"{report.mirrored:,} persons' facts written"
     )
 
 

@@ -19,6 +19,7 @@ TOLERATED = timedelta(seconds=60)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What reading a message may raise. How deep is too deep hangs on who reads: a door may take what a page cannot."""
 
+_AHEAD = timedelta(days=1)
 _EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -111,11 +112,11 @@ def post(sent_at: datetime | None, received_at: datetime, *, historical: bool = 
 
     Segment's correction: timestamp = receipt − (sentAt − timestamp).
     """
-    skew = timedelta(0)
-    if sent_at is not None and not historical and _EARLIEST <= sent_at < _LATEST:
-        skew = received_at - sent_at
+    if sent_at is None or historical or not _EARLIEST <= sent_at < _LATEST:
+        return Post(received_at, received_at + _AHEAD, None, False)
+    skew = received_at - sent_at
     shift = None if -TOLERATED < skew < TOLERATED else skew
-    return Post(received_at, received_at + timedelta(days=1), shift, not -SURE < skew < SURE)
+    return Post(received_at, received_at + _AHEAD, shift, not -SURE < skew < SURE)
 
 
 def occurred(message: Message, post: Post) -> tuple[datetime | None, bool]:

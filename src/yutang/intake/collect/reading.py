@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -42,8 +41,7 @@ class Kept(msgspec.Struct):
     id: str = ""
 
 
-@dataclass(slots=True)
-class Letter:
+class Letter(msgspec.Struct, gc=False):
     """What one request brought: messages as they came, and what is known of all of them.
 
     `call`: what they are where the address said so, else each says its `type`. A batch's `sent_at` and `context` are
