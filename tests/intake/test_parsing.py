@@ -119,7 +119,7 @@ def test_why_it_is_no_amount_is_said(text: str, says: str) -> None:
 def test_why_it_is_no_time_is_said_and_what_excel_shortened_is_known() -> None:
     assert "which is the year" in time_trouble("11/27/2026")[1]
     assert "no time" in time_trouble("昨天")[1]
-    assert scientific(pa.array(["1.38E+10", "E+5", "m1", "2e+09"])).tolist() == [True, False, False, True]
+    assert scientific(pa.array(["1.38E+10", "E+5", "m1", "2E+09"])).tolist() == [True, False, False, True]
 
 
 def test_quantities_bear_no_currency() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests import postgres
 from tests.house.test_secrets import build
 from tests.intake.kill import PLACES
-from tests.soak import any_input, clients, erasing, fuzz_collect, ways
+from tests.soak import any_input, clients, erasing, exported, fuzz_collect, ways
 from tests.soak.kill import NOT_WITHDRAWN, every_place, one_place, random_kills
 
 APART = 20  # kills of processes that run apart
@@ -48,6 +48,12 @@ def main() -> None:
         command = [sys.executable, "-W", "ignore", "-m", "tests.operations.rotate", f"{folder}/keys"]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print("keys rotated beside writers:", json.dumps(found), flush=True)
+        command = [sys.executable, "-W", "ignore", "-m", "tests.soak.twice", "--lines", "1000000", "--kills", "3"]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        print("a file twice, and once more after kill -9:", json.dumps(found), flush=True)
+        (Path(folder) / "exported").mkdir()
+        found = exported.run(Path(folder) / "exported", 40_000_000)
+        print("an export of Excel in the browser:", json.dumps(found), flush=True)
         found = clients.run(Path(folder) / "clients", 2000, 1)
         print("SDKs while the house is killed:", json.dumps(found), flush=True)
         found = fuzz_collect.run(Path(folder) / "fuzz", 0.5, 1)

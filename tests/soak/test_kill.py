@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from tests.intake import kill as intake
 from tests.operations import rotate
 from tests.soak import erasing, kill, ways
 from yutang.kernel.failpoints import FAILPOINTS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.long
@@ -20,6 +25,14 @@ def test_nothing_is_lost_or_doubled_when_the_house_dies_between_the_platforms_an
     assert isinstance(books, dict)
     assert books["sent"] > 0
     assert books["purchases"] > 0
+
+
+def test_a_file_twice_and_after_a_kill_comes_to_the_totals_of_once() -> None:
+    """Must-show 6, small."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.soak.twice", "--lines", "2000", "--kills", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert int(json.loads(done.stdout)["totals"]["lines"]) > 1_900
 
 
 def test_the_soak_dies_at_every_place_that_has_a_name() -> None:

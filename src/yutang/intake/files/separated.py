@@ -46,7 +46,6 @@ def open_separated(file: File, encoding: str | None, known: Known) -> Source:
 
 def sniff(file: File) -> str:
     """`utf-8` or `gb18030`. Raises BadInput for what is neither, and for a line longer than 1 MB."""
-    _refuse_long_lines(file)
     for encoding in ("utf-8", "gb18030"):
         if _decodes(file, encoding):
             return encoding
@@ -58,30 +57,30 @@ def sniff(file: File) -> str:
 
 def _decodes(file: File, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
+    line, length = 1, 0
     with file.open() as opened:
         try:
             while part := opened.read(LINE_BYTES):
+                last = part.rfind(b"\n")
+                length = length + len(part) if last < 0 else len(part) - last - 1
+                line += part.count(b"\n")
+                if length > LINE_BYTES:
+                    raise _too_long(file, line)
                 if b"\0" in part:
                     return False
-                decoder.decode(part)
+                if not part.isascii() or decoder.getstate()[0]:  # plain text needs no decoding to be known as such
+                    decoder.decode(part)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return False
     return True
 
 
-def _refuse_long_lines(file: File) -> None:
-    line, length = 1, 0
-    with file.open() as opened:
-        while part := opened.read(LINE_BYTES):
-            last = part.rfind(b"\n")
-            length = length + len(part) if last < 0 else len(part) - last - 1
-            line += part.count(b"\n")
-            if length > LINE_BYTES:
-                raise BadInput(
-                    f"{file.name} 的第 {line} 行超过 1 MB，不像一张表，请检查换行符。",
-                    f"Line {line} of {file.name} is longer than 1 MB, which no table is; check its line ends.",
-                )
+def _too_long(file: File, line: int) -> BadInput:
+    return BadInput(
+        f"{file.name} 的第 {line} 行超过 1 MB，不像一张表，请检查换行符。",
+        f"Line {line} of {file.name} is longer than 1 MB, which no table is; check its line ends.",
+    )
 
 
 def _records(head: bytes, begin: int) -> Iterator[tuple[int, int]]:
