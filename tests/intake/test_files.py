@@ -17,6 +17,7 @@ import xlsxwriter
 from yutang.intake.files import archive
 from yutang.intake.files.contracts import SealedFile, Source
 from yutang.intake.files.opening import filled, open_source
+from yutang.kernel.clock import monotonic
 from yutang.kernel.errors import BadInput, WrongKey
 from yutang.kernel.sealed import CHUNK, SealedWriter, open_sealed
 
@@ -205,6 +206,23 @@ def test_a_workbook_that_is_none_gets_one_clear_sentence(tmp_path: Path, content
     with pytest.raises(BadInput) as caught:
         read(tmp_path / "a.xlsx")
     assert "is no Excel file" in caught.value.en
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"," * 900_000 + b"\n1,2\n"),
+        ("b.csv", b'\xe8\xae\xa2,"' + b"x\n" * 400_000),
+        ("c.jsonl", b'{"a":' * 100_000 + b"1\n"),
+        ("d.jsonl", b"{" + b",".join(b'"k%d": 1' % number for number in range(2_000)) + b"}"),
+    ],
+)
+def test_what_would_take_for_ever_is_refused_at_once(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    began = monotonic()
+    with pytest.raises(BadInput):
+        read(tmp_path / name)
+    assert monotonic() - began < 20
 
 
 def test_a_name_that_means_something_stands_there_once(tmp_path: Path) -> None:

@@ -180,6 +180,38 @@ def test_an_import_that_died_while_it_was_read_is_read_again(warehouse: Warehous
     assert uploads.shown(OWNER, number).state == "done"
 
 
+def test_a_file_on_which_the_house_dies_is_given_up(warehouse: Warehouse, data: Path) -> None:
+    number = up()
+    uploads.start(OWNER, number, FORM)
+    Import.objects.filter(pk=number).update(state=imports.READING, tries=uploads.TRIES)
+    assert uploads.turn(warehouse)
+    given_up = uploads.shown(OWNER, number)
+    assert (given_up.state, given_up.open) == ("refused", True)
+    assert "did not try again" in given_up.en
+
+
+def test_an_import_that_died_while_it_was_kept_is_finished_and_its_file_removed(
+    warehouse: Warehouse, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = up()
+    uploads.start(OWNER, number, Wish(FORM.mapping, dry_run=False))
+
+    def dies(place: str) -> None:
+        if place == "import.after_sealed":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(imports, "failpoint", dies)
+    with pytest.raises(KeyboardInterrupt):
+        uploads.turn(warehouse)
+    monkeypatch.undo()
+    assert uploads.shown(OWNER, number).state == "appending"
+    assert uploads.turn(warehouse)
+    uploads.forget_old_uploads()
+    done = uploads.shown(OWNER, number)
+    assert (done.state, done.report["accepted"], files()) == ("done", 2, [])
+    assert one(warehouse, "SELECT count(*) FROM orders") == 2
+
+
 def test_another_import_at_work_is_waited_for_or_said(warehouse: Warehouse, data: Path) -> None:
     number = up()
     uploads.start(OWNER, number, FORM)

@@ -271,9 +271,10 @@ def carry_out(
         here.mkdir(parents=True)
         report = _read(reader, row_id, here, source, found, wanted, as_of, held, progress)
     except BaseException as error:
-        shutil.rmtree(here, ignore_errors=True)
-        state = CANCELLED if isinstance(error, Cancelled) else REFUSED
-        Import.objects.filter(pk=row_id).update(state=state, finished_at=wall_now())
+        if not Import.objects.filter(pk=row_id, state=APPENDING).exists():  # what is sealed will be finished
+            shutil.rmtree(here, ignore_errors=True)
+            state = CANCELLED if isinstance(error, Cancelled) else REFUSED
+            Import.objects.filter(pk=row_id).update(state=state, finished_at=wall_now())
         raise
     report = replace(
         report, columns=found.columns, header=source.header, sheet=source.sheet, encoding=source.encoding,

@@ -39,7 +39,8 @@ class Pulse(models.Model):
 class Import(models.Model):
     """A file on its way in. Its chunks are fixed files; `chunks_done` of them stand in the warehouse.
 
-    Uploaded: `upload` names its sealed file, `wish` is how it is to be read (JSON), `glance` its first rows (JSON).
+    Uploaded: `upload` names its sealed file, `wish` is how it is to be read (JSON), `glance` its first rows (JSON),
+    `report` what became of it, `tries` how often it was begun.
     `stage`, `done` and `of` are how far it is since `stage_at`; `said_zh` and `said_en` why it was refused.
     """
 
@@ -63,6 +64,7 @@ class Import(models.Model):
     glance = EncryptedTextField(null=True)
     as_of = models.DateTimeField(null=True)
     report = models.JSONField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
     stage = models.CharField(max_length=16, blank=True)
     stage_at = models.DateTimeField(null=True)
     done = models.BigIntegerField(default=0)

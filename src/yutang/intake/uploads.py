@@ -53,6 +53,7 @@ KEPT = timedelta(hours=24)
 ORPHANED = timedelta(hours=1)
 """The longest that an upload takes, with room to spare: a file older than that without a row is nobody's."""
 SHOWN_ROWS = 5
+TRIES = 3
 MOST_STRANGE = 200
 """So many codes of unknown stores are told."""
 _CONTEXT, _REPORT = "import.upload", "import.report"
@@ -210,7 +211,7 @@ def start(viewer: Viewer, import_id: int, wish: Wish) -> None:
     refuse_missing(kind, columns, found, wish.constants)
     taken = Import.objects.filter(pk=import_id, state__in=_BEFORE).exclude(upload="").update(
         state=WAITING, wish=json.dumps(asdict(wish), ensure_ascii=False), stage="", done=0, of=0, report=None,
-        said_zh="", said_en="", cancelled=False, finished_at=None,
+        said_zh="", said_en="", cancelled=False, finished_at=None, tries=0,
     )  # fmt: skip
     if not taken:
         raise _begun()
@@ -268,6 +269,10 @@ def turn(warehouse: Warehouse) -> bool:
             row = Import.objects.filter(state=WAITING).exclude(upload="").order_by("pk").first()
             if row is None:
                 return bool(resumed)
+            if row.tries >= TRIES:  # a file on which the house dies is not let at it for ever
+                _end(row, _deadly())
+                return True
+            Import.objects.filter(pk=row.pk).update(tries=row.tries + 1)
             wish = _wish(row)
             file = SealedFile(_path(row.upload), row.name or "", row.size, _CONTEXT)
             wanted = Wanted(
@@ -291,6 +296,13 @@ def turn(warehouse: Warehouse) -> bool:
     except YutangError:
         return True  # its row says it
     return True
+
+
+def _deadly() -> YutangError:
+    return YutangError(
+        f"读这个文件时程序中断了 {TRIES} 次，没有再试；请拆成几份，或另存为 CSV。",
+        f"The program ended {TRIES} times while it read this file, and did not try again; split it, or save it as CSV.",
+    )
 
 
 def _end(row: Import, error: Exception) -> None:
@@ -322,9 +334,12 @@ def _told(report: ImportReport) -> dict[str, object]:
 
 
 def _report(row: Import) -> Mapping[str, object]:
-    told: dict[str, object] = dict(row.report or {})
-    sealed = str(told.get("unknown_stores") or "")
-    return told | {"unknown_stores": json.loads(keyring().open_text(sealed)) if sealed else []} if told else {}
+    """What became of it; of one by shell, or that another start finished, only what its row says."""
+    if not row.report:
+        done = row.state in (APPENDING, DONE)
+        return {"rows": row.rows, "accepted": row.accepted, "refused": row.refused} if done else {}
+    sealed = str(row.report.get("unknown_stores") or "")
+    return {**row.report, "unknown_stores": json.loads(keyring().open_text(sealed)) if sealed else []}
 
 
 def _over(row: Import) -> None:
@@ -335,7 +350,8 @@ def _over(row: Import) -> None:
 
 def forget_old_uploads() -> None:
     """Remove files that nobody imported for a day, and what is left of uploads that broke off."""
-    for row in Import.objects.filter(state__in=_BEFORE, started_at__lt=wall_now() - KEPT).exclude(upload=""):
+    old = Q(state__in=(DONE, CANCELLED)) | Q(state__in=_BEFORE, started_at__lt=wall_now() - KEPT)
+    for row in Import.objects.filter(old).exclude(upload=""):
         _over(row)
     needed = set(Import.objects.exclude(upload="").values_list("upload", flat=True))
     folder = imports.directory() / UPLOADS

@@ -12,6 +12,9 @@ from yutang.intake.files.contracts import BLOCK_ROWS, Block, File, Source
 from yutang.intake.files.header import named_apart
 from yutang.kernel.errors import BadInput
 
+MOST_BYTES = 1 << 30
+"""A row group stands in memory while it is read."""
+
 
 def open_parquet(file: File) -> Source:
     """The rows of a Parquet file. Raises BadInput for one that is none."""
@@ -21,6 +24,14 @@ def open_parquet(file: File) -> Source:
     except (pa.ArrowException, OSError, ValueError) as error:
         opened.close()
         raise _damaged(file) from error
+
+    sizes = (parquet.metadata.row_group(index).total_byte_size for index in range(parquet.num_row_groups))
+    if max(sizes, default=0) > MOST_BYTES:
+        opened.close()
+        raise BadInput(
+            f"{file.name} 的一个行组解压后超过 1 GB，请用较小的行组重新写出。",
+            f"A row group of {file.name} unpacks to more than 1 GB; write it again with smaller ones.",
+        )
 
     def read(names: Sequence[str]) -> Iterator[Block]:
         with opened:

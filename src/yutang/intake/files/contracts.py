@@ -16,6 +16,7 @@ from yutang.kernel.sealed import open_sealed
 BLOCK_BYTES = 8 << 20
 BLOCK_ROWS = 131_072
 LINE_BYTES = 1 << 20
+MOST_COLUMNS = 1_000
 HEAD_ROWS = 20
 """A header is looked for in so many rows from the top."""
 Rows = npt.NDArray[np.int64]

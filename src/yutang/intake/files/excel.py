@@ -13,7 +13,7 @@ import python_calamine
 
 from yutang.intake.files.archive import damaged, refuse_bombs
 from yutang.intake.files.contracts import HEAD_ROWS, Block, File, Known, Source
-from yutang.intake.files.header import find_header
+from yutang.intake.files.header import find_header, refuse_many_columns
 from yutang.intake.files.trial import refuse_what_cannot_be_opened
 from yutang.kernel.errors import BadInput
 
@@ -41,12 +41,19 @@ def open_excel(file: File, known: Known) -> Source:
         opened.seek(0)
         sheet = _sheet(opened, file.name)
     top = (sheet.start or (0, 0))[0]  # rows above the first filled one are not given
-    header = find_header([[_text(cell) for cell in row] for row in islice(sheet.iter_rows(), HEAD_ROWS + 1)], known,
-                         file.name)  # fmt: skip
+    head = [_ended([_text(cell) for cell in row]) for row in islice(sheet.iter_rows(), HEAD_ROWS + 1)]
+    refuse_many_columns(max(map(len, head), default=0), file.name)
+    header = find_header(head, known, file.name)
     source = Source(header.columns, max(sheet.height - header.row, 0), lambda names: iter(()), "excel",
                     sheet=sheet.name, header=header.row + top)  # fmt: skip
     source.read = lambda names: _blocks(sheet, source, names, header.row)
     return source
+
+
+def _ended(row: list[str]) -> list[str]:
+    """The row without the empty cells at its end: a sheet is as wide as its widest format."""
+    width = next((place for place in range(len(row), 0, -1) if row[place - 1].strip()), 0)
+    return row[:width]
 
 
 def _sheet(opened: Any, name: str) -> python_calamine.CalamineSheet:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from yutang.intake.files.contracts import HEAD_ROWS, Known
+from yutang.intake.files.contracts import HEAD_ROWS, MOST_COLUMNS, Known
 from yutang.kernel.errors import BadInput
 
 _NUMBER = re.compile(r"[-+.,\d\s:/%]*")
@@ -48,6 +48,15 @@ def find_header(rows: Sequence[Sequence[str]], known: Known, name: str) -> Heade
         )
     names, place = taken
     return Header(named_apart(names, known), place)
+
+
+def refuse_many_columns(count: int, name: str) -> None:
+    """Raise BadInput for more columns than any table has: whoever looks at each of them would look for minutes."""
+    if count > MOST_COLUMNS:
+        raise BadInput(
+            f"{name} 有超过 {MOST_COLUMNS:,} 列，不像一张表，请检查分隔符。",
+            f"{name} has more than {MOST_COLUMNS:,} columns, which no table has; check its separators.",
+        )
 
 
 def named_apart(names: Sequence[str], known: Known) -> list[str]:

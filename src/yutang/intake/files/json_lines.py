@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from yutang.intake.files.contracts import BLOCK_ROWS, LINE_BYTES, Block, BrokenRow, File, Source
+from yutang.intake.files.contracts import BLOCK_BYTES, BLOCK_ROWS, LINE_BYTES, Block, BrokenRow, File, Source
+from yutang.intake.files.header import refuse_many_columns
 from yutang.kernel.errors import BadInput
 
-MOST_COLUMNS = 1_000
 _decode = msgspec.json.Decoder().decode
 
 
@@ -27,11 +27,7 @@ def open_json_lines(file: File) -> Source:
         if line.strip():
             count += 1
             names |= dict.fromkeys(_fields(line) or ())
-            if len(names) > MOST_COLUMNS:
-                raise BadInput(
-                    f"{file.name} 有超过 {MOST_COLUMNS} 个字段，不像一张表。",
-                    f"{file.name} has more than {MOST_COLUMNS} fields, which no table has.",
-                )
+            refuse_many_columns(len(names), file.name)
     if not names:
         raise BadInput(
             f'{file.name} 里没有一行是 JSON 对象，应每行一个，如 {{"order_id": "1"}}。',
@@ -45,6 +41,7 @@ def open_json_lines(file: File) -> Source:
 def _blocks(file: File, source: Source, wanted: Sequence[str]) -> Iterator[Block]:
     rows: list[int] = []
     found: list[Mapping[str, str]] = []
+    size = 0
     for number, line in _lines(file):
         if not line.strip():
             continue
@@ -54,9 +51,10 @@ def _blocks(file: File, source: Source, wanted: Sequence[str]) -> Iterator[Block
             continue
         rows.append(number)
         found.append(fields)
-        if len(rows) == BLOCK_ROWS:
+        size += len(line)
+        if len(rows) == BLOCK_ROWS or size > BLOCK_BYTES:
             yield _block(rows, found, wanted)
-            rows, found = [], []
+            rows, found, size = [], [], 0
     if rows:
         yield _block(rows, found, wanted)
 
@@ -82,9 +80,9 @@ def _lines(file: File) -> Iterator[tuple[int, bytes]]:
 def _fields(line: bytes) -> Mapping[str, str] | None:
     try:
         given = _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return dict(_flat(given, "")) if isinstance(given, dict) else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return dict(_flat(given, "")) if isinstance(given, dict) else None
 
 
 def _flat(given: Mapping[str, Any], before: str) -> Iterator[tuple[str, str]]:

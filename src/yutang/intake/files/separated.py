@@ -23,7 +23,7 @@ from yutang.intake.files.contracts import (
     Rows,
     Source,
 )
-from yutang.intake.files.header import Header, find_header
+from yutang.intake.files.header import Header, find_header, refuse_many_columns
 from yutang.kernel.errors import BadInput
 
 SEPARATORS = (",", "\t", ";")
@@ -36,7 +36,7 @@ def open_separated(file: File, encoding: str | None, known: Known) -> Source:
     with file.open() as opened:
         head = opened.read(LINE_BYTES)
     mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
-    records = list(_records(head, len(mark)))
+    records = list(_records(head, len(mark), file.name))
     separator, header = _header(file, [_decoded(file, head[start:end], found) for start, end in records], known)
     begin = records[header.row - 1][1]
     source = Source(header.columns, file.size // 64 + 1, lambda names: iter(()), "csv", found, header=header.row)
@@ -83,20 +83,24 @@ def _too_long(file: File, line: int) -> BadInput:
     )
 
 
-def _records(head: bytes, begin: int) -> Iterator[tuple[int, int]]:
+def _records(head: bytes, begin: int, name: str) -> Iterator[tuple[int, int]]:
     """Where the first records stand. A line end within quotes ends none; in neither encoding is a quote or a line end
     part of another character."""
     end_mark = b"\n" if b"\n" in head else b"\r"
-    start, looked, count = begin, begin, 0
+    start, looked, quotes, count = begin, begin, 0, 0
     while start < len(head) and count <= HEAD_ROWS:
-        end = head.find(end_mark, looked) + 1
-        if end == 0:
-            end = len(head)
-        elif head.count(b'"', start, end) % 2:
-            looked = end
+        end = head.find(end_mark, looked) + 1 or len(head)
+        quotes += head.count(b'"', looked, end)
+        looked = end
+        if quotes % 2 and end < len(head):
             continue
+        if quotes % 2:
+            raise BadInput(
+                f"{name} 的开头有一个引号没有结束，请检查引号。",
+                f"A quote at the beginning of {name} is not closed; check its quotes.",
+            )
         yield start, end
-        start = looked = end
+        start, quotes = end, 0
         count += 1
 
 
@@ -114,6 +118,8 @@ def _header(file: File, lines: Sequence[str], known: Known) -> tuple[str, Header
     """The separator under which most names mean something (else: under which there are most columns), and the header
     under it."""
     tables = {separator: [_cells(line, separator) for line in lines] for separator in SEPARATORS}
+    for rows in tables.values():
+        refuse_many_columns(max(map(len, rows), default=0), file.name)
 
     def meaning(separator: str) -> tuple[int, int]:
         rows = tables[separator]

@@ -20,6 +20,7 @@ _NO = frozenset(
 _UNKNOWN_STORE: Why = "组织里没有这个门店编码", "the organisation has no store of that code"
 _UNKNOWN_STAFF: Why = "没有这个员工账号（userid）", "there is no staff account of that userid"
 _BACKWARDS: Why = "早于开始的时间", "it is before the time at which it began"
+_NO_ZONE: Why = "没有这个时区，应类似 Asia/Shanghai", "there is no such zone; write one such as Asia/Shanghai"
 _LONG_TAG: Why = "标签超过 64 个字", "a tag has at most 64 characters"
 
 
@@ -41,8 +42,8 @@ def _person(line: Line, context: Context) -> Iterator[Told]:
     if "zone" in line.words:
         try:
             zone(line.words["zone"])
-        except BadInput as error:
-            raise BadRow("zone", (error.zh.rstrip("。"), error.en.rstrip("."))) from None
+        except BadInput:
+            raise BadRow("zone", _NO_ZONE) from None
     home = line.words.get("home_store")
     if home is not None and home not in context.stores:
         raise BadRow("home_store", _UNKNOWN_STORE)
