@@ -15,7 +15,8 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from tests.house.world import CORP, SOURCE, START, World, shared
 from yutang.documents.queries import find
-from yutang.guard import queries, services
+from yutang.documents.services import save_document
+from yutang.guard import exporting, queries, retention, services
 from yutang.guard.contracts import Step
 from yutang.guard.statements import BURIED, FORGOTTEN, NOBODYS
 from yutang.intake import imports
@@ -34,6 +35,7 @@ from yutang.kernel.failpoints import FAILPOINTS
 from yutang.kernel.ids import EventId, PersonId
 from yutang.log.contracts import Event, IdentifierValue
 from yutang.log.services import record
+from yutang.organisation.models import AuditEntry
 from yutang.organisation.queries import OWNER
 from yutang.people import queries as people
 from yutang.people import services as people_services
@@ -304,3 +306,49 @@ def test_only_headquarters_erases(world: World) -> None:
     for username in ("near_manager", "near_operator"):
         with pytest.raises(Refused):
             services.erase(world.warehouse, world.viewer(username), world.near.person)
+
+
+# Seeing, and letting go by time --------------------------------------------------------------------------------------
+
+
+def test_an_export_holds_everything_and_is_noted(world: World) -> None:
+    found = exporting.export_person(world.warehouse, OWNER, world.far.person)
+    text, page = exporting.as_json(found), exporting.as_page(found)
+    for told in (world.far.name, world.far.phone, world.far.member, world.far.external, world.far.order, world.far.sku):
+        assert told in text
+        assert told in page
+    assert {name for name in exporting.TITLES if not found[name]} <= {"segments"}
+    assert world.near.phone not in text
+    assert "<script" not in exporting.as_page({**found, "tags": [{"tag": "<script>alert(1)</script>"}]})
+    assert AuditEntry.objects.filter(verb="export_person", subject=f"person {world.far.person}").count() == 1
+    with pytest.raises(Refused):
+        exporting.export_person(world.warehouse, world.viewer("near_operator"), world.near.person)
+
+
+def test_events_past_their_time_go_in_portions_and_orders_never(world: World) -> None:
+    who = (IdentifierValue("member", SOURCE, world.near.member),)
+    record(
+        [
+            Event(EventId(f"view-{days}"), "page.viewed", START - timedelta(days=days), who, props={"path": "/"})
+            for days in (1, 40, 50, 60)
+        ]
+    )
+    pump_until_empty(world.warehouse)
+    with pytest.raises(ValueError, match="accounts"):
+        kept_for({"order.placed": 30})
+    with pytest.raises(ValueError, match="no event type"):
+        kept_for({"no.such": 30})
+    assert retention.let_go(world.warehouse) == 0
+    save_document(kept_for({"page.viewed": 30}), "owner")
+    assert [(one.events, one.due) for one in retention.overview(world.warehouse, OWNER)] == [(4, 3)]
+    assert retention.let_go(world.warehouse, portion=2) == 2
+    assert retention.let_go(world.warehouse, portion=2) == 1
+    assert retention.let_go(world.warehouse) == 0
+    assert count(world, "SELECT count(*) FROM events WHERE type = 'page.viewed'") == 1
+
+
+def kept_for(days: dict[str, int]) -> retention.RetentionDocument:
+    title = {"zh": "期限", "en": "Kept"}
+    return retention.RetentionDocument.model_validate(
+        {"kind": "retention", "name": "kept", "title": title, "days": days}
+    )

@@ -29,6 +29,7 @@ from yutang.api.schemas import (
     visible_codes,
 )
 from yutang.api.segments import Limit, Offset
+from yutang.guard import exporting
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import Viewer
@@ -204,3 +205,11 @@ def _sees_plan(viewer: Viewer, plan: int) -> bool:
     except NotFound:
         return False
     return True
+
+
+@router.get("/persons/{person}/export", response={200: dict[str, Any], **REFUSALS}, auth=Token("read"))
+def export_one(request: HttpRequest, person: Number) -> dict[str, Any]:
+    """Everything held of a person, by section, for that person (个保法 45 条). Headquarters only; it is noted."""
+    found = exporting.export_person(warehouse(), viewer_of(request), PersonId(person))
+    plain: dict[str, Any] = json.loads(exporting.as_json(found))
+    return plain

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import click
 
 from yutang.cli.context import Shell, command, table
-from yutang.guard import queries, services
+from yutang.guard import exporting, queries, retention, services
 from yutang.guard.contracts import REASONS
+from yutang.kernel.errors import Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
 
@@ -27,7 +31,7 @@ GROUPS = (persons_group,)
 @click.option("--yes", is_flag=True, help="真的删除；不写只看会删多少 / do it; without, only say how much there is")
 def erase_person(shell: Shell, viewer: Viewer, number: int, reason: str, yes: bool) -> Answer:
     """彻底删除一位客户，不可恢复 / erase a person for good"""
-    services.headquarters(viewer)
+    queries.headquarters(viewer)
     person = PersonId(number)
     if not yes:
         held = queries.holdings(shell.warehouse, viewer, person)
@@ -62,3 +66,29 @@ def erase_again(shell: Shell, viewer: Viewer) -> Answer:
     services.go_on(shell.warehouse, services.PATIENCE)
     said = shell.said(f"又回来的客户 {begun} 位，已再次删除。", f"{begun} persons had come back and were erased again.")
     return {"erased": begun}, [said]
+
+
+@command(persons_group, "export")
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="写进文件 / write into a file")
+@click.option("--html", is_flag=True, help="写成可读的网页 / as a page to be read")
+def export_one(shell: Shell, viewer: Viewer, number: int, out: Path | None, html: bool) -> Answer:
+    """导出我们保存的关于一位客户的一切 / everything held of a person"""
+    found = exporting.export_person(shell.warehouse, viewer, PersonId(number))
+    text = exporting.as_page(found) if html else exporting.as_json(found)
+    counts = {name: len(found[name]) for name in exporting.TITLES}
+    if out is None:
+        return json.loads(exporting.as_json(found)), [text]
+    try:
+        out.write_text(text, encoding="utf-8")
+        out.chmod(0o600)
+    except OSError as error:
+        raise Refused(f"无法写入 {out}：{error.strerror}。", f"{out} cannot be written: {error.strerror}.") from error
+    return {"file": str(out), **counts}, [str(out), table(("what", "rows"), list(counts.items()))]
+
+
+@command(persons_group, "retention")
+def show_retention(shell: Shell, viewer: Viewer) -> Answer:
+    """哪些事件设了保存期限、到期的有多少 / which events are not kept for ever, and how many are past their time"""
+    found = retention.overview(shell.warehouse, viewer)
+    return found, [table(("type", "days", "events", "due"), [(r.type, r.days, r.events, r.due) for r in found])]

@@ -130,6 +130,7 @@ def person(request: Page, number: int) -> HttpResponse:
         "paged": request.GET.get("before"),
         "elsewhere": _elsewhere(request, births),
         "touches": _touches(request, card.person),
+        "may_say": request.viewer.may_operate,
         "history": history(request.viewer, card),
         "decides": request.viewer.may_operate and request.viewer.sees_all,
     }
@@ -148,7 +149,7 @@ def _way(card: PersonCard) -> str:
         return "silent"
     latest: dict[str, bool] = {}
     for word in reversed(card.consents):
-        if word.purpose == "marketing":
+        if word.purpose == "marketing" and not word.partner:
             latest[word.channel] = word.granted
     granted = latest.get("wecom", latest.get(ALL_CHANNELS))
     return "unasked" if granted is None else "reachable" if granted else "refused"

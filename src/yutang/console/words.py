@@ -26,7 +26,7 @@ WHAT_HELPS: dict[str, Promise] = {
 REASONS: dict[str, Promise] = {
     "relation": _("没有在线好友关系：从未加过，或已被删除，发不出去。"),
     "consent": _("没有同意接收这类消息（没问过、不同意或已撤回）。"),
-    "preference": _("客户要求免打扰。"),
+    "preference": _("客户要求免打扰，或在偏好里拒绝了这个主题或渠道。"),
     "silent": _("发送前一刻复核：客户刚要求免打扰。"),
     "merged": _("发送前一刻复核：与计划里的另一位客户是同一个人。"),
     "blocked": _("发送前一刻复核：客户已被屏蔽（投诉或删除中）。"),
@@ -126,6 +126,40 @@ OFF: dict[str, Promise] = {
     "gone": _("对方说地址已失效（410），已自动停用"),
 }
 PURPOSES: dict[str, Promise] = {"marketing": _("营销"), "service": _("服务")}
+DOORS: dict[str, Promise] = {
+    "": _("未注明"),
+    "public": _("客户自己（偏好页）"),
+    "console": _("手工记录"),
+    "demo": _("演示数据"),
+}
+HOLDINGS: dict[str, Promise] = {
+    "persons": _("身份（合并前）"),
+    "identifiers": _("身份标识"),
+    "consents": _("同意与撤回"),
+    "preferences": _("偏好"),
+    "relations": _("好友关系"),
+    "tags": _("标签"),
+    "scopes": _("可见门店"),
+    "events": _("经历"),
+    "orders": _("订单"),
+    "decisions": _("触达决定"),
+    "segment_changes": _("分群进出"),
+}
+ERASURES: dict[str, Promise] = {
+    "asked": _("客户要求"),
+    "withdrawn": _("撤回了同意"),
+    "unlawful": _("当初不该收集"),
+    "expired": _("保存期已满"),
+    "restored": _("恢复备份后再次删除"),
+}
+STEPS: dict[str, Promise] = {
+    "people": _("等待清除身份"),
+    "traces": _("清除暂存的消息"),
+    "inbox": _("清除收件箱"),
+    "warehouse": _("重写仓库"),
+    "pages": _("清除旧页面"),
+    "done": _("已删除"),
+}
 SOURCES: dict[str, Promise] = {
     "package_card": _("包裹卡"),
     "poster": _("海报"),

@@ -9,7 +9,7 @@ from yutang.guard.models import Erasure
 from yutang.kernel.errors import Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
-from yutang.people import erasing
+from yutang.people import erasing, shunned
 from yutang.people.queries import person_card
 from yutang.warehouse.contracts import Warehouse, named
 
@@ -22,10 +22,21 @@ def holdings(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> Holdings
     return Holdings(card.person, card.births, {**erasing.counts_of(card.births), **found})
 
 
+def headquarters(viewer: Viewer) -> None:
+    """Raise Refused for whoever does not run the whole brand."""
+    if not (viewer.may_operate and viewer.sees_all):
+        raise Refused("只有总部运营能处理客户的个人信息权利。", "Only headquarters handles a person's rights.")
+
+
+def turned_away(viewer: Viewer) -> tuple[int, int]:
+    """How much arrived of erased persons: dropped, and of orders kept as nobody's. Raises Refused as `erasures`."""
+    headquarters(viewer)
+    return shunned.turned_away()
+
+
 def erasures(viewer: Viewer) -> list[ErasureFacts]:
     """Every erasure, the latest first. Raises Refused for whoever does not run the whole brand."""
-    if not (viewer.may_operate and viewer.sees_all):
-        raise Refused("删除记录是全品牌的，请找总部运营。", "Erasures concern the whole brand; ask headquarters.")
+    headquarters(viewer)
     return [facts_of(row) for row in Erasure.objects.order_by("-pk")]
 
 

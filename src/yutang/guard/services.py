@@ -22,7 +22,7 @@ from yutang.channels.webhook.services import forget_parcels_with
 from yutang.connect.services import forget_joins
 from yutang.guard.contracts import REASONS, ErasureFacts, Step
 from yutang.guard.models import Erasure
-from yutang.guard.queries import facts_of, holdings
+from yutang.guard.queries import facts_of, headquarters, holdings
 from yutang.guard.statements import statements
 from yutang.intake import imports
 from yutang.intake.append import fence_statements, fenced
@@ -32,7 +32,7 @@ from yutang.intake.lease import lease
 from yutang.intake.mirror import LEASE as PUMP
 from yutang.intake.turned_away import forget_in_inbox
 from yutang.kernel.clock import wall_now
-from yutang.kernel.errors import BadInput, Refused, Unavailable, YutangError
+from yutang.kernel.errors import BadInput, Unavailable, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import PersonId
 from yutang.kernel.pages import let_go_of_old_pages
@@ -73,12 +73,6 @@ class Work:
         tombstones = {int(birth): self.tombstones.get(birth) or -(secrets.randbits(52) + 1) for birth in births}
         named = dict.fromkeys((*self.identifiers, *erasing.identifiers_with(births)))
         return Work({**self.tombstones, **tombstones}, tuple(named))
-
-
-def headquarters(viewer: Viewer) -> None:
-    """Raise Refused for whoever does not run the whole brand."""
-    if not (viewer.may_operate and viewer.sees_all):
-        raise Refused("只有总部运营能处理客户的个人信息权利。", "Only headquarters handles a person's rights.")
 
 
 def erase(warehouse: Warehouse, viewer: Viewer, person: PersonId, reason: str = "asked") -> ErasureFacts:

@@ -23,6 +23,7 @@ from yutang.channels.services import forget_old_callbacks
 from yutang.channels.webhook.services import forget_old_parcels
 from yutang.connect import services as connect
 from yutang.connect.services import WayPorts
+from yutang.guard import retention
 from yutang.guard import services as guard
 from yutang.intake.hooks import services as hooks
 from yutang.intake.lease import Busy
@@ -75,6 +76,7 @@ class Loop:
     noticed: datetime | None = None
     retried: float = float("-inf")
     tidied: float = float("-inf")
+    let_go: float = float("-inf")
     patience: float = PATIENCE
     pump: Pump = field(init=False)
     sealer: Sealer = field(default_factory=Sealer)
@@ -229,6 +231,9 @@ class Loop:
 
     def _erase(self) -> None:
         guard.go_on(self.warehouse, self.patience)
+        if monotonic() - self.let_go >= AGAIN:
+            retention.let_go(self.warehouse)
+            self.let_go = monotonic()
 
     def _tidy(self) -> None:
         if monotonic() - self.tidied >= TIDY:

@@ -141,6 +141,32 @@ class ConsentShown:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerFilter:
+    """Which words of the consent ledger are asked for; empty and None: any. `partner`: `us` for what was said to us."""
+
+    purpose: str = ""
+    channel: str = ""
+    partner: str | None = None
+    granted: bool | None = None
+    source: str = ""
+    persons: tuple[PersonId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A word of the consent ledger; `person` is the survivor of whoever said it."""
+
+    at: datetime
+    person: PersonId
+    purpose: str
+    channel: str
+    partner: str
+    granted: bool
+    source: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """How somebody wants to be spoken to; empty and None: as the brand does.
 

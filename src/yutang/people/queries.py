@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from django.db.models import Q, QuerySet
 
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId, SenderId
@@ -20,6 +21,8 @@ from yutang.people.contracts import (
     ConsentShown,
     FactTables,
     IdentifierShown,
+    LedgerFilter,
+    LedgerRow,
     PersonCard,
     Refusal,
     RelationShown,
@@ -180,6 +183,48 @@ def consented_to_partner(persons: Iterable[PersonId], partner: str, purpose: str
             words[births[row[0]]].append(Word(*row))
     standing = {survivor: effective(said) for survivor, said in words.items()}
     return {person for person, survivor in asked.items() if consents(standing.get(survivor, {}), purpose, channel)}
+
+
+def consent_ledger(viewer: Viewer, asked: LedgerFilter, limit: int, offset: int) -> tuple[list[LedgerRow], int]:
+    """Words about consent of the persons whom the viewer sees, the latest kept first, and how many there are."""
+    rows = _words_seen(viewer)
+    if asked.persons is not None:
+        rows = rows.filter(person_id__in=list(_births_by_survivor(asked.persons)[1]))
+    for name in ("purpose", "channel", "source"):
+        if value := getattr(asked, name):
+            rows = rows.filter(**{name: value})
+    if asked.partner is not None:
+        rows = rows.filter(partner="" if asked.partner == "us" else asked.partner)
+    if asked.granted is not None:
+        rows = rows.filter(granted=asked.granted)
+    total = rows.count()
+    found = list(rows.order_by("-pk")[offset : offset + limit]) if limit else []
+    survivor = identity.survivors_of({row.person_id for row in found})
+    return [
+        LedgerRow(
+            row.at, PersonId(survivor[row.person_id]), row.purpose, row.channel, row.partner, row.granted, row.source,
+            row.proof or "",
+        )
+        for row in found
+    ], total  # fmt: skip
+
+
+def consent_choices(viewer: Viewer) -> dict[str, list[str]]:
+    """The purposes, channels, partners and sources that the viewer's ledger holds, for filters."""
+    rows = _words_seen(viewer)
+    return {
+        name: sorted(value for value in rows.values_list(name, flat=True).distinct() if value)
+        for name in ("purpose", "channel", "partner", "source")
+    }
+
+
+def _words_seen(viewer: Viewer) -> QuerySet[Consent]:
+    if viewer.nodes is None:
+        return Consent.objects.all()
+    seen = ScopeRow.objects.filter(node__in=viewer.nodes).values("person_id")
+    above = PersonOverride.objects.filter(birth_id__in=seen).values("survivor_id")
+    below = PersonOverride.objects.filter(Q(survivor_id__in=seen) | Q(survivor_id__in=above)).values("birth_id")
+    return Consent.objects.filter(Q(person_id__in=seen) | Q(person_id__in=above) | Q(person_id__in=below))
 
 
 def words_of(person: PersonId) -> list[tuple[PersonId, ConsentShown]]:

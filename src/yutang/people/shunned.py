@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Sum
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring
@@ -112,3 +112,9 @@ def count_turned_away(dropped: int, orders: int) -> None:
         day = wall_now().date()
         TurnedAway.objects.get_or_create(day=day)
         TurnedAway.objects.filter(day=day).update(dropped=F("dropped") + dropped, orders=F("orders") + orders)
+
+
+def turned_away() -> tuple[int, int]:
+    """How much arrived of erased persons so far: dropped, and of orders kept as nobody's."""
+    found = TurnedAway.objects.aggregate(dropped=Sum("dropped"), orders=Sum("orders"))
+    return found["dropped"] or 0, found["orders"] or 0
