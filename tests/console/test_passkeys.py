@@ -7,16 +7,16 @@ from playwright.sync_api import Browser
 
 from tests.console.conftest import World, complaints
 from tests.console.pond import PASSWORD
-from tests.console.test_pages import CHINESE_LEFT, LANGUAGES, look_at
+from tests.console.test_pages import CHINESE_LEFT, look_at
 
 pytestmark = pytest.mark.browser
+LANGUAGE = "en"  # whose words are longer, and of which a missing one is seen
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, world: World, language: str) -> None:
+def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, world: World) -> None:
     address = str(world["address"]).replace("127.0.0.1", "localhost")  # no passkey is made for a number
     context = chromium.new_context(base_url=address)
-    context.add_cookies([{"name": "django_language", "value": language, "url": address}])
+    context.add_cookies([{"name": "django_language", "value": LANGUAGE, "url": address}])
     page = context.new_page()
     said = complaints(page)
     devtools = context.new_cdp_session(page)
@@ -40,16 +40,15 @@ def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, wo
     page.fill("#id_password", PASSWORD)
     page.press("#id_password", "Enter")
     page.wait_for_url(f"{address}/account/keys/add/")
-    look_at(page, language, "/account/keys/add/")
+    look_at(page, LANGUAGE, "/account/keys/add/")
     page.fill("#id_name", "tablet")
     page.click("#add")
     page.wait_for_url(f"{address}/account/codes/")
-    if language == "en":
-        assert page.evaluate(CHINESE_LEFT) == []
+    assert page.evaluate(CHINESE_LEFT) == []
     page.click(".primary")
-    look_at(page, language, "/account/")
+    look_at(page, LANGUAGE, "/account/")
     key = page.locator("a[href^='/account/keys/']:has-text('tablet')").get_attribute("href")
-    look_at(page, language, str(key))
+    look_at(page, LANGUAGE, str(key))
     page.fill("#id_name", "shop tablet")
     page.press("#id_name", "Enter")
     page.wait_for_url(f"{address}/account/")
@@ -63,17 +62,17 @@ def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, wo
     page.goto("/persons/")
     give_password()
     page.wait_for_url("**/accounts/second/**")
-    look_at(page, language, "/accounts/second/")
+    look_at(page, LANGUAGE, "/accounts/second/")
     page.click("#use_key")
     page.wait_for_url(f"{address}/persons/")
 
     page.goto("/account/")
     page.click(f"a[href='{key}remove/']")
     page.wait_for_url("**/accounts/confirm/**")
-    look_at(page, language, "/accounts/confirm/key/?next=/account/")
+    look_at(page, LANGUAGE, "/accounts/confirm/key/?next=/account/")
     page.click("#use_key")
     page.wait_for_url(f"{address}/account/")
-    look_at(page, language, f"{key}remove/")
+    look_at(page, LANGUAGE, f"{key}remove/")
     page.click("main .danger")
     page.wait_for_url(f"{address}/account/")
     assert page.locator("text=shop tablet").count() == 0
