@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.people.pond import T0, found_pond, friend, member, phone
 from yutang.log.contracts import IdentifierValue, said
 from yutang.people import identity, joining, memory, queries, services
-from yutang.people.identifiers import is_strong, normalised
+from yutang.people.identifiers import is_strong, masked, normalised
 from yutang.people.models import Edge, Identifier, Person, PersonOverride
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +30,40 @@ def _pond(db: None) -> None:
 def test_the_same_phone_however_written_is_one_person() -> None:
     written = ["13800138000", "+86 138 0013 8000", "0086-138-0013-8000", "138 0013 8000"]
     assert len(set(services.resolve([[phone(text)] for text in written], seen_at=T0))) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("１３８００１３８０００", "+8613800138000"),
+        ("＋８６１３８００１３８０００", "+8613800138000"),
+        ("86138 0013 8000", "+8613800138000"),
+        ("13800138000.0", "+8613800138000"),
+        ("\u200b138\u00a00013 8000", "+8613800138000"),
+        ("(010) 8888 6666", "+861088886666"),
+        ("010-88886666-8012", "+861088886666;ext=8012"),
+        ("010-88886666 转 12", "+861088886666;ext=12"),
+        ("010-88886666 ext. 12", "+861088886666;ext=12"),
+        ("+1 650 253 0000", "+16502530000"),
+        ("19912345678", "+8619912345678"),
+        ("88886666", "88886666"),
+        ("12345678", "12345678"),
+        ("11111111111", "11111111111"),
+        ("1380013800", "1380013800"),
+        ("无", "无"),
+    ],
+)
+def test_a_phone_is_kept_in_one_form_or_as_no_number(written: str, kept: str) -> None:
+    clean = normalised(phone(written), "CN")
+    assert clean.value == kept
+    assert is_strong(clean) == kept.startswith("+")
+    assert normalised(clean, "CN") == clean
+
+
+def test_a_chinese_number_of_a_brand_elsewhere_is_the_same_number() -> None:
+    forms = ("0086 138 0013 8000", "86-13800138000", "+86 13800138000")
+    assert {normalised(phone(form), "US").value for form in forms} == {"+8613800138000"}
+    assert masked("phone", "+861088886666;ext=8012") == "+8610****6666;ext=…"
 
 
 def test_what_is_no_phone_number_joins_nobody() -> None:
