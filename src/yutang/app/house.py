@@ -67,6 +67,8 @@ def bring_up_to_date() -> None:
     from django.db import connection
     from django.db.migrations.loader import MigrationLoader
 
+    from yutang.organisation.services import check_key
+
     loader = MigrationLoader(connection, ignore_no_migrations=True)
     known, applied = set(loader.disk_migrations), set(loader.applied_migrations)
     ours = {app.label for app in apps.get_app_configs() if app.name.startswith("yutang.")}
@@ -76,6 +78,8 @@ def bring_up_to_date() -> None:
             f"The database was written by a newer Yutang ({newer[-1]}). Install that one, or restore the backup taken "
             "before the upgrade.",
         )
+    if ("organisation", "0001_initial") in applied:
+        check_key()  # before anything is changed in what may be another house's
     if not known <= applied:
         call_command("migrate", verbosity=0, interactive=False)
 
@@ -116,7 +120,8 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     if upgrade:
         with database.said(), database.alone("migrations"):  # else two processes that start at once both make tables
             bring_up_to_date()
-    check_key()
+    else:
+        check_key()
     refresh_vocabulary()
     brand_clock = BrandClock()
     clock.install_business_clock(brand_clock)

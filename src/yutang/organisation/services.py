@@ -13,9 +13,9 @@ from django.db import transaction
 
 from yutang.kernel import calendars
 from yutang.kernel.clock import wall_now
-from yutang.kernel.database import lock
+from yutang.kernel.database import is_shared, lock, where
 from yutang.kernel.encryption import keyring, wrong_key
-from yutang.kernel.errors import BadInput, NotFound, Refused
+from yutang.kernel.errors import BadInput, NotFound, Refused, WrongKey
 from yutang.kernel.ids import NodeId, SenderId
 from yutang.organisation.contracts import PRESUMED, CallbackSecrets, NodeKind, RoleName, Viewer
 from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, Staff, User
@@ -113,9 +113,16 @@ def _can_be_kept(currency: str, zone: str) -> None:
 
 def check_key() -> None:
     """Raise WrongKey if this installation's data were encrypted with another key ring, or a later one of the same."""
-    row = Brand.objects.filter(pk=1).first()
-    if row is not None and row.key_fingerprint not in keyring().fingerprints():
+    found = Brand.objects.filter(pk=1).values_list("key_fingerprint", flat=True).first()
+    if found is None or found in keyring().fingerprints():
+        return
+    if not is_shared():
         raise wrong_key()
+    raise WrongKey(
+        f"{where()} 里的资料是用另一把密钥加密的，请用它自己的数据目录（YUTANG_DATA），或改正 YUTANG_DATABASE。",
+        f"What is in {where()} was encrypted with another key; use its own data directory (YUTANG_DATA, secret.key), "
+        "or correct YUTANG_DATABASE.",
+    )
 
 
 def note_keys() -> None:
