@@ -18,7 +18,7 @@ from yutang.kernel.clock import business_clock, business_now, wall_now
 from yutang.kernel.encryption import Keyring
 from yutang.kernel.errors import BadInput, WrongKey
 from yutang.kernel.ids import draw, draw_array, mix, mix_array, salt, touch_id, touch_ids
-from yutang.kernel.money import Money, parse_amount
+from yutang.kernel.money import Money
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
@@ -44,17 +44,6 @@ def test_the_business_clock_can_stand_still_and_the_wall_clock_goes_on() -> None
         assert business_now() == instant
         assert wall_now() > instant
     assert business_now() > instant
-
-
-@given(st.decimals(min_value=-(10**12), max_value=10**12, places=2))
-def test_an_amount_reads_as_it_is_written(amount: Decimal) -> None:
-    assert parse_amount(f"{amount:,}") == amount
-
-
-@pytest.mark.parametrize("text", ["", "abc", "1.234", "NaN", "Infinity", "1e99", "1,2,3.x", "--1"])
-def test_what_is_no_amount_is_refused_and_not_rounded(text: str) -> None:
-    with pytest.raises(BadInput, match=r"1234\.50"):
-        parse_amount(text)
 
 
 def test_currencies_are_not_mixed() -> None:

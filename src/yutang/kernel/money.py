@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from yutang.kernel.errors import BadInput
-
-CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -31,17 +29,3 @@ class Money:
     def __sub__(self, other: Money) -> Money:
         self._same(other)
         return Money(self.amount - other.amount, self.currency)
-
-
-def parse_amount(text: str) -> Decimal:
-    """An amount as people write it: `1,234.50`, `¥1234.5`, `$3`. More than two decimals are refused, not rounded."""
-    cleaned = text.strip().lstrip("¥￥$€").replace(",", "").replace("，", "")
-    try:
-        value = Decimal(cleaned)
-        if not value.is_finite() or value != value.quantize(CENT) or abs(value) >= Decimal(10) ** 15:
-            raise InvalidOperation
-    except InvalidOperation:
-        raise BadInput(
-            f"「{text[:40]}」不是金额，应类似 1234.50。", f"“{text[:40]}” is not an amount such as 1234.50."
-        ) from None
-    return value.quantize(CENT)
