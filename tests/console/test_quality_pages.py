@@ -11,8 +11,7 @@ from django.test import Client
 
 from yutang.intake.collect.contracts import Lot
 from yutang.intake.collect.keys import digest, keys_in_use
-from yutang.intake.collect.messages import post
-from yutang.intake.collect.reading import lot_of
+from yutang.intake.collect.reading import Letter, lot_of
 from yutang.intake.collect.writer import write
 from yutang.kernel.clock import wall_now
 from yutang.log import queries as log
@@ -55,7 +54,7 @@ def send(secret: str, *messages: dict[str, object]) -> Lot:
     """Messages through the collect API's inner half."""
     key = keys_in_use()[digest(secret)]
     raws = [msgspec.Raw(msgspec.json.encode(one)) for one in messages]
-    lot = lot_of(raws, key, call=None, post=post(None, wall_now()), context=None, currency="CNY", size=1)
+    lot = lot_of(Letter(raws, key, "CNY", None, wall_now(), historical=False, bytes=1))
     write([lot])
     return lot
 
