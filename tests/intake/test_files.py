@@ -16,7 +16,10 @@ import xlsxwriter
 
 from yutang.intake.files import archive
 from yutang.intake.files.contracts import SealedFile, Source
+from yutang.intake.files.header import named_apart
 from yutang.intake.files.opening import filled, open_source
+from yutang.intake.kinds.fields import folded
+from yutang.intake.parsing import said_number
 from yutang.kernel.clock import monotonic
 from yutang.kernel.errors import BadInput, WrongKey
 from yutang.kernel.sealed import CHUNK, SealedWriter, open_sealed
@@ -124,6 +127,16 @@ def test_lines_of_json_that_are_none_are_named_and_inner_fields_are_columns(tmp_
     assert source.columns == ["订单号", "金额", "买家.手机号"]
     assert (numbers, found) == ([1, 4], [("7", "9.5"), ("8", "")])
     assert [one.row for one in source.broken] == [2, 5]
+
+
+def test_what_would_take_hours_is_refused_at_once(tmp_path: Path) -> None:
+    assert named_apart(["a"] * 16_000, lambda name: False)[15_999] == "a (16000)"
+    assert said_number("1" * 200_000 + "x", 2, "CNY") is None
+    assert folded("(" * 500_000) == ""
+    deep = '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    (tmp_path / "a.jsonl").write_text(f'{{"订单号": 7}}\n{deep}\n')
+    source, numbers, _ = read(tmp_path / "a.jsonl")
+    assert (numbers, [one.row for one in source.broken]) == ([1], [2])
 
 
 def zipped(**entries: bytes) -> io.BytesIO:

@@ -409,6 +409,32 @@ def test_only_headquarters_opens_addresses_and_no_write_key_is_one(pond: Warehou
         services.keep_webhook(parse(WebhookDocument, data), OWNER)
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1e9", "\x00", "2026-13-01"])
+def test_a_time_that_is_none_is_held(pond: Warehouse, at: str) -> None:
+    services.open_hook("generic_orders", OWNER, secret=SECRET)
+    body = {"status": "paid", "order_no": "a1", "member": "m1", "at": at}
+    raw = json.dumps(body).encode()
+    assert push("/hooks/generic_orders", raw, signed_shop(raw, int(wall_now().timestamp())).headers)[0] == 200
+    assert [one.outcome for one in queries.deliveries(OWNER, "generic_orders")] == [Outcome.HELD]
+
+
+def test_what_a_delivery_is_called_tells_of_nobody(pond: Warehouse) -> None:
+    services.open_hook("generic_orders", OWNER, secret=SECRET)
+    for said in ("13800138000", "a\x00b", "bob@example.com"):
+        raw = json.dumps({"status": said, "order_no": "a1"}).encode()
+        assert push("/hooks/generic_orders", raw, signed_shop(raw, int(wall_now().timestamp())).headers)[0] == 200
+    assert [one.called for one in queries.deliveries(OWNER, "generic_orders")] == ["…", "a�b", "…"]
+
+
+def test_a_proof_in_a_body_that_cannot_be_looked_through_is_none() -> None:
+    data = shipped("generic_orders").as_data()
+    token = parse(WebhookDocument, {**data, "verify": {"by": "token", "path": "$..key"}})
+    deep = b'{"a": ' + b"[" * 900 + b"]" * 900 + b', "key": "right"}'
+    for body in (deep, b'"x"', b'"{\\"key\\": \\"shared-token\\"}"', b"7"):
+        with pytest.raises(BadSignature):
+            check(token, Delivery(body), "shared-token", "", AT)
+
+
 def test_old_deliveries_are_let_go(pond: Warehouse) -> None:
     opened = services.open_hook("shopify_orders", OWNER, secret=SECRET)
     push(opened.path, *shopify("orders/create", SHOPIFY))

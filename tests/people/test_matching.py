@@ -11,7 +11,7 @@ from yutang.kernel.errors import Refused, Unavailable
 from yutang.kernel.ids import PersonId
 from yutang.log.contracts import IdentifierValue
 from yutang.organisation.queries import OWNER
-from yutang.people import decisions, matching, sameness, services, splinking
+from yutang.people import decisions, erasing, matching, sameness, services, splinking
 from yutang.people.models import PersonOverride
 from yutang.warehouse.contracts import Statement
 
@@ -65,6 +65,18 @@ def test_a_double_is_found_with_its_evidence_and_a_decided_pair_does_not_come_ba
     again = matching.match(OWNER, warehouse)  # type: ignore[arg-type]
     assert (again.found, again.new) == (0, 0)
     assert sameness.suspects(OWNER) == []
+
+
+def test_who_is_erased_while_doubles_are_looked_for_is_suspected_no_more(
+    twice: tuple[PersonId, PersonId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = {"first": twice[0], "second": twice[1], "score": 0.95}
+    services.set_blocked(twice[1], True)
+    assert matching._undecided([pair]) == []
+    services.set_blocked(twice[1], False)
+    assert matching._undecided([pair]) == [pair]
+    erasing.forget([int(twice[1])])
+    assert matching._undecided([pair]) == []
 
 
 def test_what_too_many_share_brings_nobody_together(twice: tuple[PersonId, PersonId]) -> None:

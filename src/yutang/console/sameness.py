@@ -290,7 +290,7 @@ def _number(given: Mapping[str, str], name: str) -> PersonId:
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > LARGEST:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) > LARGEST:
         raise BadInput(f"「{text[:20]}」不是编号。", f"“{text[:20]}” is no number.")
     return int(text)
 

@@ -95,6 +95,7 @@ def _none(column: pa.Array) -> Flags:
 
 
 _SIGNS = {"¥": ("CNY", "JPY"), "€": ("EUR",), "£": ("GBP",), "元": ("CNY",)}
+_LONGEST_NUMBER = 80  # what is longer is none, and would be looked at for hours
 _TENFOLD = {"": 0, "千": 3, "万": 4, "亿": 8}
 _AMOUNT = re.compile(
     r"(?P<minus>-?)\s*(?P<sign>¥|€|£|\$|[A-Z]{3}|人民币)?\s*(?P<minus2>-?)\s*(?P<number>[\d.,' ]*\d[\d.,' ]*?)\s*"
@@ -108,6 +109,8 @@ _COMMA_DECIMALS = re.compile(r"\d{1,3}([. '])\d{3}(\1\d{3})*,\d{1,2}")  # 1.234,
 def said_number(value: str, digits: int, currency: str | None = None) -> Decimal | None:
     """A number as people write it: `￥1,234.50`, `１２.５元`, `1.2万`, `1 234,50`, `(5.00)` for −5; None for what is
     none, has more than `digits` decimals, or may mean two things (`1234,50`, `1,23`)."""
+    if len(value) > _LONGEST_NUMBER:
+        return None
     cleaned = unicodedata.normalize("NFKC", value).replace("\u2212", "-").strip()
     in_brackets = cleaned.startswith("(") and cleaned.endswith(")")
     found = _AMOUNT.fullmatch(cleaned[1:-1].strip() if in_brackets else cleaned)
@@ -142,7 +145,7 @@ def _is_of(sign: str, currency: str | None) -> bool:
 
 def amount_trouble(value: str) -> Why:
     """Why that is no amount, for its sender."""
-    if re.search(r"\d[eE][+-]?\d", value):
+    if re.search(r"\d[eE][+-]?\d", value[:_LONGEST_NUMBER]):
         return SCIENTIFIC
     if "," in value or "，" in value:
         return "逗号既可能是千分位也可能是小数点，或币种不对，应类似 1234.50", (

@@ -159,10 +159,12 @@ def _undecided(pairs: Iterable[Row]) -> list[Row]:
     }
     survivors = identity.survivors_of(numbers)
     apart = {frozenset(survivors[one] for one in both if one) for both in said}
+    here = set(bulk.select(Person, ("id", "blocked"), "id", survivors))  # some were erased while it was looked
+    here_still = {number for number, blocked in here if not blocked}
     found = []
     for pair in pairs:
         both = frozenset((survivors[pair["first"]], survivors[pair["second"]]))
-        if len(both) == 2 and both not in apart:
+        if len(both) == 2 and both not in apart and {pair["first"], pair["second"]} <= here_still:
             found.append(pair)
     return found
 

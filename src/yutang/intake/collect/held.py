@@ -119,9 +119,7 @@ def _known_problems(keys: Iterable[int], day: date) -> dict[int, set[tuple[str, 
 
 def _bounded(known: set[tuple[str, str]], type_: str, trouble: Trouble) -> tuple[str, Trouble]:
     """A key that stands in a page may be made to say anything: names are counted only so far, and hold no controls."""
-    type_ = "".join(sign if sign.isprintable() else "�" for sign in type_)
-    if _TELLS_OF_SOMEBODY.search(type_):
-        type_ = OTHER.problem
+    type_ = harmless(type_)
     if not trouble.problem.isprintable() or _TELLS_OF_SOMEBODY.search(f"{trouble.problem} {trouble.en}"):
         trouble = OTHER
     if (type_, trouble.problem) not in known:
@@ -129,6 +127,12 @@ def _bounded(known: set[tuple[str, str]], type_: str, trouble: Trouble) -> tuple
             return OTHER.problem, OTHER
         known.add((type_, trouble.problem))
     return type_, trouble
+
+
+def harmless(name: str) -> str:
+    """The name of a type as it may stand in clear: no controls, and nothing where it tells of somebody."""
+    name = "".join(sign if sign.isprintable() else "�" for sign in name)
+    return OTHER.problem if _TELLS_OF_SOMEBODY.search(name) else name
 
 
 def _let_go(key: int, most: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,16 +63,20 @@ def refuse_many_columns(count: int, name: str) -> None:
 def named_apart(names: Sequence[str], known: Known) -> list[str]:
     """The names, each once: a blank one is called by its place, and a second of the same name numbered, unless it is
     one that means something. Raises BadInput for such a one."""
-    result: list[str] = []
+    result: dict[str, None] = {}
+    times: Counter[str] = Counter()
     for place, name in enumerate(names, 1):
         if name in result:
             if known(name):
                 raise BadInput(
                     f"列名「{name}」出现了两次，请改掉一个。", f"The column “{name}” stands there twice; rename one."
                 )
-            name = next(other for number in range(2, len(names) + 2) if (other := f"{name} ({number})") not in result)
-        result.append(name or f"({place})")
-    return result
+            first = name
+            while name in result:
+                times[first] += 1
+                name = f"{first} ({times[first] + 1})"
+        result[name or f"({place})"] = None
+    return list(result)
 
 
 def _clean(row: Sequence[str]) -> list[str]:

@@ -148,9 +148,17 @@ def _items(each: str | None, whole: Arrived) -> Sequence[Any]:
 
 def _all(path: str, whole: Arrived) -> list[Any]:
     """Everything that a path finds."""
+    return found_in(whole.item if path.startswith("@") else whole.body, path)
+
+
+def found_in(value: Any, path: str) -> list[Any]:
+    """Everything that a path finds in a value. What is no object or list holds nothing: of a text, the library would
+    read what it says as JSON."""
+    if not isinstance(value, dict | list):
+        return []
     try:
-        return list(compiled(path).findall(whole.item if path.startswith("@") else whole.body))
-    except (jsonpath.JSONPathError, TypeError, RecursionError):  # what is no object or list holds nothing
+        return list(compiled(path).findall(value))
+    except (jsonpath.JSONPathError, TypeError, RecursionError):
         return []
 
 
@@ -349,10 +357,10 @@ def _time(rule: When, whole: Arrived, brand_zone: str, place: str) -> datetime:
             return datetime.fromtimestamp(float(seconds), UTC)
         said = text_of(value) or ""
         at = datetime.fromisoformat(said) if rule.form == "iso" else _parsed(said, rule.form)
+        local = at if at.tzinfo is not None else at.replace(tzinfo=zone(rule.zone or brand_zone))
+        return local.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Stuck(place, f"不是 {rule.form} 写法的时间", f"it is no time of the form {rule.form}") from None
-    local = at if at.tzinfo is not None else at.replace(tzinfo=zone(rule.zone or brand_zone))
-    return local.astimezone(UTC)
 
 
 def _parsed(said: str, form: str) -> datetime:

@@ -17,7 +17,7 @@ from yutang.documents.contracts import StoredDocument
 from yutang.documents.queries import document_named
 from yutang.documents.services import save_document
 from yutang.intake.collect.contracts import Held, Trouble
-from yutang.intake.collect.held import any_of, headquarters, hold, replay, settled, stands_in
+from yutang.intake.collect.held import any_of, harmless, headquarters, hold, replay, settled, stands_in
 from yutang.intake.collect.reading import Kept
 from yutang.intake.hooks.contracts import KEPT_DAYS, KEPT_PER_HOOK, Delivery, Opened, Outcome
 from yutang.intake.hooks.documents import WebhookDocument
@@ -183,7 +183,7 @@ def _keep(
     row: Hook, document: WebhookDocument, delivery: Delivery, id: str, hashed: bytes, mark: str, found: Made | Trouble,
     now: datetime,
 ) -> Outcome:  # fmt: skip
-    label = called(document, delivery)
+    label = harmless(called(document, delivery))
     rows = [] if isinstance(found, Trouble) else [*map(row_of, found.events), *_settled(found.unsure)]
     outcome = Outcome.HELD if isinstance(found, Trouble) else Outcome.RECORDED if rows else Outcome.IGNORED
     HookDelivery.objects.create(

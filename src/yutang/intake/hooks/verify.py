@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from yutang.intake.hooks.contracts import Delivery
-from yutang.intake.hooks.documents import Stamp, Verify, WebhookDocument, compiled
-from yutang.intake.hooks.mapping import Stuck, arrived, text_of
+from yutang.intake.hooks.documents import Stamp, Verify, WebhookDocument
+from yutang.intake.hooks.mapping import Stuck, arrived, found_in, text_of
 from yutang.kernel.errors import Refused
 
 MOST_SIGNATURES = 5
@@ -62,7 +62,7 @@ def _key(secret: str, form: str) -> bytes:
         return secret.encode()
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's, or that of what is not even ASCII
         raise _bad("密钥不是 base64", "the secret is no base64") from None
 
 
@@ -94,9 +94,8 @@ def _part(document: WebhookDocument, part: str, delivery: Delivery) -> str:
 def _from_body(document: WebhookDocument, path: str, delivery: Delivery) -> str:
     """A value of the body as it came: what is packed inside it is signed packed."""
     try:
-        body = arrived(document.model_copy(update={"unpack": {}}), delivery).body
-        found = compiled(path).findall(body)
-    except (Stuck, TypeError):
+        found = found_in(arrived(document.model_copy(update={"unpack": {}}), delivery).body, path)
+    except Stuck:
         return ""
     return (text_of(found[0]) or "") if found else ""
 

@@ -87,13 +87,15 @@ def field(name: str) -> Field:
     return FIELDS.get(name) or Field(name, name, name)
 
 
+LONGEST_NAME = 300
+"""Of a column's name no more is looked at: a megabyte of brackets would take hours."""
 _SIGNS = re.compile(r"[\W_]+")
 _REMARK = re.compile(r"[(（\[【].*?[)）\]】]")
 
 
 def folded(column: str) -> str:
     """A column's name without case, spaces, signs, width, and remarks in brackets: `实付金额（元）` is `实付金额`."""
-    plain = unicodedata.normalize("NFKC", column)
+    plain = unicodedata.normalize("NFKC", column[:LONGEST_NAME])
     return _SIGNS.sub("", _REMARK.sub("", plain) or plain).lower()
 
 
