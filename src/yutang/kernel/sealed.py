@@ -168,12 +168,12 @@ class SealedSpool:
             self._clear = None
         self._writer.write(data)
 
-    def seek(self, place: int) -> int:
-        """From the first call on it is read, and written no more."""
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """From the first call on it is read, and written no more. Django asks for its end, to know how large it is."""
         if self._writer is not None and self._reader is None:
             self._writer.close()
             self._reader = open_sealed(self._path, self._context)
-        return self._read_from().seek(place)
+        return self._read_from().seek(place, whence)
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes from the place."""
