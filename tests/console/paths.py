@@ -60,6 +60,8 @@ PATHS: tuple[str, ...] = (
     "/p/{link}/?lang=en",
     "/settings/outgoing/",
     "/settings/outgoing/one/?name=erp",
+    "/connect/leads/",
+    "/connect/leads/?state=new&source=oceanengine",
     "/campaigns/",
     "/campaigns/one/?name=spring",
 )

@@ -280,6 +280,8 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "outgoing_add": (Ask("/settings/outgoing/add/", {"name": "asked", "url": "http://x"}),),
     "outgoing_one": (Ask("/settings/outgoing/one/?name=asked"),),
     "outgoing_act": (Ask("/settings/outgoing/act/", {"name": "asked", "act": "off"}),),
+    "leads": (Ask("/connect/leads/"), Ask("/connect/leads/?state=new&source=till")),
+    "lead_work": (Ask("/connect/leads/work/", {"lead": "asked", "state": "won"}),),
     "quality": (Ask("/quality/"),),
     "quality_sample": (Ask("/quality/sample/?key=1&type=x&problem=type"),),
     "quality_define": (Ask("/quality/define/?key=1&type=x"),),

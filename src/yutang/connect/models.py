@@ -63,3 +63,12 @@ class Join(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["way", "userid", "who"], name="one_join_once"),)
         indexes = (models.Index(fields=["at"]),)
+
+
+class LeadStep(models.Model):
+    """How far a lead (by its event) was worked: appended, the latest counts."""
+
+    lead = models.CharField(max_length=128, db_index=True)
+    state = models.CharField(max_length=10)
+    by = models.CharField(max_length=80)
+    at = models.DateTimeField(default=wall_now)

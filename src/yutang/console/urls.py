@@ -17,6 +17,7 @@ from yutang.console import (
     imports,
     keys,
     landing,
+    leads,
     organisation,
     outgoing,
     persons,
@@ -55,6 +56,7 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *keys.urls,
         *account.urls,
         *hooks.urls,
+        *leads.urls,
         *outgoing.urls,
         *quality.urls,
     ]

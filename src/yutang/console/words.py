@@ -114,6 +114,7 @@ KINDS: dict[str, Promise] = {
     "event_type": _("事件类型"),
     "webhook": _("推送来源"),
 }
+LEADS: dict[str, Promise] = {"new": _("新线索"), "contacted": _("已联系"), "won": _("成交"), "lost": _("放弃")}
 PARCELS: dict[str, Promise] = {
     "due": _("等待投递"),
     "doing": _("正在投递"),
