@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import path
 from django.utils.safestring import SafeString
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from yutang.console.figures import bar, interval_figure
 from yutang.console.pages import Page, page
-from yutang.console.tables import csv_file
+from yutang.console.tables import exported, wanted_format
 from yutang.console.templatetags.console import signed_money
 from yutang.kernel.errors import BadInput, Problem
 from yutang.kernel.ids import PersonId
@@ -67,13 +67,13 @@ class Upload:
 
 @page
 @require_safe
-def campaigns(request: Page) -> HttpResponse:
-    """All campaigns; `?verdict=` keeps those of one verdict, `?export=csv` gives them as a file."""
+def campaigns(request: Page) -> HttpResponseBase:
+    """All campaigns; `?verdict=` keeps those of one verdict, `?export=` (csv, xlsx, parquet) gives them as a file."""
     found = past_campaigns(request.warehouse, request.viewer)
     wanted = request.GET.get("verdict", "")
     shown = [campaign for campaign in found if wanted in ("", verdict_of(campaign))]
-    if request.GET.get("export") == "csv":
-        return _export(shown)
+    if wanted_format(request):
+        return _export(request, shown)
     told = [campaign for campaign in found if verdict_of(campaign) in ("better", "worse", "not_visible")]
     context = {
         "campaigns": [(campaign, verdict_of(campaign)) for campaign in shown],
@@ -100,7 +100,7 @@ def verdict_of(campaign: PastCampaign) -> str:
 
 @page
 @require_safe
-def campaign(request: Page) -> HttpResponse:
+def campaign(request: Page) -> HttpResponseBase:
     """One campaign of the data: `?name=`, and `?days=` for another window than its own."""
     days = _days(request.GET["days"]) if request.GET.get("days") else None
     found = past_campaign(request.warehouse, request.viewer, request.GET.get("name", ""), days)
@@ -109,7 +109,7 @@ def campaign(request: Page) -> HttpResponse:
 
 @page
 @require_POST
-def campaign_upload(request: Page) -> HttpResponse:
+def campaign_upload(request: Page) -> HttpResponseBase:
     """Judge an uploaded list. The file is read once, and neither it nor who is in it is kept."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
@@ -189,7 +189,7 @@ def _bars(found: PastCampaign) -> Sequence[Bar]:
     ]
 
 
-def _export(shown: Sequence[PastCampaign]) -> HttpResponse:
+def _export(request: Page, shown: Sequence[PastCampaign]) -> HttpResponseBase:
     head = [_("活动"), _("第一天"), _("最后一天"), _("投放人数"), _("结论")]
     head += [_("每人差值的差"), _("区间下限"), _("区间上限")]
     rows = []
@@ -198,7 +198,7 @@ def _export(shown: Sequence[PastCampaign]) -> HttpResponse:
         interval = (None, None, None) if change is None else (change.value, change.low, change.high)
         rounded = (None if value is None else round(value, 2) for value in interval)
         rows.append((one.name, one.window.first, one.window.last, one.targeted, verdict_of(one), *rounded))
-    return csv_file("campaigns", head, rows)
+    return exported(request, "campaigns", head, rows)
 
 
 urls = [

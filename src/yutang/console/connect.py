@@ -22,14 +22,13 @@ from yutang.connect.documents import SOURCES, ContactWay
 from yutang.connect.qr import qr_svg
 from yutang.connect.services import keep_way
 from yutang.console.pages import Page, language, operators_only, page
-from yutang.console.tables import csv_file, sorting
+from yutang.console.tables import exported, sorting, wanted_format
 from yutang.console.words import SOURCES as SOURCE_WORDS
 from yutang.console.words import said
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadDocument, BadInput
 from yutang.organisation.contracts import NodeFacts, NodeKind, SenderFacts
 from yutang.organisation.queries import nodes, senders
-from yutang.organisation.services import audit
 from yutang.people.queries import names_of
 from yutang.reflex import queries as reflex
 from yutang.reflex.contracts import FollowUpFacts
@@ -70,8 +69,8 @@ class FollowUpRow:
 
 @page
 @require_safe
-def connect(request: Page) -> HttpResponse:
-    """The list; `?source=` keeps one source, `?sort=` orders, `?export=csv` gives it as a file."""
+def connect(request: Page) -> HttpResponseBase:
+    """The list; `?source=` keeps one source, `?sort=` orders, `?export=` (csv, xlsx, parquet) gives it as a file."""
     found = ways.ways(request.viewer)
     results = ways.results(request.warehouse, request.viewer, found)
     rows = [WayRow(one, results[one.name]) for one in found]
@@ -79,9 +78,8 @@ def connect(request: Page) -> HttpResponse:
     shown = [row for row in rows if wanted in ("", row.way.document.source)]
     order = sorting(request, SORTS, "-joined")
     shown.sort(key=lambda row: _sort_key(row, order.removeprefix("-")), reverse=order.startswith("-"))
-    if request.GET.get("export") == "csv":
-        audit(request.viewer, "export", "contact ways", rows=len(shown))
-        return _export(shown)
+    if wanted_format(request):
+        return _export(request, shown)
     context = {
         "rows": shown,
         "any": bool(rows),
@@ -113,7 +111,7 @@ def _follow_ups(request: Page) -> list[FollowUpRow]:
     ]
 
 
-def _export(rows: Sequence[WayRow]) -> HttpResponse:
+def _export(request: Page, rows: Sequence[WayRow]) -> HttpResponseBase:
     head = [_("活码"), _("来源"), _("归属"), _("扫码"), _("加上"), _("还是好友"), _("首单"), _("带来的销售额")]
     head += [_("成本"), _("每人成本"), _("回本（销售额 ÷ 成本）"), _("下限"), _("上限")]
     table = []
@@ -129,12 +127,12 @@ def _export(rows: Sequence[WayRow]) -> HttpResponse:
                 *interval,
             )
         )
-    return csv_file("contact_ways", head, table)
+    return exported(request, "contact_ways", head, table)
 
 
 @page
 @require_safe
-def way(request: Page, name: str) -> HttpResponse:
+def way(request: Page, name: str) -> HttpResponseBase:
     """One way: its codes, what it brought, its document."""
     facts = ways.way(request.viewer, name)
     return render(
@@ -171,7 +169,7 @@ def _qr(request: Page, facts: WayFacts) -> SafeString:
 
 @page
 @require_safe
-def poster(request: Page, name: str) -> HttpResponse:
+def poster(request: Page, name: str) -> HttpResponseBase:
     """The poster, for the browser to print or to keep as PDF."""
     facts = ways.way(request.viewer, name)
     return render(request, "console/connect_poster.html", {"way": facts, "qr": _qr(request, facts)})
@@ -179,7 +177,7 @@ def poster(request: Page, name: str) -> HttpResponse:
 
 @page
 @require_safe
-def way_new(request: Page) -> HttpResponse:
+def way_new(request: Page) -> HttpResponseBase:
     """The form; `?from=` names a way to start from."""
     operators_only(request.viewer)
     form: Mapping[str, Any] = _EMPTY

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.urls import path
 from django.utils.html import format_html
@@ -15,13 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from yutang.console.pages import Page, page
-from yutang.console.tables import csv_file
+from yutang.console.tables import exported, wanted_format
 from yutang.kernel.calendars import local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.organisation.queries import nodes
-from yutang.organisation.services import audit
 from yutang.review.growth import Factor, MonthSales, Split, split_change
 from yutang.review.growth_queries import inside, monthly_sales
 
@@ -97,14 +96,13 @@ class Chosen:
 
 @page
 @require_safe
-def growth(request: Page) -> HttpResponse:
-    """The page: `?month=2017-12`, `?region=` and `?store=` by code; `?export=csv` gives the table."""
+def growth(request: Page) -> HttpResponseBase:
+    """The page: `?month=2017-12`, `?region=` and `?store=` by code; `?export=` (csv, xlsx, parquet) gives the table."""
     tree = nodes()
     chosen = _chosen(request, tree)
     months = compare(monthly_sales(request.warehouse, request.viewer, tree, chosen.place), _this_month(request))
-    if request.GET.get("export") == "csv":
-        audit(request.viewer, "export", "growth", rows=len(months))
-        return _export(months)
+    if wanted_format(request):
+        return _export(request, months)
     context = {"months": months[::-1], "chosen": chosen, "shown": _shown(request, months), "factors": list(Factor)}
     return render(request, "console/growth.html", context)
 
@@ -175,7 +173,7 @@ def swing(value: float, largest: float) -> SafeString:
     )
 
 
-def _export(months: Sequence[Compared]) -> HttpResponse:
+def _export(request: Page, months: Sequence[Compared]) -> HttpResponseBase:
     head = [_("月份"), _("销售额"), _("顾客数"), _("频次"), _("客单价"), _("订单数"), _("其中合成订单")]
     head += [_("销售额变化"), _("顾客数带来的"), _("频次带来的"), _("客单价带来的"), _("本月未完")]
     rows = []
@@ -185,7 +183,7 @@ def _export(months: Sequence[Compared]) -> HttpResponse:
         rounded = [None if value is None else round(value, 2) for value in (month.frequency, month.basket, *parts)]
         counted = (month.sales, month.customers, *rounded[:2], month.orders, month.synthetic)
         rows.append((f"{month.month:%Y-%m}", *counted, *rounded[2:], one.running))
-    return csv_file("growth", head, rows)
+    return exported(request, "growth", head, rows)
 
 
 urls = [path("growth/", growth, name="growth")]

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from yutang.console.pages import Page, page
-from yutang.console.tables import Pager, csv_file, page_number, sorting
+from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
 from yutang.intake import rolls as files
 from yutang.intake.collect.held import headquarters
 from yutang.kernel.errors import NotFound
@@ -42,7 +42,7 @@ class Store:
 @page
 @require_safe
 def organisation(request: Page) -> HttpResponseBase:
-    """Regions and stores; `?find=`, `?region=`, `?sort=` and `?export=csv`."""
+    """Regions and stores; `?find=`, `?region=`, `?sort=` and `?export=` (csv, xlsx, parquet)."""
     tree = {node.id: node for node in nodes()}
     team = Counter(sender.store for sender in senders(request.viewer) if sender.active)
     stores = [
@@ -61,9 +61,8 @@ def organisation(request: Page) -> HttpResponseBase:
     ]
     sort = sorting(request, SORTS, "code")
     shown.sort(key=partial(_key, sort.removeprefix("-")), reverse=sort.startswith("-"))
-    if request.GET.get("export") == "csv":
-        services.audit(request.viewer, "export", "stores", rows=len(shown))
-        return _export(shown)
+    if wanted_format(request):
+        return _export(request, shown)
     pager = Pager(page_number(request), len(shown))
     context = {
         "rows": shown[pager.offset : pager.offset + pager.size],
@@ -85,7 +84,7 @@ def organisation(request: Page) -> HttpResponseBase:
 
 @page
 @require_safe
-def node(request: Page, code: str) -> HttpResponse:
+def node(request: Page, code: str) -> HttpResponseBase:
     """A store with its staff, or a region, to be changed."""
     return _show(request, _visible(request, code))
 
@@ -124,7 +123,7 @@ def keep_account(request: Page) -> HttpResponseBase:
 
 @page
 @require_safe
-def list_new(request: Page) -> HttpResponse:
+def list_new(request: Page) -> HttpResponseBase:
     """Where a list of stores or staff is handed in."""
     headquarters(request.viewer)
     return render(request, "console/organisation_list.html", {"accounts": _accounts()})
@@ -132,7 +131,7 @@ def list_new(request: Page) -> HttpResponse:
 
 @page
 @require_POST
-def list_read(request: Page) -> HttpResponse:
+def list_read(request: Page) -> HttpResponseBase:
     """What a list would change; with `keep`, change it."""
     headquarters(request.viewer)
     context: dict[str, object] = {"accounts": _accounts(), "given": request.POST}
@@ -151,7 +150,7 @@ def list_read(request: Page) -> HttpResponse:
     return render(request, "console/organisation_list.html", {**context, "report": report})
 
 
-def _show(request: Page, shown: NodeFacts) -> HttpResponse:
+def _show(request: Page, shown: NodeFacts) -> HttpResponseBase:
     tree = {node.id: node for node in nodes()}
     context = {
         "node": shown,
@@ -209,10 +208,10 @@ def _key(sort: str, store: Store) -> tuple[object, str]:
     return values.get(sort, ""), store.node.code
 
 
-def _export(stores: list[Store]) -> HttpResponse:
+def _export(request: Page, stores: list[Store]) -> HttpResponseBase:
     head = ("code", "name", "region", "zone", "latitude", "longitude", "staff")
     rows = ((s.node.code, s.node.name, s.region, s.node.zone, *(s.node.place or ("", "")), s.staff) for s in stores)
-    return csv_file("stores", head, rows)
+    return exported(request, "stores", head, rows)
 
 
 urls = [

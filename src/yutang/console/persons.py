@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -15,11 +15,10 @@ from sqlglot import exp
 
 from yutang.console import person
 from yutang.console.pages import Page, page
-from yutang.console.tables import Pager, csv_file, page_number, sorting
+from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import NodeFacts, NodeKind
-from yutang.organisation.services import audit
 from yutang.people.queries import find_by_identifier, names_of
 from yutang.profiles.queries import as_of, in_scope, join_reachable, select_traits
 from yutang.profiles.traits import LIFECYCLE, POOLS, TRAITS
@@ -46,7 +45,7 @@ class Row:
 @page
 @require_safe
 def persons(request: Page) -> HttpResponseBase:
-    """The list; `?find=` looks up one identifier exactly, `?export=csv` gives the whole list as a file."""
+    """The list; `?find=` looks up one identifier exactly, `?export=` gives the whole list as a file."""
     wanted = request.GET.get("find", "").strip()
     found = find_by_identifier(request.viewer, wanted) if wanted else None
     if found is not None and len(found) == 1:
@@ -59,10 +58,9 @@ def persons(request: Page) -> HttpResponseBase:
     total = int(
         _ask(request, exp.select(exp.Count(this=exp.Star())).from_(query.subquery("found"))).column(0)[0].as_py()
     )
-    if request.GET.get("export") == "csv":
+    if wanted_format(request):
         rows = _rows(request, _ordered(query, at, sort).limit(MOST_EXPORTED), at)
-        audit(request.viewer, "export", "persons", rows=len(rows))
-        return _export(rows)
+        return _export(request, rows)
     pager = Pager(page_number(request), total)
     shown = _ordered(query, at, sort).limit(pager.size).offset(pager.offset)
     context = {
@@ -143,11 +141,12 @@ def _rows(request: Page, query: exp.Select, at: Context) -> list[Row]:
     ]
 
 
-def _export(rows: list[Row]) -> HttpResponse:
+def _export(request: Page, rows: list[Row]) -> HttpResponseBase:
     head = [_("编号"), _("姓名"), _("合成"), _("门店")]
     head += [TRAITS[name].name for name in COLUMNS if name != "home_store"]
     kept = [name for name in COLUMNS if name != "home_store"]
-    return csv_file(
+    return exported(
+        request,
         "persons",
         head,
         (

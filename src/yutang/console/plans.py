@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from yutang.console import broadcasts
 from yutang.console.figures import interval_figure
 from yutang.console.pages import Page, operators_only, page
-from yutang.console.tables import Pager, csv_file, page_number
+from yutang.console.tables import Pager, exported, page_number, wanted_format
 from yutang.console.templatetags.console import signed_money
 from yutang.console.words import OUTCOMES, REASONS, said
 from yutang.kernel.clock import business_now
@@ -74,7 +74,7 @@ class Telling:
 
 @page
 @require_safe
-def plans(request: Page) -> HttpResponse:
+def plans(request: Page) -> HttpResponseBase:
     """The list, newest first; `?state=` keeps those of one state."""
     wanted = request.GET.get("state", "")
     state = PlanState(wanted) if wanted in list(PlanState) else None
@@ -95,7 +95,7 @@ def plans(request: Page) -> HttpResponse:
 
 @page
 @require_safe
-def verdict(request: Page, plan_id: int) -> HttpResponse:
+def verdict(request: Page, plan_id: int) -> HttpResponseBase:
     """The verdict alone, for a cell of the list."""
     telling = _telling(request, reach.plan(request.viewer, plan_id))
     return render(request, "console/_plans_verdict.html", {"telling": telling})
@@ -103,13 +103,13 @@ def verdict(request: Page, plan_id: int) -> HttpResponse:
 
 @page
 @require_safe
-def plan(request: Page, plan_id: int) -> HttpResponse:
-    """One plan; `?batch=` and `?store=` filter its batches, `?export=csv` gives them as a file."""
+def plan(request: Page, plan_id: int) -> HttpResponseBase:
+    """One plan; `?batch=` and `?store=` filter its batches, `?export=` (csv, xlsx, parquet) gives them as a file."""
     facts = reach.plan(request.viewer, plan_id)
     rows = _batches(request, plan_id)
     shown = _filtered(request, rows)
-    if request.GET.get("export") == "csv":
-        return _export(plan_id, shown)
+    if wanted_format(request):
+        return _export(request, plan_id, shown)
     pager = Pager(page_number(request), len(shown), BATCHES_SHOWN)
     telling = _telling(request, facts)
     context = {
@@ -133,7 +133,7 @@ def plan(request: Page, plan_id: int) -> HttpResponse:
 
 @page
 @require_safe
-def progress(request: Page, plan_id: int) -> HttpResponse:
+def progress(request: Page, plan_id: int) -> HttpResponseBase:
     """How far the plan is, for the page to ask again and again while it runs."""
     return render(request, "console/_plans_progress.html", _progress(request, reach.plan(request.viewer, plan_id)))
 
@@ -246,7 +246,7 @@ def _filtered(request: Page, rows: Sequence[BatchRow]) -> list[BatchRow]:
     ]
 
 
-def _export(plan_id: int, rows: Sequence[BatchRow]) -> HttpResponse:
+def _export(request: Page, plan_id: int, rows: Sequence[BatchRow]) -> HttpResponseBase:
     head = [
         _("门店"),
         _("导购"),
@@ -258,7 +258,8 @@ def _export(plan_id: int, rows: Sequence[BatchRow]) -> HttpResponse:
         _("波次"),
         _("第几次"),
     ]
-    return csv_file(
+    return exported(
+        request,
         f"plan-{plan_id}-batches",
         head,
         (

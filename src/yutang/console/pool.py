@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -15,10 +15,9 @@ from django.views.decorators.http import require_safe
 
 from yutang.console.pages import Page, page
 from yutang.console.scope import seen_by
-from yutang.console.tables import Pager, csv_file, page_number, sorting
+from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
 from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
 from yutang.organisation.queries import nodes
-from yutang.organisation.services import audit
 from yutang.profiles.queries import as_of, moment, with_reachable
 from yutang.warehouse.contracts import Warehouse
 
@@ -138,16 +137,15 @@ class Stores:
 
 @page
 @require_safe
-def pool(request: Page) -> HttpResponse:
-    """The page, and with `?export=csv` its table of stores."""
+def pool(request: Page) -> HttpResponseBase:
+    """The page, and with `?export=` (csv, xlsx, parquet) its table of stores."""
     if as_of(request.warehouse) is None:
         return render(request, "console/pool.html", {"stores": Stores()})
     tree = nodes()
     sort = sorting(request, SORTS, "-customers")
     stores = by_store(request.warehouse, request.viewer, tree, request.GET.get("region", ""), sort)
-    if request.GET.get("export") == "csv":
-        audit(request.viewer, "export", "pool stores", rows=len(stores.rows))
-        return _export(stores)
+    if wanted_format(request):
+        return _export(request, stores)
     ways_now = ways(request.warehouse, request.viewer)
     if not ways_now.everybody:
         return render(request, "console/pool.html", {"stores": Stores()})
@@ -222,7 +220,7 @@ def by_store(warehouse: Warehouse, viewer: Viewer, tree: list[NodeFacts], region
     return Stores(kept, total)
 
 
-def _export(stores: Stores) -> HttpResponse:
+def _export(request: Page, stores: Stores) -> HttpResponseBase:
     head = [
         _("门店编号"),
         _("门店"),
@@ -244,7 +242,7 @@ def _export(stores: Stores) -> HttpResponse:
         )
         for row in stores.rows
     ]
-    return csv_file("pool-stores", head, rows)
+    return exported(request, "pool-stores", head, rows)
 
 
 urls = [path("pool/", pool, name="pool")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from yutang.console import builder
 from yutang.console.builder import Node
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.sentences import OPERATORS, event_title, sentence, trait_title
-from yutang.console.tables import Pager, csv_file, page_number, sorting
+from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
 from yutang.console.texts import base_version, compared, read_as, sentences
 from yutang.console.words import PURPOSES
 from yutang.documents import queries as documents
@@ -28,7 +28,6 @@ from yutang.kernel.ids import PersonId
 from yutang.log.vocabulary import VOCABULARY
 from yutang.organisation.contracts import NodeKind
 from yutang.organisation.queries import nodes
-from yutang.organisation.services import audit
 from yutang.people.queries import names_of
 from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments import queries
@@ -65,7 +64,7 @@ class Cell:
 
 @page
 @require_safe
-def segments(request: Page) -> HttpResponse:
+def segments(request: Page) -> HttpResponseBase:
     """The list; the sizes come with `?part=counts`, in one query, so that the page itself never waits. Shipped segments
     about goods that the brand does not sell stand apart: in them is nobody."""
     counted = request.GET.get("part") == "counts"
@@ -89,13 +88,13 @@ def segments(request: Page) -> HttpResponse:
 @page
 @require_safe
 def segment(request: Page, name: str) -> HttpResponseBase:
-    """Who is in a segment: `?trait=` (several) choose columns, `?sort=`, `?page=`, `?export=csv`; `?version=` compares
+    """Who is in a segment: `?trait=` (several) choose columns, `?sort=`, `?page=`, `?export=`; `?version=` compares
     the current document with an earlier one."""
     history = documents.versions(SegmentDocument, name)
     document = queries.segment_named(name)
     traits = [trait for trait in request.GET.getlist("trait") if trait in TRAITS][:MOST_COLUMNS] or list(COLUMNS)
     sort = sorting(request, traits, "person")
-    if request.GET.get("export") == "csv":
+    if wanted_format(request):
         return _export(request, document, traits, sort)
     offset = (page_number(request) - 1) * MEMBERS_SHOWN
     size, members = queries.members_page(
@@ -118,7 +117,7 @@ def segment(request: Page, name: str) -> HttpResponseBase:
 
 @page
 @require_safe
-def overlap(request: Page, name: str) -> HttpResponse:
+def overlap(request: Page, name: str) -> HttpResponseBase:
     """How many of its members every other segment shares, the largest first."""
     document = queries.segment_named(name)
     others = queries.offered(request.warehouse)
@@ -151,15 +150,14 @@ def _cell(trait: str, value: Any, stores: Mapping[Any, str]) -> Cell:
     return Cell(trait_title(trait), "pool" if trait == "pool" else kind.value, value)
 
 
-def _export(request: Page, document: SegmentDocument, traits: Sequence[str], sort: str) -> HttpResponse:
+def _export(request: Page, document: SegmentDocument, traits: Sequence[str], sort: str) -> HttpResponseBase:
     found = queries.members(
         request.warehouse, request.viewer, document, limit=MOST_EXPORTED, order=sort, traits=traits
     ).to_pylist()
     stores = {node.id: node.code for node in nodes()}
-    audit(request.viewer, "export", f"segment {document.name}", rows=len(found))
     head = [_("编号"), *(trait_title(trait) for trait in traits)]
     rows = ([row["person"], *(_cell(trait, row[trait], stores).value for trait in traits)] for row in found)
-    return csv_file(f"segment-{document.name}", head, rows)
+    return exported(request, f"segment-{document.name}", head, rows)
 
 
 # The builder ------------------------------------------------------------------------------------------------------
@@ -167,7 +165,7 @@ def _export(request: Page, document: SegmentDocument, traits: Sequence[str], sor
 
 @page
 @require_safe
-def segment_new(request: Page) -> HttpResponse:
+def segment_new(request: Page) -> HttpResponseBase:
     """The builder; `?from=` starts from a segment that exists, and then the next version of it is saved."""
     operators_only(request.viewer)
     wanted = request.GET.get("from", "")
@@ -191,7 +189,7 @@ def segment_new(request: Page) -> HttpResponse:
 
 @page
 @require_POST
-def segment_build(request: Page) -> HttpResponse:
+def segment_build(request: Page) -> HttpResponseBase:
     """The form after a change of its shape (`do` names the button): its rows anew, the document and count beside it."""
     tree = builder.posted(request.POST)
     if request.POST.get("do"):
@@ -202,7 +200,7 @@ def segment_build(request: Page) -> HttpResponse:
 
 @page
 @require_POST
-def segment_said(request: Page) -> HttpResponse:
+def segment_said(request: Page) -> HttpResponseBase:
     """The document, the count and what is wrong in each row after a value was typed; the rows themselves stay."""
     tree = builder.posted(request.POST)
     said = _said(request, tree)
@@ -211,7 +209,7 @@ def segment_said(request: Page) -> HttpResponse:
 
 @page
 @require_POST
-def segment_read(request: Page) -> HttpResponse:
+def segment_read(request: Page) -> HttpResponseBase:
     """The form after the document's text was edited; a text that cannot be read leaves the form as it is."""
     try:
         document = _read(request.POST.get("text", ""))
@@ -233,7 +231,7 @@ def segment_read(request: Page) -> HttpResponse:
 
 @page
 @require_POST
-def segment_count(request: Page) -> HttpResponse:
+def segment_count(request: Page) -> HttpResponseBase:
     """The size of what the text says, for rules that take longer than a moment."""
     document = _read(request.POST.get("text", ""))
     size = queries.count(request.warehouse, request.viewer, document)
