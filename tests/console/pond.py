@@ -113,7 +113,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
 
 
 def _pushed() -> None:
-    """What platforms pushed: an order that is taken, one that is held, three leads."""
+    """What platforms pushed: orders that are held, and three leads of somebody who is known."""
     import base64
     import hmac
     import os
@@ -127,7 +127,7 @@ def _pushed() -> None:
     os.environ[ALLOW_PRIVATE] = "1"
     add_endpoint(OWNER, "erp", "http://127.0.0.1:9/nobody-listens", ["order.placed", "lead.submitted"])
     open_hook("shopify_orders", OWNER, secret="shpss_secret")
-    for number, currency in enumerate(("CNY", "USD")):
+    for number, currency in enumerate(("EUR", "USD")):
         order = {"id": 4000 + number, "created_at": "2026-03-01T10:00:00+08:00", "currency": currency}
         order |= {"total_price": "88.00", "customer": {"id": 77 + number, "email": "li@example.com"}}
         body = json.dumps(order).encode()
@@ -136,7 +136,7 @@ def _pushed() -> None:
         take("shopify_orders", "", Delivery(body, headers))
     place = open_hook("oceanengine_leads", OWNER).path.rpartition("/")[2]
     for number in range(3):
-        lead = {"clue_id": f"c{number}", "name": f"线索{number}", "phone": f"1391111000{number}", "cost": 30 + number,
+        lead = {"clue_id": f"c{number}", "phone": "13800001234", "cost": 30 + number,
                 "create_time": "2026-03-01 10:00:00", "form_name": "预约到店", "campaign_id": "春季"}  # fmt: skip
         take("oceanengine_leads", place, Delivery(json.dumps(lead).encode()))
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import pyarrow as pa
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Path, Query, Router
 from sqlglot import exp
 
 from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
+from yutang.api.files import MOST_ROWS, Format, file_of
 from yutang.api.schemas import (
     ConsentOut,
     EventOut,
@@ -51,13 +52,16 @@ def list_persons(
     request: HttpRequest,
     limit: Limit,
     offset: Offset,
+    format: Format,
     find: Annotated[str, Query("", max_length=200, description="A whole phone, member number or other ID.")] = "",
     segment: Annotated[str, Query("", max_length=63, description="The name of a segment.")] = "",
     order: str = "person",
     traits: Annotated[str, Query("", description="Names of traits, separated by commas.")] = "",
-) -> PersonsOut:
+) -> PersonsOut | StreamingHttpResponse:
     """The persons whom the token sees: all, one segment's members, or those with exactly one identifier."""
     viewer, names = viewer_of(request), trait_names(traits)
+    if format != "json":
+        limit, offset = MOST_ROWS, 0
     if find and segment:
         raise BadInput("find 和 segment 只能用一个。", "Use either find or segment.")
     if find:
@@ -77,6 +81,11 @@ def list_persons(
         rows = _everyone(viewer, names, limit + 1, offset)
     codes = visible_codes(viewer)
     known = people.names_of(viewer, [PersonId(row["person"]) for row in rows[:limit]])
+    if format != "json":
+        shown = (
+            {"person": row["person"], "name": known.get(row.pop("person")), **shown_traits(codes, row)} for row in rows
+        )
+        return file_of(request, "persons", format, shown)
     return PersonsOut(
         items=[
             PersonItem(person=row["person"], name=known.get(row.pop("person")), traits=shown_traits(codes, row))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Body, Query, Router
 
 from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
+from yutang.api.files import MOST_ROWS, Format, file_of
 from yutang.api.schemas import (
     CountOut,
     MemberOut,
@@ -98,16 +99,22 @@ def list_members(
     name: str,
     limit: Limit,
     offset: Offset,
+    format: Format,
     order: str = "person",
     traits: Annotated[str, Query("", description="Names of traits, separated by commas.")] = "",
-) -> MembersOut:
+) -> MembersOut | StreamingHttpResponse:
     """The members whom the token sees. `order` is `person` or a trait; `-` before it puts the largest first."""
     names = trait_names(traits)
     document = segments.segment_named(name)
+    if format != "json":
+        limit, offset = MOST_ROWS, 0
     found = segments.members(
         warehouse(), viewer_of(request), document, limit=limit + 1, offset=offset, order=order, traits=names
     ).to_pylist()
     codes = visible_codes(viewer_of(request))
+    if format != "json":
+        rows = ({"person": row.pop("person"), **shown_traits(codes, row)} for row in found)
+        return file_of(request, f"segment-{name}", format, rows)
     return MembersOut(
         name=name,
         items=[MemberOut(person=row.pop("person"), traits=shown_traits(codes, row)) for row in found[:limit]],

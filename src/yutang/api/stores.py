@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 
 from yutang.api.door import REFUSALS, Token, viewer_of, warehouse
+from yutang.api.files import Format, file_of
 from yutang.api.schemas import StoreOut, TotalsOut
 from yutang.kernel.errors import Refused
 from yutang.organisation.queries import brand, nodes
@@ -16,12 +17,12 @@ router = Router(tags=["pond"])
 
 
 @router.get("/stores", response={200: list[StoreOut], **REFUSALS}, auth=Token("read"))
-def list_stores(request: HttpRequest) -> list[StoreOut]:
+def list_stores(request: HttpRequest, format: Format) -> list[StoreOut] | StreamingHttpResponse:
     """The brand, its regions and its stores as far as the token sees them, parents first."""
     viewer = viewer_of(request)
     tree = nodes()
     codes = {node.id: node.code for node in tree if viewer.sees(node.id)}
-    return [
+    rows = [
         StoreOut(
             code=node.code,
             name=node.name,
@@ -33,6 +34,7 @@ def list_stores(request: HttpRequest) -> list[StoreOut]:
         for node in tree
         if node.id in codes
     ]
+    return rows if format == "json" else file_of(request, "stores", format, (row.model_dump() for row in rows))
 
 
 @router.get("/totals", response={200: TotalsOut, **REFUSALS}, auth=Token("read"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Router, Schema
 
 from yutang.api.door import REFUSALS, Token, viewer_of, warehouse
+from yutang.api.files import Format, file_of
 from yutang.api.schemas import Amount, TitleOut
 from yutang.connect import queries
 from yutang.connect.telling import shown
@@ -45,10 +46,11 @@ class WayOut(Schema):
 
 
 @router.get("/ways", response={200: list[WayOut], **REFUSALS}, auth=Token("read"))
-def list_ways(request: HttpRequest) -> list[dict[str, object]]:
+def list_ways(request: HttpRequest, format: Format) -> list[dict[str, object]] | StreamingHttpResponse:
     """The contact ways of the stores that the token sees, with what each cost and brought."""
     viewer = viewer_of(request)
     found = queries.ways(viewer)
     results = queries.results(warehouse(), viewer, found)
     currency = brand().currency
-    return [shown(one, results[one.name], currency) for one in found]
+    rows = [shown(one, results[one.name], currency) for one in found]
+    return rows if format == "json" else file_of(request, "ways", format, rows)

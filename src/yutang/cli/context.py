@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import update_wrapper
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Protocol, TypeVar
 
 import click
@@ -21,10 +21,12 @@ from rich.table import Table
 
 from yutang.intake.reports import BadRows
 from yutang.kernel import database
-from yutang.kernel.errors import OutOfSpace, Refused, Unavailable, YutangError
+from yutang.kernel.clock import wall_now
+from yutang.kernel.errors import BadInput, OutOfSpace, Refused, Unavailable, YutangError
+from yutang.kernel.files import TYPES, written
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER, brand, viewer_named
-from yutang.organisation.services import presume_brand
+from yutang.organisation.services import audit, presume_brand
 from yutang.warehouse.contracts import Warehouse
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +42,15 @@ class OpenHouse(Protocol):
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / print JSON")
 AS_USER = click.option("--as", "as_user", metavar="USER", help="以某个用户的身份 / act as a user")
+LISTS = ("list", "members", "deliveries", "letters")
+"""What commands are called that answer with a list: it can be written into a file."""
+
+LISTED = (
+    click.option(
+        "--format", type=click.Choice(tuple(TYPES)), default=None, help="写成文件 / write a file of this format"
+    ),
+    click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=None, help="写到哪里 / where to"),
+)
 Opener = Callable[[], OpenHouse]
 """Opens the house. Decides nothing: an empty data directory is not set up by it."""
 
@@ -79,7 +90,10 @@ def command(
     """
 
     def wrap(function: F) -> click.Command:
-        def run(shell: Shell, /, as_json: bool, as_user: str | None, **parameters: Any) -> None:
+        def run(
+            shell: Shell, /, as_json: bool, as_user: str | None, format: str | None = None, output: Path | None = None,
+            **parameters: Any,
+        ) -> None:  # fmt: skip
             with answering(as_json, shell.language):
                 shell.house = shell.opener()
                 try:
@@ -87,6 +101,8 @@ def command(
                         brand()
                     viewer = viewer_named(as_user) if as_user else OWNER
                     data, lines = function(shell, viewer, **parameters)
+                    if format is not None:
+                        data, lines = _into_file(name or "", data, viewer, format, output)
                 finally:
                     shell.house.close()
                     shell.house = None
@@ -95,7 +111,7 @@ def command(
                 raise SystemExit(1)
 
         wrapped = click.pass_obj(update_wrapper(run, function))  # first, since it brings the function's own parameters
-        for option in (AS_USER, AS_JSON):
+        for option in (*(LISTED if name in LISTS else ()), AS_USER, AS_JSON):
             wrapped = option(wrapped)
         return group.command(name, **settings)(wrapped)
 
@@ -165,6 +181,28 @@ def _error_data(error: YutangError) -> dict[str, object]:
     if isinstance(error, BadRows):
         data["report"] = plain(error.report)
     return data
+
+
+def _into_file(
+    name: str, data: object, viewer: Viewer, format: str, output: Path | None
+) -> tuple[object, list[object]]:
+    """A list written into a file, and noted in the audit."""
+    if output is None:
+        raise BadInput("请用 --output 说明写到哪个文件。", "Say with --output which file to write.")
+    rows: Any = plain(data)
+    if isinstance(rows, Mapping):
+        rows = next((value for value in rows.values() if isinstance(value, list)), [])
+    flat = [{key: _flat(value) for key, value in row.items()} for row in rows]
+    head = list(dict.fromkeys(key for row in flat for key in row))
+    mark = f"{name} · {viewer.name} · {wall_now():%Y-%m-%d %H:%M} UTC"
+    audit(viewer, "export", f"{name} (shell)", rows=len(flat), format=format)
+    with output.open("wb") as file:
+        file.writelines(written(format, head, [[row.get(key) for key in head] for row in flat], mark))
+    return {"file": str(output), "rows": len(flat)}, [f"{output} ({len(flat):,})"]
+
+
+def _flat(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def headquarters_only(viewer: Viewer) -> None:

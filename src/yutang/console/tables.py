@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -13,7 +12,7 @@ from django.http.response import HttpResponseBase
 from yutang.console.pages import Page
 from yutang.kernel.calendars import zone
 from yutang.kernel.clock import business_now
-from yutang.kernel.files import TYPES, written
+from yutang.kernel.files import TYPES, later, written
 from yutang.organisation.services import audit
 
 PAGE_SIZE = 50
@@ -85,13 +84,3 @@ def exported(request: Page, name: str, head: Sequence[object], rows: Iterable[Se
     file = f"{name.replace(' ', '-')}-{brand_time:%Y%m%d-%H%M}-{who}.{format}"
     response["Content-Disposition"] = f'attachment; filename="{file}"'
     return response
-
-
-async def later(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Portions made in a thread, one when the one before was taken: an ASGI server would otherwise gather them all."""
-
-    def following() -> bytes | None:
-        return next(parts, None)
-
-    while (part := await sync_to_async(following)()) is not None:
-        yield part

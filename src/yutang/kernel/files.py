@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
+from asgiref.sync import sync_to_async
 
 from yutang.kernel.errors import BadInput
 
@@ -51,6 +52,16 @@ def written(format: str, head: Row, rows: Iterable[Row], mark: str) -> Iterator[
             return iter([_parquet(head, rows, mark)])
     wrong, known = format[:20], ", ".join(TYPES)
     raise BadInput(f"不能导出成「{wrong}」，可用：{known}。", f"There is no format “{wrong}”; there are {known}.")
+
+
+async def later(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Portions made in a thread, one when the one before was taken: an ASGI server would otherwise gather them all."""
+
+    def following() -> bytes | None:
+        return next(parts, None)
+
+    while (part := await sync_to_async(following)()) is not None:
+        yield part
 
 
 def _csv(head: Row, rows: Iterable[Row]) -> Iterator[bytes]:
