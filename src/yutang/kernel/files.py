@@ -163,5 +163,5 @@ def _column(values: list[object]) -> pa.Array:
     times = [_utc(value) if isinstance(value, datetime) else value for value in values]
     try:
         return pa.array(times)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except pa.ArrowException:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
