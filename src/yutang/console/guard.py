@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from yutang.console.pages import Page, operators_only, page
-from yutang.console.tables import Pager, csv_file, page_number
+from yutang.console.tables import Pager, exported, page_number, wanted_format
 from yutang.guard import queries, retention, services, wishes
 from yutang.guard.contracts import REASONS
 from yutang.guard.exporting import as_json, as_page, export_person
@@ -41,7 +41,7 @@ class Row:
 @page
 @require_safe
 def consents(request: Page) -> HttpResponseBase:
-    """同意台账: every word, newest first; filters are the address, `?export=csv` gives them as a file."""
+    """同意台账: every word, newest first; filters are the address, `?export=` gives them as a file."""
     given = request.GET
     wanted = given.get("find", "").strip()
     found = find_by_identifier(request.viewer, wanted) if wanted else None
@@ -50,10 +50,9 @@ def consents(request: Page) -> HttpResponseBase:
         given.get("purpose", ""), given.get("channel", ""), given.get("to") or None, said, given.get("source", ""),
         None if found is None else tuple(found),
     )  # fmt: skip
-    if given.get("export") == "csv":
+    if wanted_format(request):
         rows, total = consent_ledger(request.viewer, asked, MOST_EXPORTED, 0)
-        audit(request.viewer, "export", "consents", rows=len(rows))
-        return _export(rows)
+        return _export(request, rows)
     rows, total = consent_ledger(request.viewer, asked, 0, 0)
     pager = Pager(page_number(request), total)
     rows, _total = consent_ledger(request.viewer, asked, pager.size, pager.offset)
@@ -69,9 +68,10 @@ def consents(request: Page) -> HttpResponseBase:
     return render(request, "console/consents.html", context)
 
 
-def _export(rows: list[LedgerRow]) -> HttpResponse:
+def _export(request: Page, rows: list[LedgerRow]) -> HttpResponseBase:
     head = [_("时间"), _("客户"), _("用途"), _("渠道"), _("对谁"), _("说了什么"), _("来源"), _("凭证")]
-    return csv_file(
+    return exported(
+        request,
         "consents",
         head,
         ((r.at, r.person, r.purpose, r.channel, r.partner, r.granted, r.source, r.proof) for r in rows),
