@@ -113,7 +113,7 @@ def test_a_link_says_nothing_and_cannot_be_made_up(world: World, client: Client)
     assert links.opened(token).person == world.near.person
     assert token != links.token_of(world.near.person)
     changed = token[:-1] + ("A" if token[-1] != "A" else "B")
-    for wrong in (changed, token[:20], "x", "%00", "A" * 5000, "é"):
+    for wrong in (changed, token[:-1] + chr(ord(token[-1]) + 1), f"{token}!", token[:20], "x", "%00", "A" * 5000, "é"):
         assert client.get(f"/p/{wrong}/").status_code == 404, wrong
 
 
@@ -200,3 +200,12 @@ def test_the_link_stands_in_messages(world: World, settings: object) -> None:
     text = planning.document_of(reach.Plan.objects.get(pk=plan)).message.text
     assert text == f"新品到店。退订 {links.general_link()}"
     assert wishes.SOURCE not in text
+
+
+def test_a_network_of_one_household_is_one_visitor(world: World, client: Client) -> None:
+    answers = [
+        client.post("/p/", {"number": "13700000000"}, REMOTE_ADDR=f"2001:db8:1:2::{number:x}") for number in range(6)
+    ]
+    assert [answer.status_code for answer in answers] == [303] * 5 + [429]
+    other = client.post("/p/", {"number": "13700000000"}, REMOTE_ADDR="2001:db8:1:3::1")
+    assert other.status_code == 303

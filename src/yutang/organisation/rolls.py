@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import F
 
+from yutang.kernel.database import lock
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import NodeId, SenderId
 from yutang.organisation.contracts import NodeKind
 from yutang.organisation.models import Node, SenderAccount, Staff
-from yutang.organisation.services import ROOT
+from yutang.organisation.services import ROOT, TREE
 
 BELOW = "/"
 """What parts the regions of a path: 华东/上海."""
@@ -71,6 +72,7 @@ class BadRow(BadInput):
 def keep_stores(rows: Sequence[StoreRow], *, dry_run: bool = False) -> Kept:
     """Keep stores and the regions that they name. Raises BadRow. `dry_run`: says what would become of it."""
     with transaction.atomic():
+        lock(TREE)
         tree = _Tree()
         new: list[tuple[Node, Node]] = []
         changed: set[NodeId] = set()
@@ -108,6 +110,7 @@ def keep_stores(rows: Sequence[StoreRow], *, dry_run: bool = False) -> Kept:
 def keep_region(code: str, name: str, zone: str) -> Kept:
     """Keep a region's name and zone (empty: that of the node above). Raises BadInput for a code that is no region's."""
     with transaction.atomic():
+        lock(TREE)
         region = Node.objects.filter(code=code, kind=NodeKind.REGION).first()
         if region is None:
             raise BadInput(f"没有编号为「{code}」的区域。", f"There is no region with the code “{code}”.")
@@ -122,6 +125,7 @@ def keep_region(code: str, name: str, zone: str) -> Kept:
 def keep_staff(rows: Sequence[StaffRow], *, dry_run: bool = False) -> Kept:
     """Keep staff and their accounts. Raises BadRow. `dry_run`: says what would become of it."""
     with transaction.atomic():
+        lock(TREE)
         stores = dict(Node.objects.exclude(kind=NodeKind.REGION).values_list("code", "pk"))
         accounts = {
             (row.channel, row.corp, row.userid.casefold()): row

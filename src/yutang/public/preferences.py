@@ -6,6 +6,7 @@ token against forgery: whoever can post here holds the link.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -77,7 +78,15 @@ def _language(request: HttpRequest) -> str:
 
 
 def _visitor(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Who asks, as far as it can be told: of IPv6 the network of 64 bits, which is one household's or one phone's."""
+    said = str(request.META.get("REMOTE_ADDR", ""))
+    try:
+        address = ipaddress.ip_address(said.partition("%")[0])
+    except ValueError:
+        return said
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    return said
 
 
 def _frame(request: HttpRequest) -> dict[str, object]:

@@ -24,6 +24,7 @@ import httpx
 
 from yutang import __version__
 from yutang.channels.webhook.contracts import ALLOW_PRIVATE, LONGEST_ASKED, TIMEOUT, Posted
+from yutang.kernel.clock import monotonic
 from yutang.kernel.errors import BadInput, Refused
 
 _PREFIX = "whsec_"
@@ -118,10 +119,10 @@ def post(through: httpx.Client, url: str, id: str, body: bytes, signed_with: Seq
         with through.stream(
             "POST", target, content=body, headers=headers, extensions={"sni_hostname": address.host}
         ) as answer:
-            size = 0
-            for part in answer.iter_raw():  # an endless answer is no answer
+            size, end = 0, monotonic() + TIMEOUT
+            for part in answer.iter_raw():  # an endless answer is no answer, nor is one that comes byte by byte
                 size += len(part)
-                if size > _ANSWER_BYTES:
+                if size > _ANSWER_BYTES or monotonic() > end:
                     break
             return Posted(answer.status_code, _said(answer.status_code), _wait(answer, now))
     except httpx.TimeoutException:
