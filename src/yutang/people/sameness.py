@@ -31,6 +31,7 @@ from yutang.warehouse.contracts import Warehouse, named
 
 SAMPLES = 5
 LISTED = 500
+CROWDS_LISTED = 100  # each is looked up with its samples; those decided about make room for others
 COUNTED = 2_000
 HISTORY = 50
 Consents = Mapping[tuple[str, str], Standing]
@@ -201,7 +202,7 @@ def _suspects(rows: Sequence[Suspect]) -> list[SuspectFacts]:
     return list(found.values())
 
 
-def shared_identifiers(viewer: Viewer, limit: int = LISTED) -> list[SharedIdentifier]:
+def shared_identifiers(viewer: Viewer, limit: int = CROWDS_LISTED) -> list[SharedIdentifier]:
     """Identifiers over their cap or near it, and those decided about: undecided first, then the most crowded."""
     headquarters(viewer)
     decided = Decision.objects.filter(withdrawn_at=None).exclude(identifier=None).order_by("pk")
