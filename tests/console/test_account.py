@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -14,12 +15,15 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from asgiref.sync import async_to_sync
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from tests.house.world import PASSWORD, World, shared
+from yutang.app.bodies import Pages
+from yutang.console.imports import UPLOAD_PATH
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName
 from yutang.organisation.models import AuditEntry
@@ -208,6 +212,31 @@ def test_other_sessions_are_listed_and_ended(standing: World, db: None) -> None:
     here.post("/account/sessions/end/")
     assert there.get("/persons/").status_code == 302
     assert here.get("/persons/").status_code == 200
+
+
+def test_only_who_is_logged_in_may_send_what_is_large(standing: World, db: None) -> None:
+    client, _ = log_in("near_operator")
+
+    def status(*cookie: str) -> int:
+        told: list[Any] = []
+        came = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive() -> Any:
+            return came.pop() if came else await asyncio.Event().wait()
+
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        headers = [(b"host", b"testserver"), (b"content-length", b"100000000")]
+        headers += [(b"cookie", f"sessionid={one}".encode()) for one in cookie]
+        scope = {"type": "http", "method": "POST", "path": UPLOAD_PATH, "query_string": b"", "headers": headers}
+        async_to_sync(Pages())(scope, receive, send)
+        return int(told[0]["status"])
+
+    assert status() == 413
+    assert status("x" * 32) == 413
+    assert status(str(Client().session.session_key)) == 413
+    assert status(str(client.session.session_key)) == 403  # let in so far, and told that it is headquarters' matter
 
 
 def test_the_house_requires_nothing_unless_its_owner_says_so(standing: World, db: None) -> None:

@@ -9,9 +9,13 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
+from django.http import parse_cookie
 
 from yutang.console.imports import UPLOAD_PATH
 from yutang.intake.imports import UPLOADS, directory
@@ -29,6 +33,13 @@ class TooLarge(Exception):
     """More came than the page takes."""
 
 
+def _logged_in(scope: Mapping[str, Any]) -> bool:
+    """Whether somebody sends this who is logged in: nobody else's large body is laid down, sealed or not."""
+    said = b"; ".join(value for name, value in scope["headers"] if name == b"cookie").decode("latin-1")
+    key = parse_cookie(said).get(settings.SESSION_COOKIE_NAME)
+    return bool(key) and SESSION_KEY in SessionStore(key)
+
+
 class Pages(ASGIHandler):
     """Django's handler, with bodies of its own."""
 
@@ -36,7 +47,8 @@ class Pages(ASGIHandler):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        most = (MOST_BYTES if scope["path"] == UPLOAD_PATH else settings.FILE_UPLOAD_MAX_MEMORY_SIZE) + _ROOM
+        large = scope["path"] == UPLOAD_PATH and await sync_to_async(_logged_in)(scope)
+        most = (MOST_BYTES if large else settings.FILE_UPLOAD_MAX_MEMORY_SIZE) + _ROOM
         said = dict(scope["headers"]).get(b"content-length", b"0")
         came = 0
 
