@@ -123,5 +123,9 @@ def dump(directory: Path) -> dict[str, str]:
 
 def _text(found: list[tuple[Any, ...]]) -> str:
     return "\n".join(
-        value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for row in found for value in row
+        f"{bytes(value).decode('utf-8', 'replace')} {bytes(value).hex()}"  # by the digits hashes are found
+        if isinstance(value, bytes | memoryview)
+        else str(value)
+        for row in found
+        for value in row
     )

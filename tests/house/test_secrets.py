@@ -269,7 +269,7 @@ os._exit(9)  # as if killed
 
 def run_erase(folder: Path, place: str = "", *more: str) -> subprocess.CompletedProcess[str]:
     environment = {
-        **os.environ, "YUTANG_DATA": str(folder), "PYTHONPATH": str(ROOT / "src"), "YUTANG_LANG": "en",
+        **os.environ, **stores.environment(folder), "PYTHONPATH": str(ROOT / "src"), "YUTANG_LANG": "en",
         "YUTANG_FAILPOINT": place,
     }  # fmt: skip
     phones = json.dumps([*(one[1] for one in ERASED), STAYS[1]])
@@ -284,6 +284,7 @@ def erased(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     another that went on; then what had brought them came once more."""
     folder = tmp_path_factory.mktemp("erased") / "data"
     shutil.copytree(directory, folder, ignore=shutil.ignore_patterns("*.sock"))
+    stores.copy(directory, folder)
     killed = run_erase(folder, "erase.rewritten")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     done = run_erase(folder, "", "again")
@@ -313,17 +314,17 @@ def places(directory: Path, told: str) -> set[str]:
 def test_of_an_erased_person_no_identifier_is_left_in_clear_or_as_a_hash(directory: Path, erased: Path) -> None:
     for person in ERASED:
         for identifier in person:
-            assert "yutang.sqlite3.people_identifier" in places(directory, identifier), "the search finds them before"
+            assert "yutang.people_identifier" in places(directory, identifier), "the search finds them before"
             assert places(erased, identifier) == set(), identifier
-    assert {"yutang.sqlite3.connect_join"} <= places(directory, FRIENDS[0])
+    assert {"yutang.connect_join"} <= places(directory, FRIENDS[0])
     for identifier in STAYS:
-        assert "yutang.sqlite3.people_identifier" in places(erased, identifier), "the search finds who stays"
+        assert "yutang.people_identifier" in places(erased, identifier), "the search finds who stays"
 
 
 def test_of_an_erased_person_only_the_do_not_contact_hash_remains(erased: Path) -> None:
     tables = dumped(erased)
     ring = Keyring.load_or_create(erased / "secret.key")
-    install_before, kept = keyring(), tables["yutang.sqlite3.people_donotcontact"].split()
+    install_before, kept = keyring(), tables["yutang.people_donotcontact"].split()
     install_keyring(ring)
     try:
         from yutang.people.shunned import digest_of
@@ -333,7 +334,7 @@ def test_of_an_erased_person_only_the_do_not_contact_hash_remains(erased: Path) 
         install_keyring(install_before)
     assert digest in kept
     where = {table for table, text in tables.items() if digest in text}
-    assert where == {"yutang.sqlite3.people_donotcontact"}
+    assert where == {"yutang.people_donotcontact"}
     assert set(files_with(erased, digest)) == {"erasures.list"}
-    assert tables["yutang.sqlite3.guard_erasure"].count("done") == 3
-    assert "None" in tables["yutang.sqlite3.guard_erasure"]
+    assert tables["yutang.guard_erasure"].count("done") == 3
+    assert "None" in tables["yutang.guard_erasure"]

@@ -6,6 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
+from tests import stores
 from tests.house import test_secrets as secrets
 
 PLACES = (
@@ -25,6 +26,7 @@ def every_place(template: Path, folder: Path) -> dict[str, object]:
     """Die once at each of PLACES, on a copy of `template` each time. Raises AssertionError for what is left."""
     for place in PLACES:
         shutil.copytree(template, folder / "data", ignore=shutil.ignore_patterns("*.sock"))
+        stores.copy(template, folder / "data")
         killed = secrets.run_erase(folder / "data", place)
         assert killed.returncode == -signal.SIGKILL, (place, killed.stdout, killed.stderr)
         done = secrets.run_erase(folder / "data", "", "again")
