@@ -62,6 +62,7 @@ PATHS: tuple[str, ...] = (
     "/settings/outgoing/one/?name=erp",
     "/connect/leads/",
     "/connect/leads/?state=new&source=oceanengine",
+    "/settings/audit/",
     "/campaigns/",
     "/campaigns/one/?name=spring",
 )

@@ -6,6 +6,7 @@ from what is planted in the far store. `shows` is what of it the owner is told t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -54,6 +55,7 @@ API: dict[str, tuple[Ask, ...]] = {
     "GET /segments/{name}": (Ask(f"/segments/{BOTH}"),),
     "PUT /segments/{name}": (Ask("/segments/everybody_who_bought", SEGMENT),),
     "GET /segments/{name}/count": (Ask(f"/segments/{BOTH}/count"),),
+    "POST /segments/{name}/audience": (Ask(f"/segments/{BOTH}/audience?platform=google", {}),),
     "GET /segments/{name}/members": (
         Ask(f"/segments/{BOTH}/members", shows=("person",)),
         Ask(f"/segments/{BOTH}/members?order=-spend_ever&traits=home_store", shows=("person",)),
@@ -98,6 +100,7 @@ API: dict[str, tuple[Ask, ...]] = {
 }
 
 COMMANDS: dict[str, tuple[Ask, ...]] = {
+    "audiences export": (Ask(words=(BOTH, "--platform", "google", "--output", os.devnull)),),
     "apply": (Ask(words=("PLAN_FILE",)),),
     "demo": (Ask(),),
     "doctor": (Ask(),),
@@ -282,6 +285,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "outgoing_act": (Ask("/settings/outgoing/act/", {"name": "asked", "act": "off"}),),
     "leads": (Ask("/connect/leads/"), Ask("/connect/leads/?state=new&source=till")),
     "lead_work": (Ask("/connect/leads/work/", {"lead": "asked", "state": "won"}),),
+    "audit": (Ask("/settings/audit/"), Ask("/settings/audit/?verb=export&export=csv")),
     "quality": (Ask("/quality/"),),
     "quality_sample": (Ask("/quality/sample/?key=1&type=x&problem=type"),),
     "quality_define": (Ask("/quality/define/?key=1&type=x"),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Body, Query, Router
+from ninja import Body, Query, Router, Schema
 
 from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
 from yutang.api.files import MOST_ROWS, Format, file_of
@@ -20,6 +20,7 @@ from yutang.api.schemas import (
     trait_names,
     visible_codes,
 )
+from yutang.connect.audiences import audience
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.kernel.documents import parse
@@ -40,6 +41,15 @@ _EXAMPLE = {
 DocumentIn = Annotated[dict[str, Any], Body(examples=[_EXAMPLE], description="A document of `kind: segment`.")]
 Limit = Annotated[int, Query(100, ge=1, le=1000)]
 Offset = Annotated[int, Query(0, ge=0, le=LARGEST // 2)]
+
+
+class AudienceOut(Schema):
+    """An audience: hashes, and why the other members are not among them."""
+
+    hashes: list[str]
+    members: int
+    without_consent: int
+    without_phone: int
 
 
 def _shown(kept: StoredDocument) -> SegmentOut:
@@ -91,6 +101,19 @@ def put_segment(request: HttpRequest, name: str, document: DocumentIn) -> Segmen
 def count_segment(request: HttpRequest, name: str) -> CountOut:
     """How many members the token sees."""
     return CountOut(name=name, count=segments.count(warehouse(), viewer_of(request), segments.segment_named(name)))
+
+
+@router.post("/segments/{name}/audience", response={200: AudienceOut, **REFUSALS}, auth=Token("plans:write"))
+def export_audience(request: HttpRequest, name: str, platform: str) -> AudienceOut:
+    """Hashed phones of the members who consented to the purpose `ads`, for an ad platform: `tencent_sha256`,
+    `tencent_md5`, `oceanengine_sha256`, `oceanengine_md5`, `google`, `tiktok`. Only for headquarters; audited."""
+    found = audience(warehouse(), viewer_of(request), name, platform)
+    return AudienceOut(
+        hashes=list(found.hashes),
+        members=found.members,
+        without_consent=found.without_consent,
+        without_phone=found.without_phone,
+    )
 
 
 @router.get("/segments/{name}/members", response={200: MembersOut, **REFUSALS}, auth=Token("read"))

@@ -49,7 +49,13 @@ LISTED = (
     click.option(
         "--format", type=click.Choice(tuple(TYPES)), default=None, help="写成文件 / write a file of this format"
     ),
-    click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=None, help="写到哪里 / where to"),
+    click.option(
+        "--output",
+        "file_output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=None,
+        help="写到哪里 / where to",
+    ),
 )
 Opener = Callable[[], OpenHouse]
 """Opens the house. Decides nothing: an empty data directory is not set up by it."""
@@ -91,7 +97,7 @@ def command(
 
     def wrap(function: F) -> click.Command:
         def run(
-            shell: Shell, /, as_json: bool, as_user: str | None, format: str | None = None, output: Path | None = None,
+            shell: Shell, /, as_json: bool, as_user: str | None, file_format: str | None = None, file_output: Path | None = None,
             **parameters: Any,
         ) -> None:  # fmt: skip
             with answering(as_json, shell.language):
@@ -101,8 +107,8 @@ def command(
                         brand()
                     viewer = viewer_named(as_user) if as_user else OWNER
                     data, lines = function(shell, viewer, **parameters)
-                    if format is not None:
-                        data, lines = _into_file(name or "", data, viewer, format, output)
+                    if file_format is not None:
+                        data, lines = _into_file(name or "", data, viewer, file_format, file_output)
                 finally:
                     shell.house.close()
                     shell.house = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from yutang.cli.context import Shell, command, table
 from yutang.connect import queries as ways
+from yutang.connect.audiences import PLATFORMS, audience
 from yutang.connect.telling import shown
 from yutang.kernel.clock import wall_now
 from yutang.organisation.contracts import Viewer
@@ -25,7 +28,12 @@ def reflex_group() -> None:
     """反应规则 / reflex rules"""
 
 
-GROUPS = (ways_group, reflex_group)
+@click.group("audiences")
+def audiences_group() -> None:
+    """人群回传 / audiences for ad platforms"""
+
+
+GROUPS = (ways_group, reflex_group, audiences_group)
 
 
 @command(ways_group, "list")
@@ -46,6 +54,30 @@ def show_way(shell: Shell, viewer: Viewer, name: str) -> Answer:
     facts = ways.way(viewer, name)
     data = shown(facts, ways.results(shell.warehouse, viewer, [facts])[facts.name], brand().currency)
     return {**data, "document": facts.document.as_data()}, [facts.document.as_yaml()]
+
+
+@command(audiences_group, "export")
+@click.argument("segment")
+@click.option("--platform", type=click.Choice(tuple(PLATFORMS)), required=True, help="哪个平台 / for which platform")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="写到哪里 / where to")
+def export_audience(shell: Shell, viewer: Viewer, segment: str, platform: str, output: Path) -> Answer:
+    """同意 ads 的成员的手机号哈希 / hashed phones of the members who consented to ads"""
+    found = audience(shell.warehouse, viewer, segment, platform)
+    output.write_text("".join(f"{one}\n" for one in found.hashes), encoding="ascii")
+    data = {
+        "file": str(output),
+        "hashes": len(found.hashes),
+        "members": found.members,
+        "without_consent": found.without_consent,
+        "without_phone": found.without_phone,
+    }
+    said = shell.said(
+        f"{found.members:,} 人：{len(found.hashes):,} 个哈希；{found.without_consent:,} 人没有同意，"
+        f"{found.without_phone:,} 人没有手机号",
+        f"{found.members:,} members: {len(found.hashes):,} hashes; {found.without_consent:,} did not consent, "
+        f"{found.without_phone:,} have no phone",
+    )
+    return data, [said]
 
 
 @command(reflex_group, "list")

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 
 from yutang.console import (
     account,
+    audit,
     campaigns,
     connect,
     entrance,
@@ -56,6 +57,7 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *keys.urls,
         *account.urls,
         *hooks.urls,
+        *audit.urls,
         *leads.urls,
         *outgoing.urls,
         *quality.urls,

@@ -173,6 +173,17 @@ class SessionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditFacts:
+    """Who did what to what, and when (UTC). `detail` holds no PII."""
+
+    at: datetime
+    actor: str
+    verb: str
+    subject: str
+    detail: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """Who is looking. `nodes`: every node they may see (None: the whole brand); rows outside do not exist for them."""
 

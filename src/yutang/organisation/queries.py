@@ -14,6 +14,7 @@ from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import (
     PRESUMED,
     AccountFacts,
+    AuditFacts,
     BrandFacts,
     CallbackSecrets,
     CorpFacts,
@@ -29,7 +30,7 @@ from yutang.organisation.contracts import (
     UserFacts,
     Viewer,
 )
-from yutang.organisation.models import ApiToken, Brand, Corp, Node, Role, SenderAccount, User
+from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, User
 
 OWNER = Viewer("owner", RoleName.OWNER, None)
 _SECOND = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are none
@@ -243,3 +244,21 @@ def _subtrees(roots: list[Node]) -> frozenset[NodeId] | None:
     for root in roots:
         below |= Q(path__startswith=root.path)
     return frozenset(NodeId(pk) for pk in Node.objects.filter(below).values_list("pk", flat=True))
+
+
+def audit_entries(
+    viewer: Viewer, *, verb: str = "", actor: str = "", limit: int = 50, offset: int = 0
+) -> tuple[int, list[AuditFacts]]:
+    """How many entries the audit has (of a verb, of an actor), and one page of them, newest first. Only the owner."""
+    if viewer.role is not RoleName.OWNER or not viewer.sees_all:
+        raise Refused("只有所有者能看审计。", "Only the owner reads the audit.")
+    rows = AuditEntry.objects.order_by("-pk")
+    rows = rows.filter(verb=verb) if verb else rows
+    rows = rows.filter(actor=actor) if actor else rows
+    shown = rows[offset : offset + limit]
+    return rows.count(), [AuditFacts(row.at, row.actor, row.verb, row.subject, row.detail) for row in shown]
+
+
+def audit_verbs() -> list[str]:
+    """Every verb that the audit knows. (Unscoped because a verb tells of nobody.)"""
+    return sorted(AuditEntry.objects.values_list("verb", flat=True).distinct())
