@@ -47,14 +47,10 @@ LISTS = ("list", "members", "deliveries", "letters")
 
 LISTED = (
     click.option(
-        "--format", type=click.Choice(tuple(TYPES)), default=None, help="写成文件 / write a file of this format"
+        "--format", "file_format", type=click.Choice(tuple(TYPES)), help="写成文件 / write a file of this format"
     ),
     click.option(
-        "--output",
-        "file_output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        default=None,
-        help="写到哪里 / where to",
+        "--output", "file_output", type=click.Path(path_type=Path, dir_okay=False), help="写到哪里 / where to"
     ),
 )
 Opener = Callable[[], OpenHouse]
@@ -97,9 +93,14 @@ def command(
 
     def wrap(function: F) -> click.Command:
         def run(
-            shell: Shell, /, as_json: bool, as_user: str | None, file_format: str | None = None, file_output: Path | None = None,
+            shell: Shell,
+            /,
+            as_json: bool,
+            as_user: str | None,
+            file_format: str | None = None,
+            file_output: Path | None = None,
             **parameters: Any,
-        ) -> None:  # fmt: skip
+        ) -> None:
             with answering(as_json, shell.language):
                 shell.house = shell.opener()
                 try:
