@@ -335,6 +335,10 @@ opened.close()
 """
 
 
+PLACES = ("parcel.before_cut", "parcel.cut", "parcel.claimed", "parcel.answered")
+
+
+@pytest.mark.long
 def test_killed_anywhere_every_event_is_posted_and_no_id_names_two_things(receiver: Receiver, tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
@@ -344,7 +348,7 @@ def test_killed_anywhere_every_event_is_posted_and_no_id_names_two_things(receiv
         return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
 
     assert run("found") == 0
-    for place in ("parcel.before_cut", "parcel.cut", "parcel.claimed", "parcel.answered"):
+    for place in PLACES:
         assert run(place) == -9
     assert run("-") == 0
     told: dict[str, bytes] = {}
