@@ -46,17 +46,18 @@ def hidden_event(event_id: str) -> str:
 
 
 def turn_away(arrived: EventColumns, persons: Births) -> tuple[EventColumns, Births, int, int]:
-    """The events without those of erased persons (who were named and have no number, or whose number is nobody's any
-    more), their orders as nobody's.
+    """The events without those of erased persons (who were named and have no number), their orders as nobody's; also
+    orders of a number that is nobody's any more.
 
     Also how many were dropped, and how many were kept as nobody's.
     """
     events = arrived.events
-    named = pc.or_(pc.not_equal(events["who"], ""), events["person"].is_valid()).to_numpy()
+    orders = pc.starts_with(events["type"], ORDERS).to_numpy()
+    named = pc.not_equal(events["who"], "").to_numpy() | (orders & events["person"].is_valid().to_numpy())
     gone = (persons == 0) & named
     if not gone.any():
         return arrived, persons, 0, 0
-    orders = pc.starts_with(events["type"], ORDERS).to_numpy() & gone
+    orders &= gone
     kept = ~gone | orders
     rest = only(EventColumns(nobodys(events, orders), arrived.lines, arrived.private), kept)
     return rest, persons[kept], int((~kept).sum()), int(orders.sum())
