@@ -23,7 +23,7 @@ from yutang.reach import models, queries
 from yutang.reach.contracts import PlanState, ReceiptState, RunState
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate import decide
-from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, Policy, Tick
+from yutang.reach.gate.contracts import CANDIDATES, NULLABLE, RELATIONS, SENDERS, Policy, Tick
 from yutang.reach.ledger import receipts_of, repeated, write_receipts_statement
 from yutang.reach.planning import Due, _decisions_statement, _of_plan, terms_of
 from yutang.warehouse.contracts import Statement, Warehouse, named
@@ -145,9 +145,8 @@ def _wave(
 def _tick(terms: Any, now: datetime, person: Any, consent: Any, guide: Any) -> Tick:
     size = len(person)
     friend_since = pa.scalar(now - 90 * DAY, pa.timestamp("us", tz="UTC"))
-    zeros = {name: np.zeros(size, np.int32) for name in CANDIDATES.names}
     columns = {
-        **zeros,
+        **{name: pa.nulls(size) if name in NULLABLE else np.zeros(size, np.int32) for name in CANDIDATES.names},
         "person": person,
         "expected_value": np.ones(size),
         "consent": consent,

@@ -22,6 +22,13 @@ Format = Annotated[
     Query("json", description="As JSON, or the whole list as a file, whatever `limit` and `offset`."),
 ]
 
+AS_FILES = {
+    "responses": {
+        200: {"content": {type_: {"schema": {"type": "string", "format": "binary"}} for type_ in TYPES.values()}}
+    }
+}
+"""For the OpenAPI document of an operation that takes a `Format`."""
+
 
 def file_of(request: HttpRequest, name: str, format: str, rows: Iterable[Mapping[str, Any]]) -> StreamingHttpResponse:
     """Rows as a file of that format, noted in the audit. What is no plain value is written as JSON."""

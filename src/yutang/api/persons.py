@@ -12,7 +12,7 @@ from ninja import Path, Query, Router
 from sqlglot import exp
 
 from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
-from yutang.api.files import MOST_ROWS, Format, file_of
+from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.api.schemas import (
     ConsentOut,
     EventOut,
@@ -47,7 +47,7 @@ router = Router(tags=["persons"])
 Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
-@router.get("/persons", response={200: PersonsOut, **REFUSALS}, auth=Token("read"))
+@router.get("/persons", response={200: PersonsOut, **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)
 def list_persons(
     request: HttpRequest,
     limit: Limit,

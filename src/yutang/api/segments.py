@@ -8,7 +8,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Body, Query, Router, Schema
 
 from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
-from yutang.api.files import MOST_ROWS, Format, file_of
+from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.api.schemas import (
     CountOut,
     MemberOut,
@@ -116,7 +116,9 @@ def export_audience(request: HttpRequest, name: str, platform: str) -> AudienceO
     )
 
 
-@router.get("/segments/{name}/members", response={200: MembersOut, **REFUSALS}, auth=Token("read"))
+@router.get(
+    "/segments/{name}/members", response={200: MembersOut, **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES
+)
 def list_members(
     request: HttpRequest,
     name: str,

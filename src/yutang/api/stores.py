@@ -6,7 +6,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 
 from yutang.api.door import REFUSALS, Token, viewer_of, warehouse
-from yutang.api.files import Format, file_of
+from yutang.api.files import AS_FILES, Format, file_of
 from yutang.api.schemas import StoreOut, TotalsOut
 from yutang.kernel.errors import Refused
 from yutang.organisation.queries import brand, nodes
@@ -16,7 +16,7 @@ from yutang.warehouse.contracts import named
 router = Router(tags=["pond"])
 
 
-@router.get("/stores", response={200: list[StoreOut], **REFUSALS}, auth=Token("read"))
+@router.get("/stores", response={200: list[StoreOut], **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)
 def list_stores(request: HttpRequest, format: Format) -> list[StoreOut] | StreamingHttpResponse:
     """The brand, its regions and its stores as far as the token sees them, parents first."""
     viewer = viewer_of(request)

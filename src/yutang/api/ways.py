@@ -6,7 +6,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Router, Schema
 
 from yutang.api.door import REFUSALS, Token, viewer_of, warehouse
-from yutang.api.files import Format, file_of
+from yutang.api.files import AS_FILES, Format, file_of
 from yutang.api.schemas import Amount, TitleOut
 from yutang.connect import queries
 from yutang.connect.telling import shown
@@ -45,7 +45,7 @@ class WayOut(Schema):
     currency: str = Field(examples=["CNY"])
 
 
-@router.get("/ways", response={200: list[WayOut], **REFUSALS}, auth=Token("read"))
+@router.get("/ways", response={200: list[WayOut], **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)
 def list_ways(request: HttpRequest, format: Format) -> list[dict[str, object]] | StreamingHttpResponse:
     """The contact ways of the stores that the token sees, with what each cost and brought."""
     viewer = viewer_of(request)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from yutang.kernel.ids import PersonId, PlanId
 from yutang.people.contracts import Refusal
 from yutang.reach.gate import ROW_RULES
-from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, PlanTerms, Policy, Tick, TouchClass
+from yutang.reach.gate.contracts import CANDIDATES, NULLABLE, RELATIONS, SENDERS, PlanTerms, Policy, Tick, TouchClass
 from yutang.reach.gate.docket import OPEN, REASONS, Docket
 from yutang.reach.gate.rows import judge_rows
 
@@ -84,4 +84,7 @@ def _candidates(wishes: Sequence[Wish], zones: Sequence[str], now: datetime) -> 
         "friend_since": [now] * size,
         "zone": [zones.index(wish.zone) for wish in wishes],
     }
-    return pa.table({field.name: pa.array(known.get(field.name, [0] * size), field.type) for field in CANDIDATES})
+    columns = {
+        field.name: known.get(field.name, [None if field.name in NULLABLE else 0] * size) for field in CANDIDATES
+    }
+    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in CANDIDATES})
