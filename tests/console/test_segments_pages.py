@@ -183,6 +183,7 @@ def test_a_segment_is_built_with_the_keyboard_and_saved(chromium: Browser, owner
     page.focus("#r-add")
     page.keyboard.press("Enter")
     page.wait_for_selector("#r_1-kind")
+    page.wait_for_function("!document.querySelector('.htmx-added')")  # until then a new field tells nobody of a change
     page.select_option("#r_1-kind", "bought")
     page.wait_for_selector("#r_1-categories")
     page.fill("#r_1-categories", "乳品")
