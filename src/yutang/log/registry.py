@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from yutang.organisation.contracts import Viewer
 TYPES: dict[str, type] = {"text": str, "number": float, "boolean": bool}
 _SIGNS = re.compile(r"[^\w]+", re.UNICODE)
 _names: dict[str, EventTypeDocument] = {}
+_learning = threading.Lock()
 
 
 def registered() -> list[EventTypeDocument]:
@@ -26,8 +28,12 @@ def registered() -> list[EventTypeDocument]:
 
 
 def refresh_vocabulary() -> None:
-    """Read the registered types anew into this process's vocabulary. One query."""
-    _learn(registered())
+    """Read the registered types anew into this process's vocabulary. One query.
+
+    One thread at a time: else who read before a type was kept could learn after who kept it, and forget it again.
+    """
+    with _learning:
+        _learn(registered())
 
 
 def save_event_type(document: EventTypeDocument, viewer: Viewer, *, shipped: bool = False) -> StoredDocument:
@@ -40,7 +46,7 @@ def save_event_type(document: EventTypeDocument, viewer: Viewer, *, shipped: boo
     others = [other for other in registered() if other.name != document.name]
     check_event_type(document, others)
     kept = save_document(document, viewer.name, shipped=shipped)
-    _learn([*others, document])
+    refresh_vocabulary()
     return kept
 
 
