@@ -34,7 +34,9 @@ from yutang.profiles import services as profiles
 from yutang.reach import planning
 from yutang.reach import queries as reach_queries
 from yutang.reach import services as reach
+from yutang.reach.contracts import PlanState
 from yutang.reach.documents import BroadcastDocument
+from yutang.reach.models import Plan
 from yutang.reflex import services as reflex
 from yutang.reflex.documents import ReflexRule
 from yutang.reflex.queries import follow_ups
@@ -48,13 +50,14 @@ PASSWORD = "correct horse battery"
 SCOPES = ("events:write", "read", "plans:write", "persons:write")
 FAR = {
     "person": 7_310_000,
-    "reach_plan": 7_420_000,
     "reach_batch": 7_530_000,
     "organisation_staff": 7_640_000,
     "organisation_senderaccount": 7_750_000,
     "reflex_followup": 7_860_000,
 }
 """The numbers of the far store's rows begin here, so that they can be told from any other number."""
+FAR_PLAN = 7_420_000
+"""And that of its plan comes after this one: plans are numbered without a sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,11 @@ def _build(warehouse: Warehouse, directory: Path) -> World:
     _number_apart(dict.fromkeys(FAR, 1) if stores.on_postgres() else {})  # its sequences outlive what is undone
     near = _store(warehouse, "near", "周近", "13800138001", "owner")
     _number_apart(FAR)
+    before = Plan.objects.get(pk=near.plan)
+    before.pk, before.state = FAR_PLAN, PlanState.STOPPED
+    before.save(force_insert=True)
     far = _store(warehouse, "far", "暗桩远", "13911117777", "far_operator")
+    before.delete()
     profiles.rebuild(warehouse, business_now())
     return World(warehouse, directory, near, far, tokens)
 
