@@ -144,6 +144,7 @@ def import_in_browser(
     return checked, result, named, took
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_an_export_of_excel_is_imported_in_the_browser(chromium: Browser, tmp_path: Path) -> None:
     """Must-show 7, small: GB18030, merged header cells, mixed forms of dates, 1 % bad rows, each of them named. In a

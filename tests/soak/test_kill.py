@@ -29,6 +29,7 @@ def test_nothing_is_lost_or_doubled_when_the_house_dies_between_the_platforms_an
     assert books["purchases"] > 0
 
 
+@pytest.mark.long
 def test_a_file_twice_and_after_a_kill_comes_to_the_totals_of_once() -> None:
     """Must-show 6, small."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.soak.twice", "--lines", "2000", "--kills", "1"]
