@@ -92,6 +92,7 @@ def test_zero_and_free_lines_are_good_and_nothing_bad_was_kept(said: tuple[Path,
     assert left == []
 
 
+@pytest.mark.long
 def test_a_wrong_key_is_said_and_nothing_is_touched(said: tuple[Path, dict[str, list[Said]]], tmp_path: Path) -> None:
     directory = tmp_path / "data"
     shutil.copytree(said[0] / "data", directory)
@@ -126,6 +127,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(where)], check=True)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_said_and_what_stood_stands(small_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "good.csv").write_text(GOOD, encoding="utf-8")
     rows = (f"{10 + n},2026-03-01 10:00:00,sku{n},1,{n}.50,m{n}\n" for n in range(60_000))

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.shell import environment, run
 
 ORDERS = "order_id,placed_at,sku,quantity,amount,member\n1,2026-03-01 10:00:00,a,1,19.90,m1\n"
 
 
+@pytest.mark.long
 def test_after_an_import_into_nothing_it_says_where_to_confirm_what_was_presumed(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     assert run(tmp_path / "data", ["import", "orders", "orders.csv"])[0].code == 0

@@ -311,6 +311,7 @@ def places(directory: Path, told: str) -> set[str]:
     return found
 
 
+@pytest.mark.long
 def test_of_an_erased_person_no_identifier_is_left_in_clear_or_as_a_hash(directory: Path, erased: Path) -> None:
     for person in ERASED:
         for identifier in person:
@@ -321,6 +322,7 @@ def test_of_an_erased_person_no_identifier_is_left_in_clear_or_as_a_hash(directo
         assert "yutang.people_identifier" in places(erased, identifier), "the search finds who stays"
 
 
+@pytest.mark.long
 def test_of_an_erased_person_only_the_do_not_contact_hash_remains(erased: Path) -> None:
     tables = dumped(erased)
     ring = Keyring.load_or_create(erased / "secret.key")

@@ -194,6 +194,7 @@ def book_of(sheet: str, strings: str = "") -> bytes:
 CELL = '<row r="1"><c r="A1"><v>1</v></c><c r="B1"><v>1</v></c></row>'
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sheet", "strings"),
     [

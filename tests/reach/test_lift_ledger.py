@@ -13,6 +13,7 @@ from tests.reach.through_ledger import read_all
 from tests.warehouse.fixtures import fresh_warehouse
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_intervals_read_from_the_ledger_cover_the_true_effect_by_intention_to_treat(tmp_path: Path) -> None:
     warehouse = fresh_warehouse(tmp_path)

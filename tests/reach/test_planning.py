@@ -564,6 +564,7 @@ opened.close()
 """
 
 
+@pytest.mark.long
 def test_four_planners_at_once_commit_each_run_once(tmp_path: Path) -> None:
     env = {**os.environ, **stores.environment(tmp_path), "PYTHONPATH": str(ROOT / "src")}
     env.pop("YUTANG_FAILPOINT", None)

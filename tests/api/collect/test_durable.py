@@ -58,6 +58,7 @@ def test_nothing_that_was_answered_is_lost_to_a_kill(tmp_path: Path) -> None:
     running.close()
 
 
+@pytest.mark.long
 def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(tmp_path: Path) -> None:
     running = start(tmp_path, most=50, waiting=60)
     running.post("track", track())  # the writer knows its keys
