@@ -41,8 +41,9 @@ soak: install  ## kill, race and fill for MINUTES=30
 bench: install  ## figures beside their baselines
 	$(BIN)/python -m tests.bench
 
-docs: install  ## write docs/reference from the code
+docs: install  ## write docs/reference and docs/wecom-calls.md from the code
 	$(BIN)/yutang reference docs/reference
+	$(BIN)/python -m tests.channels.wecom.coverage
 
 fmt: install  ## format
 	$(BIN)/ruff format src tests

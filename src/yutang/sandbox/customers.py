@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from yutang.sandbox.store import Settings
-from yutang.sandbox.wire import Arguments, PlatformError, page
+from yutang.sandbox.wire import Arguments, Call, PlatformError, page
 
 FOLLOWERS_PER_PAGE = 500
 
@@ -113,3 +113,12 @@ def _follow(con: sqlite3.Connection, row: sqlite3.Row, name: str) -> dict[str, o
         "add_way": 1,
         "oper_userid": row["userid"],
     }
+
+
+_OF = "externalcontact/"
+CALLS = {
+    f"{_OF}get_follow_user_list": Call("GET", list_members, {"follow_user": []}),
+    f"{_OF}list": Call("GET", list_customers, {"external_userid": []}),
+    f"{_OF}get": Call("GET", get_customer, {"follow_user": []}),
+    f"{_OF}batch/get_by_user": Call("POST", batch_customers, {"external_contact_list": []}),
+}

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,52 +18,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
-from yutang.sandbox import customers, tasks, ways
+from yutang.sandbox import customers, tasks, tokens, ways
 from yutang.sandbox.faults import MINUTE, Fault, Faults, Limits
-from yutang.sandbox.store import Settings, Store, find_settings
-from yutang.sandbox.tokens import check_token, get_token
-from yutang.sandbox.wire import Arguments, PlatformError, envelope
+from yutang.sandbox.store import Store, find_settings
+from yutang.sandbox.wire import Arguments, Call, PlatformError, envelope
 
 MOST_BODY = 8 << 20
 
-Act = Callable[[sqlite3.Connection, Settings, Arguments, float], dict[str, object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call: its method, what it does, and the data field that stays, empty, in a refusal."""
-
-    method: str
-    act: Act
-    empty: Mapping[str, object] = field(default_factory=dict)
-    writes: bool = False
-
-
-def _withdrawn(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
-    raise PlatformError(48005)
-
-
-_OF = "externalcontact/"
-CALLS: dict[str, Call] = {
-    "gettoken": Call("GET", get_token, writes=True),
-    f"{_OF}get_follow_user_list": Call("GET", customers.list_members, {"follow_user": []}),
-    f"{_OF}list": Call("GET", customers.list_customers, {"external_userid": []}),
-    f"{_OF}get": Call("GET", customers.get_customer, {"follow_user": []}),
-    f"{_OF}batch/get_by_user": Call("POST", customers.batch_customers, {"external_contact_list": []}),
-    f"{_OF}add_msg_template": Call("POST", tasks.add_task, {"fail_list": []}, writes=True),
-    f"{_OF}remind_groupmsg_send": Call("POST", tasks.remind_task, writes=True),
-    f"{_OF}cancel_groupmsg_send": Call("POST", tasks.cancel_task, writes=True),
-    f"{_OF}get_groupmsg_list_v2": Call("POST", tasks.list_tasks, {"group_msg_list": []}),
-    f"{_OF}get_groupmsg_task": Call("POST", tasks.list_member_tasks, {"task_list": []}),
-    f"{_OF}get_groupmsg_send_result": Call("POST", tasks.list_results, {"send_list": []}),
-    f"{_OF}add_contact_way": Call("POST", ways.add_way, writes=True),
-    f"{_OF}get_contact_way": Call("POST", ways.get_way),
-    f"{_OF}list_contact_way": Call("POST", ways.list_ways, {"contact_way": []}),
-    f"{_OF}update_contact_way": Call("POST", ways.update_way, writes=True),
-    f"{_OF}del_contact_way": Call("POST", ways.delete_way, writes=True),
-    f"{_OF}send_welcome_msg": Call("POST", ways.send_welcome, writes=True),
-    f"{_OF}get_group_msg_result": Call("POST", _withdrawn),
-}
+CALLS: dict[str, Call] = {**tokens.CALLS, **customers.CALLS, **tasks.CALLS, **ways.CALLS}
+"""Every call by its name below `/cgi-bin/`; each family says its own."""
 
 
 class Platform:
@@ -113,7 +75,7 @@ class Platform:
         with opened as con:
             settings = find_settings(con)
             if api != "gettoken":
-                check_token(con, asked.query.get("access_token", ""), wall)
+                tokens.check_token(con, asked.query.get("access_token", ""), wall)
             if settings is None:  # before the first seed there is no corp, and no token can be had
                 raise PlatformError(40013)
             if api != "gettoken" and settings.trusted_ips and asked.caller not in settings.trusted_ips.split():

@@ -14,7 +14,7 @@ from yutang.sandbox.content import read_content
 from yutang.sandbox.customers import known_member
 from yutang.sandbox.habits import choose_habit, choose_tap, reminded_tap
 from yutang.sandbox.store import Settings, put
-from yutang.sandbox.wire import Arguments, PlatformError, invalid, page
+from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
 MONTH_SECONDS = 31 * 86_400
 DAY_SECONDS = 86_400
@@ -344,3 +344,20 @@ def _has_tag_filter(arguments: Arguments) -> bool:
         if not isinstance(group, dict) or not Arguments(group).texts("tag_list", 100):
             raise PlatformError(40063)
     return True
+
+
+def _withdrawn(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
+    """`get_group_msg_result` answered until 2021."""
+    raise PlatformError(48005)
+
+
+_OF = "externalcontact/"
+CALLS = {
+    f"{_OF}add_msg_template": Call("POST", add_task, {"fail_list": []}, writes=True),
+    f"{_OF}remind_groupmsg_send": Call("POST", remind_task, writes=True),
+    f"{_OF}cancel_groupmsg_send": Call("POST", cancel_task, writes=True),
+    f"{_OF}get_groupmsg_list_v2": Call("POST", list_tasks, {"group_msg_list": []}),
+    f"{_OF}get_groupmsg_task": Call("POST", list_member_tasks, {"task_list": []}),
+    f"{_OF}get_groupmsg_send_result": Call("POST", list_results, {"send_list": []}),
+    f"{_OF}get_group_msg_result": Call("POST", _withdrawn),
+}

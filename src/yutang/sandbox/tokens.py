@@ -6,7 +6,7 @@ import sqlite3
 from secrets import token_urlsafe
 
 from yutang.sandbox.store import Settings
-from yutang.sandbox.wire import Arguments, PlatformError
+from yutang.sandbox.wire import Arguments, Call, PlatformError
 
 
 def get_token(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
@@ -40,3 +40,6 @@ def check_token(con: sqlite3.Connection, token: str, wall: float) -> None:
 def revoke_tokens(con: sqlite3.Connection) -> None:
     """Withdraw every token early, as the platform may at any time; their holders then meet 40014."""
     con.execute("UPDATE tokens SET revoked = 1")
+
+
+CALLS = {"gettoken": Call("GET", get_token, writes=True)}

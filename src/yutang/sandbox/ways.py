@@ -17,7 +17,7 @@ from yutang.sandbox.contracts import bad
 from yutang.sandbox.customers import known_member
 from yutang.sandbox.habits import offgate_sends
 from yutang.sandbox.store import Settings, put, settings_of
-from yutang.sandbox.wire import Arguments, PlatformError, invalid, page
+from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
 CODE_SECONDS = 20.0
 MOST_USERS = 100
@@ -227,3 +227,14 @@ def scan_now_and_then(con: sqlite3.Connection, settings: Settings, after: int, u
                 scan(con, config, at=at, daily_rate=0.05)
                 made += 1
     return made
+
+
+_OF = "externalcontact/"
+CALLS = {
+    f"{_OF}add_contact_way": Call("POST", add_way, writes=True),
+    f"{_OF}get_contact_way": Call("POST", get_way),
+    f"{_OF}list_contact_way": Call("POST", list_ways, {"contact_way": []}),
+    f"{_OF}update_contact_way": Call("POST", update_way, writes=True),
+    f"{_OF}del_contact_way": Call("POST", delete_way, writes=True),
+    f"{_OF}send_welcome_msg": Call("POST", send_welcome, writes=True),
+}

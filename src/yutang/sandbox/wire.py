@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import salt
+
+if TYPE_CHECKING:
+    from yutang.sandbox.store import Settings
 
 T = TypeVar("T")
 
@@ -129,6 +134,20 @@ class Arguments:
         if not value:
             raise PlatformError(40063)
         return Arguments(value)
+
+
+Act = Callable[[sqlite3.Connection, "Settings", Arguments, float], dict[str, object]]
+"""What a call does: in a transaction, for a world of these settings, with these arguments, at a wall second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: its method, what it does, and the data field that stays, empty, in a refusal."""
+
+    method: str
+    act: Act
+    empty: Mapping[str, object] = field(default_factory=dict)
+    writes: bool = False
 
 
 def _is_text(value: object, limit: int) -> bool:

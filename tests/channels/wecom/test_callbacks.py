@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wechatpy.enterprise.crypto import WeChatCrypto
+from wechatpy.work.crypto import WeChatCrypto
 
 from yutang.channels.wecom.callbacks import BadCallback, CallbackCrypto, encrypted_part, read_notice
 from yutang.sandbox import callbacks as sandbox

@@ -36,7 +36,7 @@ class _To(HTTPAdapter):
 def reference(platform: Platform) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from wechatpy.enterprise import WeChatClient
+        from wechatpy.work import WeChatClient
 
         client = WeChatClient(CORP, SECRET)
         client._http.mount(OFFICIAL, _To(platform.url))
