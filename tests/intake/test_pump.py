@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -173,6 +174,30 @@ def test_an_envelope_that_becomes_visible_late_is_not_lost(warehouse: Warehouse)
     pump.pump_until_empty(warehouse)
     late.save(force_insert=True)  # a slow transaction's lower number, committed now
     assert pump.pump_until_empty(warehouse).events == 1
+
+
+def test_a_slice_that_was_read_ahead_is_pumped_by_whoever_comes_next_if_its_reader_dies(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        record([order("placed", f"o{number}", "1.00", id=str(number))])
+
+    def dies(*_: object, **__: object) -> bool:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as dying:
+        dying.setattr(warehouse, "write", dies)
+        with pytest.raises(RuntimeError):
+            pump.pump_until_empty(warehouse, limit=1)
+    assert Slice.objects.filter(done=False).count() == 2, "the one being written, and the one read ahead"
+    with ThreadPoolExecutor(1) as reader:
+        ahead = pump.Ahead(reader)
+        assert pump.pump_once(warehouse, limit=1, ahead=ahead).events == 1
+        assert pump.pump_once(warehouse, limit=1).events == 1, "another pump takes what was read ahead"
+        assert pump.pump_once(warehouse, limit=1, ahead=ahead).events == 1, "and who read it goes on behind"
+    assert pump.pump_until_empty(warehouse, limit=1).events == 2
+    assert one(warehouse, "SELECT count(*) FROM events") == one(warehouse, "SELECT count(*) FROM slices") == 5
+    assert not Slice.objects.filter(done=False).exists()
 
 
 def test_who_holds_the_lease_pumps_alone_and_a_dead_holder_is_replaced(warehouse: Warehouse) -> None:

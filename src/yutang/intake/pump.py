@@ -7,6 +7,8 @@ goes on with the same slice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -75,15 +77,40 @@ def pumped_to(head: int) -> bool:
     return log.passed(head)
 
 
-def pump_until_empty(warehouse: Warehouse, *, patience: float = 60.0) -> PumpReport:
+def pump_until_empty(warehouse: Warehouse, *, limit: int = SLICE_EVENTS, patience: float = 60.0) -> PumpReport:
     """Pump until nothing waits, or, where ever more comes in, until what waited when it was called stands; the reports
     added up. Waits up to `patience` seconds for another pump at work."""
     head, total = log.head(), PumpReport()
-    while not (one := pump_once(warehouse, patience=patience)).idle:
-        total += one
-        if one.events and log.head() > head and log.passed(head):
-            break
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="pump-ahead") as reader:
+        ahead = Ahead(reader)
+        while not (one := pump_once(warehouse, limit=limit, patience=patience, ahead=ahead)).idle:
+            total += one
+            if one.events and log.head() > head and log.passed(head):
+                break
     return total
+
+
+@dataclass(slots=True)
+class Ahead:
+    """The next slice, opened and read by a thread of its own while the one before is being written, for DuckDB writes
+    without Python. What was read is used only if that slice is still the next one: so it may be forgotten any time."""
+
+    reader: ThreadPoolExecutor
+    slice_id: int | None = None
+    columns: Future[EventColumns] | None = None
+
+    def begin(self, limit: int) -> None:
+        """Claim the slice after the one that is begun, and have it read."""
+        self.slice_id = self.columns = None
+        if log.anything_unclaimed() and (following := _claimed(limit)) is not None:
+            self.slice_id = following.pk
+            self.columns = self.reader.submit(inbox.columns, inbox.envelopes(following.pk))
+
+    def read(self, slice_id: int) -> EventColumns:
+        """A slice's events: those that were read ahead, or read now."""
+        if self.columns is not None and self.slice_id == slice_id:
+            return self.columns.result()
+        return inbox.columns(inbox.envelopes(slice_id))
 
 
 @dataclass(slots=True)
@@ -117,10 +144,13 @@ class Pump:
         return door is not None and door.pressed
 
 
-def pump_once(warehouse: Warehouse, *, limit: int = SLICE_EVENTS, patience: float = 0.0) -> PumpReport:
+def pump_once(
+    warehouse: Warehouse, *, limit: int = SLICE_EVENTS, patience: float = 0.0, ahead: Ahead | None = None
+) -> PumpReport:
     """Pump one slice of about `limit` events, or, when none waits, the facts of whoever changed.
 
-    Raises Unavailable when another process pumps for longer than `patience` seconds.
+    With `ahead`, the next slice is read while this one is written. Raises Unavailable when another process pumps for
+    longer than `patience` seconds.
     """
     started = monotonic()
     with lease(LEASE, patience) as held:
@@ -128,7 +158,8 @@ def pump_once(warehouse: Warehouse, *, limit: int = SLICE_EVENTS, patience: floa
         if current is None:
             return PumpReport(mirrored=mirror_changed(warehouse, held), seconds=monotonic() - started)
         failpoint("pump.after_claim")
-        report = _append(warehouse, held, current, inbox.columns(inbox.envelopes(current.pk)))
+        arrived = ahead.read(current.pk) if ahead else inbox.columns(inbox.envelopes(current.pk))
+        report = _append(warehouse, held, current, arrived, lambda: ahead.begin(limit) if ahead else None)
         failpoint("pump.after_done")
     return PumpReport(report.events, report.duplicates, report.mirrored, report.unknown_stores, monotonic() - started)
 
@@ -139,6 +170,12 @@ def _slice(limit: int) -> Slice | None:
         begun = Slice.objects.filter(done=False).order_by("pk").first()
         if begun is not None or not log.anything_waits():
             return begun
+        return _claimed(limit)
+
+
+def _claimed(limit: int) -> Slice | None:
+    """A new slice of what waits; None when nothing does."""
+    with transaction.atomic():
         fresh = Slice.objects.create()
         if inbox.claim(fresh.pk, limit):
             return fresh
@@ -146,7 +183,9 @@ def _slice(limit: int) -> Slice | None:
         return None
 
 
-def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: EventColumns) -> PumpReport:
+def _append(
+    warehouse: Warehouse, held: Held, current: Slice, arrived: EventColumns, meanwhile: Callable[[], None]
+) -> PumpReport:
     chosen = distinct(arrived)
     codes = known()
     persons = persons_of(chosen)
@@ -158,6 +197,7 @@ def _append(warehouse: Warehouse, held: Held, current: Slice, arrived: EventColu
     facts = people.fact_tables(changed) if changed else None
     table, lines = incoming(chosen, persons, codes)
     held.renew()
+    meanwhile()
     wrote = warehouse.write(
         [
             *append_statements(table, lines, slice_id=current.pk),

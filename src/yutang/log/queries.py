@@ -25,3 +25,8 @@ def waiting() -> int:
 def anything_waits() -> bool:
     """Whether any event does not stand in the warehouse yet. Unscoped because it tells nothing of anybody."""
     return InboxEnvelope.objects.filter(done=False).exists()
+
+
+def anything_unclaimed() -> bool:
+    """Whether any event waits that no slice holds. Unscoped because it tells nothing of anybody."""
+    return InboxEnvelope.objects.filter(done=False, slice=None).exists()
