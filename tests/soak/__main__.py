@@ -40,16 +40,16 @@ def main() -> None:
         print("erasing, each place died at once:", json.dumps(found, ensure_ascii=False), flush=True)
         options = ["--random", str(chosen.kills), "--seed", "1"]
         command = [sys.executable, "-W", "ignore", "-m", "tests.intake.kill", *options]
-        intake = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        intake = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         print("pump, import and collect:", intake.strip(), flush=True)
         assert json.loads(intake)["failpoints"] == dict.fromkeys(PLACES, 1), (
             "a place of pump, import or collect was never hit"
         )
         command = [sys.executable, "-W", "ignore", "-m", "tests.operations.rotate", f"{folder}/keys"]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         print("keys rotated beside writers:", json.dumps(found), flush=True)
         command = [sys.executable, "-W", "ignore", "-m", "tests.soak.twice", "--lines", "1000000", "--kills", "3"]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         print("a file twice, and once more after kill -9:", json.dumps(found), flush=True)
         (Path(folder) / "exported").mkdir()
         found = exported.run(Path(folder) / "exported", 40_000_000)
@@ -67,7 +67,7 @@ def main() -> None:
             with postgres.cluster() as address:
                 command = [sys.executable, "-m", "tests.soak.apart", "--kills", str(min(chosen.kills, APART))]
                 environment = {**os.environ, "YUTANG_DATABASE": address}
-                apart = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+                apart = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
             print("processes apart, each killed in its turn:", apart.strip(), flush=True)
         total, rounds = 0, 0
         while rounds == 0 or time.monotonic() < end - 120:

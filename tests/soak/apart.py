@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import tempfile
 import time
@@ -50,13 +51,23 @@ class Crew:
         self.processes[place] = self._started(self.roles[place])
 
     def stop(self) -> None:
-        """Ctrl-C for all. Raises AssertionError with what one said that does not end in good order."""
+        """SIGTERM for all (what is started in the background may ignore Ctrl-C). Raises AssertionError with what one
+        said that does not end in good order."""
         for process in self.processes:
             if process.poll() is None:
-                process.send_signal(2)
-        said = [process.communicate(timeout=60)[0] for process in self.processes]
+                process.terminate()
+        said = [self._last_words(process) for process in self.processes]
         codes = [process.returncode for process in self.processes]
         assert not any(codes), f"{codes}\n" + "\n".join(said)
+
+    @staticmethod
+    def _last_words(process: subprocess.Popen[str]) -> str:
+        """What one said, once it has ended; what its threads are at, if it does not end."""
+        try:
+            return process.communicate(timeout=60)[0]
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            return process.communicate()[0]
 
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""
@@ -73,6 +84,7 @@ class Crew:
 
     def _started(self, role: str) -> subprocess.Popen[str]:
         env = {**stores.environment(self.scene.directory), "YUTANG_SANDBOX_URL": self.scene.sandbox_url}
+        env |= {"PYTHONFAULTHANDLER": "1"}
         port = ("--port", str(self.scene.port)) if role == "web" else ()
         return python("-m", "yutang.app.main", role, "--json", *port, env=env)
 
