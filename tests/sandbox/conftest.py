@@ -126,6 +126,16 @@ class Client:
     def post(self, api: str, /, **body: object) -> dict:
         return self.http.post(f"/cgi-bin/externalcontact/{api}", params={"access_token": self.token}, json=body).json()
 
+    def call(self, api: str, /, **body: object) -> dict:
+        """A POST of any family, by its whole name."""
+        return self.http.post(f"/cgi-bin/{api}", params={"access_token": self.token}, json=body).json()
+
+    def upload(self, api: str, content: bytes, name: str = "a.bin", **query: object) -> dict:
+        answer = self.http.post(
+            f"/cgi-bin/{api}", params={"access_token": self.token, **query}, files={"media": (name, content)}
+        )
+        return answer.json()
+
     def control(self, door: str, /, **body: object) -> dict:
         answer = self.http.post(f"/control/{door}", json=body)
         assert answer.status_code == 200, answer.text

@@ -9,13 +9,14 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Mount, Route
 
 from yutang.sandbox.callbacks import Postman, Receiver
 from yutang.sandbox.control import Control
 from yutang.sandbox.engine import Engine
 from yutang.sandbox.faults import Faults, Limits
+from yutang.sandbox.media import picture_file
 from yutang.sandbox.outbox import Outbox
 from yutang.sandbox.page import qr_picture, render_page
 from yutang.sandbox.platform import Platform
@@ -38,6 +39,10 @@ def create_app(
         )
         return Response(qr_picture(text), media_type="image/svg+xml")
 
+    def uploaded(request: Request) -> Response:
+        path = picture_file(store, request.path_params["number"])
+        return FileResponse(path) if path is not None else Response(status_code=404)
+
     async def home(request: Request) -> Response:
         def page() -> str:
             with store.read() as con:
@@ -57,6 +62,7 @@ def create_app(
             Route("/cgi-bin/{api:path}", Platform(store, faults, limits).endpoint, methods=["GET", "POST"]),
             Mount("/control", routes=Control(store, engine, faults, limits, postman).routes()),
             Route("/qr/{config}.svg", picture),
+            Route("/picture/{number}", uploaded),
         ],
         lifespan=lifespan,
     )

@@ -15,9 +15,11 @@ from starlette.routing import Route
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import NotFound, Refused, YutangError
 from yutang.sandbox.callbacks import Postman, Receiver, enqueue
-from yutang.sandbox.contracts import bad, instant, read_relation, read_spec
+from yutang.sandbox.contracts import bad, instant, read_department, read_member, read_relation, read_spec
+from yutang.sandbox.directory import change_department, change_member, give_code
 from yutang.sandbox.engine import Engine
 from yutang.sandbox.faults import Faults, Limits, read_faults
+from yutang.sandbox.messages import make_robot, press, received
 from yutang.sandbox.store import Store, settings_of
 from yutang.sandbox.tokens import revoke_tokens
 from yutang.sandbox.ways import leave, scan
@@ -66,6 +68,12 @@ class Control:
             Route("/tell", _guarded(self.tell), methods=["POST"]),
             Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),
             Route("/state", _guarded(self.state), methods=["GET"]),
+            Route("/staff", _guarded(self.staff), methods=["POST"]),
+            Route("/departments", _guarded(self.departments), methods=["POST"]),
+            Route("/oauth", _guarded(self.oauth), methods=["POST"]),
+            Route("/messages", _guarded(self.messages), methods=["GET", "POST"]),
+            Route("/press", _guarded(self.press), methods=["POST"]),
+            Route("/robot", _guarded(self.robot), methods=["POST"]),
         ]
 
     def seed(self, body: dict[str, object]) -> dict[str, object]:
@@ -143,6 +151,65 @@ class Control:
         self._postman.wake()
         return {"at": now}
 
+    def staff(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"userid", "name"?, "status"?, "departments"?: [...], "deleted"?: true}`: an administrator changes, makes or
+        removes a member."""
+        member = read_member(
+            "staff", {"userid": body.get("userid"), "name": "", **_only(body, "status", "departments")}
+        )
+        with self._store.write() as con:
+            answer = change_member(
+                con,
+                member.userid,
+                name=_text(body, "name"),
+                status=member.status if "status" in body else None,
+                departments=member.departments if "departments" in body else None,
+                deleted=body.get("deleted") is True,
+            )
+        self._postman.wake()
+        return answer
+
+    def departments(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"id", "name"?, "parentid"?, "deleted"?: true}`: an administrator changes, makes or removes a department."""
+        one = read_department("department", {"name": "", **_only(body, "id", "parentid")})
+        with self._store.write() as con:
+            parent = one.parentid if "parentid" in body else None
+            deleted = body.get("deleted") is True
+            answer = change_department(con, one.id, name=_text(body, "name"), parent=parent, deleted=deleted)
+        self._postman.wake()
+        return answer
+
+    def oauth(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"userid"?, "external_userid"?, "private"?: true}`: somebody opens a page of ours in their client → the
+        `code` that they come back with; without either, somebody whom the corp does not know."""
+        with self._store.write() as con:
+            settings_of(con)
+            return give_code(
+                con,
+                _text(body, "userid"),
+                _text(body, "external_userid"),
+                private=body.get("private") is True,
+                wall=wall_now().timestamp(),
+            )
+
+    def messages(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"userid"?}` → what members see of the app, and groups of their robots."""
+        with self._store.read() as con:
+            return received(con, _text(body, "userid"))
+
+    def press(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"userid", "msgid", "key"}`: a member presses a button of a card → the code that its callback carries."""
+        with self._store.write() as con:
+            answer = press(con, *(str(body.get(name, "")) for name in ("userid", "msgid", "key")))
+        self._postman.wake()
+        return answer
+
+    def robot(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"name"}`: somebody adds a robot to their group → the `key` of its address."""
+        with self._store.write() as con:
+            settings_of(con)
+            return make_robot(con, str(body.get("name", "")))
+
     def callbacks(self, body: dict[str, object]) -> dict[str, object]:
         """`{"url", "token", "key"}`: where callbacks go → whether the address passes the URL check; and what waits."""
         checked = None
@@ -190,6 +257,18 @@ class Control:
             "wall": wall_now().isoformat(),
             **self._engine.clock(),
         }
+
+
+def _only(body: dict[str, object], *names: str) -> dict[str, object]:
+    return {name: body[name] for name in names if name in body}
+
+
+def _text(body: dict[str, object], name: str) -> str | None:
+    """A text, or None where it is not given."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise bad(name, "应为文字", "must be a text")
+    return value or None
 
 
 def _guarded(door: Door) -> Callable[[Request], Awaitable[Response]]:

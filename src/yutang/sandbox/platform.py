@@ -1,7 +1,8 @@
 """The platform's calls below `/cgi-bin/`, answered as the real one does.
 
-HTTP 200 always. Order of checks: token (41001, 40014, 42001) → IP (60020) → frequency (45009) → parameters; `gettoken`
-alone is exempt from the first two. Codes are mirrored in the headers Error-Code and Error-Msg.
+HTTP 200 always. Order of checks: token (41001, 40014, 42001) → IP (60020) → whose token (48002) → frequency (45009) →
+parameters; `gettoken` and a group robot's address are exempt from the first three. Codes are mirrored in the headers
+Error-Code and Error-Msg.
 """
 
 from __future__ import annotations
@@ -12,20 +13,30 @@ import sqlite3
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
-from yutang.sandbox import customers, tasks, tokens, ways
+from yutang.sandbox import customers, directory, media, messages, tasks, tokens, ways
 from yutang.sandbox.faults import MINUTE, Fault, Faults, Limits
 from yutang.sandbox.store import Store, find_settings
-from yutang.sandbox.wire import Arguments, Call, PlatformError, envelope
+from yutang.sandbox.uploads import read_upload
+from yutang.sandbox.wire import ANYBODY, Arguments, Call, Kept, Noted, PlatformError, Upload, envelope
 
-MOST_BODY = 8 << 20
+MOST_BODY, MOST_FILE = 8 << 20, 32 << 20
 
-CALLS: dict[str, Call] = {**tokens.CALLS, **customers.CALLS, **tasks.CALLS, **ways.CALLS}
+CALLS: dict[str, Call] = {
+    **tokens.CALLS,
+    **directory.CALLS,
+    **customers.CALLS,
+    **tasks.CALLS,
+    **ways.CALLS,
+    **media.CALLS,
+    **messages.CALLS,
+}
 """Every call by its name below `/cgi-bin/`; each family says its own."""
 
 
@@ -46,18 +57,28 @@ class Platform:
         body = await request.body()
         fault = self._faults.take(api)
         caller = request.client.host if request.client else "127.0.0.1"
-        answer = await self._answer(api, call, _Asked(request.method, dict(request.query_params), body, caller), fault)
+        kind = request.headers.get("content-type", "")
+        asked = _Asked(request.method, dict(request.query_params), body, caller, kind)
+        answer = await self._answer(api, call, asked, fault)
+        if isinstance(answer, Kept):
+            return FileResponse(answer.path, filename=answer.name)
         _locate(answer, request)
         if fault is not None and fault.kind == "drop_answer":
             return Dropped()
-        return _response(answer)
+        response = _response(answer)
+        if call.after is not None:
+            response.background = BackgroundTask(call.after, self._store)
+        return response
 
-    async def _answer(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object]:
+    async def _answer(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object] | Kept:
         try:
             with self._limits.under_way(api, await run_in_threadpool(self._places)):
                 if fault is not None and fault.kind == "latency":
                     await asyncio.sleep(fault.seconds)
                 data = await run_in_threadpool(self._act, api, call, asked, fault)
+                if isinstance(data, Kept):
+                    self._limits.note(api, 0)
+                    return data
                 answer = envelope(None, data, asked.caller)
         except PlatformError as error:
             answer = envelope(error, call.empty, asked.caller)
@@ -69,23 +90,28 @@ class Platform:
             settings = find_settings(con)
         return settings.concurrent if settings is not None else 1
 
-    def _act(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object]:
+    def _act(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object] | Kept:
         wall = wall_now().timestamp()
+        open_to_all = ANYBODY in call.secrets
         opened: AbstractContextManager[sqlite3.Connection] = self._store.write() if call.writes else self._store.read()
         with opened as con:
             settings = find_settings(con)
-            if api != "gettoken":
-                tokens.check_token(con, asked.query.get("access_token", ""), wall)
+            whose = ANYBODY if open_to_all else tokens.check_token(con, asked.query.get("access_token", ""), wall)
             if settings is None:  # before the first seed there is no corp, and no token can be had
                 raise PlatformError(40013)
-            if api != "gettoken" and settings.trusted_ips and asked.caller not in settings.trusted_ips.split():
+            if not open_to_all and settings.trusted_ips and asked.caller not in settings.trusted_ips.split():
                 raise PlatformError(60020)
+            tokens.check_secret(api, call, whose)
             if fault is not None and fault.kind == "refuse":
                 if fault.errcode == 45009:
                     self._limits.block(api, wall + (fault.seconds or MINUTE))
                 raise PlatformError(fault.errcode)
             self._limits.count(api, settings, wall)
-            return call.act(con, settings, asked.arguments(call), wall)
+            try:
+                return call.act(con, settings, asked.arguments(call), wall)
+            except Noted as error:
+                refused = error
+        raise refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +120,29 @@ class _Asked:
     query: dict[str, str]
     body: bytes
     caller: str
+    kind: str
 
     def arguments(self, call: Call) -> Arguments:
         """The call's arguments; a broken body, or GET for a POST call, is 40058."""
         if call.method == "GET":
             return Arguments(self.query)
+        if call.file:
+            return Arguments({**self.query, "media": self._upload()})
         try:
             values = json.loads(self.body) if self.method == "POST" and len(self.body) <= MOST_BODY else None
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
             raise PlatformError(40058)
-        return Arguments(values)
+        # A group robot's key stands in the address.
+        return Arguments({**values, "key": self.query.get("key", "")} if ANYBODY in call.secrets else values)
+
+    def _upload(self) -> Upload:
+        if self.method != "POST":
+            raise PlatformError(40058)
+        if len(self.body) > MOST_FILE:
+            raise PlatformError(40206)
+        return read_upload(self.kind, self.body)
 
 
 def _locate(answer: dict[str, object], request: Request) -> None:
@@ -113,8 +150,10 @@ def _locate(answer: dict[str, object], request: Request) -> None:
     mounted = request.scope.get("root_path", "")
     base = mounted or f"{request.url.scheme}://{request.url.netloc}"
     for part in (answer, answer.get("contact_way")):
-        if isinstance(part, dict) and part.get("qr_code"):
-            part["qr_code"] = f"{base}{part['qr_code']}"
+        if isinstance(part, dict):
+            for name in ("qr_code", "url"):
+                if str(part.get(name) or "").startswith(("/qr/", "/picture/")):
+                    part[name] = f"{base}{part[name]}"
 
 
 class Dropped(Response):

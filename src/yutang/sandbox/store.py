@@ -50,6 +50,11 @@ class Settings:
     scans_per_day: float = 0.0
     arrivals_per_day: float = 0.0
     arrival_rate: float = 0.01
+    sync_secret: str = ""
+    agent_id: int = 1_000_002
+    accounts: int = 1_000
+    visible_departments: str = ""
+    old_app: int = 0
 
 
 class Store:
@@ -115,3 +120,17 @@ def settings_of(con: sqlite3.Connection) -> Settings:
 def put(con: sqlite3.Connection, **values: str | int | float) -> None:
     """Set settings by name."""
     con.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", list(values.items()))
+
+
+def count(con: sqlite3.Connection, what: str, span: int) -> int:
+    """One more time in this span; returns how many that makes."""
+    con.execute(
+        "INSERT INTO counted VALUES (?, ?, 1) ON CONFLICT (what, span) DO UPDATE SET times = times + 1", (what, span)
+    )
+    return counted(con, what, span)
+
+
+def counted(con: sqlite3.Connection, what: str, span: int) -> int:
+    """How often it happened in this span."""
+    row = con.execute("SELECT times FROM counted WHERE what = ? AND span = ?", (what, span)).fetchone()
+    return int(row["times"]) if row else 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from secrets import token_urlsafe
 
-from yutang.sandbox.store import Settings
-from yutang.sandbox.wire import Arguments, Call, PlatformError
+from yutang.sandbox.store import Settings, count
+from yutang.sandbox.wire import ANYBODY, APP, CONTACTS, Arguments, Call, PlatformError, invalid
 
 
 def get_token(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
@@ -15,19 +15,25 @@ def get_token(con: sqlite3.Connection, settings: Settings, arguments: Arguments,
     secret = arguments.text("corpsecret", missing=41004, limit=512)
     if corp != settings.corp_id:
         raise PlatformError(40013)
-    if secret != settings.secret:
+    contacts = bool(settings.sync_secret) and secret == settings.sync_secret
+    if secret != settings.secret and not contacts:
         raise PlatformError(40001)
     row = con.execute(
-        "SELECT token, expires_wall FROM tokens WHERE expires_wall > ? AND NOT revoked", (wall,)
+        "SELECT token, expires_wall FROM tokens WHERE expires_wall > ? AND NOT revoked "
+        "AND (token IN (SELECT token FROM contact_tokens)) = ?",
+        (wall, contacts),
     ).fetchone()
     if row is None:
         row = {"token": token_urlsafe(64), "expires_wall": wall + settings.token_seconds}
         con.execute("INSERT INTO tokens VALUES (?, ?, 0)", (row["token"], row["expires_wall"]))
+        if contacts:
+            con.execute("INSERT INTO contact_tokens VALUES (?)", (row["token"],))
     return {"access_token": row["token"], "expires_in": max(1, round(row["expires_wall"] - wall))}
 
 
-def check_token(con: sqlite3.Connection, token: str, wall: float) -> None:
-    """Refuse a missing (41001), unknown or withdrawn (40014) or expired (42001) token."""
+def check_token(con: sqlite3.Connection, token: str, wall: float) -> str:
+    """Whose token it is, `APP` or `CONTACTS`. A missing (41001), unknown, withdrawn (40014) or expired (42001) one is
+    refused."""
     if not token:
         raise PlatformError(41001)
     row = con.execute("SELECT expires_wall, revoked FROM tokens WHERE token = ?", (token,)).fetchone()
@@ -35,6 +41,52 @@ def check_token(con: sqlite3.Connection, token: str, wall: float) -> None:
         raise PlatformError(40014)
     if row["expires_wall"] <= wall:
         raise PlatformError(42001)
+    contacts = con.execute("SELECT 1 FROM contact_tokens WHERE token = ?", (token,)).fetchone()
+    return CONTACTS if contacts else APP
+
+
+def check_secret(api: str, call: Call, whose: str) -> None:
+    """Refuse a token of the wrong secret: 48002, or 48009 where the contact-sync secret would read the directory, which
+    new addresses may not since 2022-08-15."""
+    if whose not in call.secrets:
+        raise PlatformError(48009 if whose == CONTACTS and api.startswith(("department/", "user/")) else 48002)
+
+
+# Beside tokens: tickets of the JS-SDK (docs 90506 and 94313), and where callbacks come from (doc 90930) ---------------
+
+CORP_TICKETS, APP_TICKETS = 400, 100  # an hour
+ADDRESSES = ("101.226.103.0/25", "127.0.0.1")
+
+
+def corp_ticket(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
+    """`get_jsapi_ticket`: the corp's, for `wx.config`."""
+    return _ticket(con, "jsapi", settings, wall)
+
+
+def app_ticket(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
+    """`ticket/get`: the app's, for `wx.agentConfig`."""
+    if arguments.text("type", missing=40058) != "agent_config":
+        raise invalid("type")
+    return _ticket(con, "agent_config", settings, wall)
+
+
+def _ticket(con: sqlite3.Connection, kind: str, settings: Settings, wall: float) -> dict[str, object]:
+    """The same ticket again inside its validity. With one app, an hour's limit is the app's own."""
+    asked = count(con, f"ticket {kind}", int(wall // 3600))
+    if asked > min(CORP_TICKETS, APP_TICKETS):
+        raise PlatformError(45009)
+    found = con.execute(
+        "SELECT ticket, expires_wall FROM tickets WHERE kind = ? AND expires_wall > ?", (kind, wall)
+    ).fetchone()
+    if found is None:
+        found = {"ticket": token_urlsafe(64), "expires_wall": wall + settings.token_seconds}
+        con.execute("INSERT INTO tickets VALUES (?, ?, ?)", (kind, found["ticket"], found["expires_wall"]))
+    return {"ticket": found["ticket"], "expires_in": max(1, round(found["expires_wall"] - wall))}
+
+
+def list_addresses(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
+    """`getcallbackip`."""
+    return {"ip_list": list(ADDRESSES)}
 
 
 def revoke_tokens(con: sqlite3.Connection) -> None:
@@ -42,4 +94,9 @@ def revoke_tokens(con: sqlite3.Connection) -> None:
     con.execute("UPDATE tokens SET revoked = 1")
 
 
-CALLS = {"gettoken": Call("GET", get_token, writes=True)}
+CALLS = {
+    "gettoken": Call("GET", get_token, writes=True, secrets=frozenset({ANYBODY})),
+    "getcallbackip": Call("GET", list_addresses, {"ip_list": []}),
+    "get_jsapi_ticket": Call("GET", corp_ticket, writes=True),
+    "ticket/get": Call("GET", app_ticket, writes=True),
+}

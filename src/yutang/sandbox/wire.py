@@ -10,19 +10,60 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import salt
 
 if TYPE_CHECKING:
-    from yutang.sandbox.store import Settings
+    from yutang.sandbox.store import Settings, Store
 
 T = TypeVar("T")
 
 #: English texts as seen from the live server, or our nearest reading (WeCom doc 90313).
 TEXTS = {
     -1: "system error",
+    40004: "invalid media type",
+    40005: "invalid file type",
+    40006: "invalid media size",
+    40007: "invalid media_id",
+    40008: "invalid message type",
+    40009: "invalid image size",
+    40011: "invalid video size",
+    40029: "invalid code",
+    40035: "invalid parameter",
+    40056: "invalid agentid",
+    40123: "invalid department id",
+    40206: "request body too large",
+    41005: "media data missing",
+    41006: "media_id missing",
+    41011: "missing agentid",
+    41072: "invalid attachment scene",
+    41080: "attachment size out of limit",
+    41081: "attachment resolution out of limit",
+    41082: "attachment duration out of limit",
+    41090: "invalid attachment video format",
+    42003: "oauth code expired",
+    42052: "msgid expired",
+    44004: "text content is empty",
+    45001: "media size out of limit",
+    45002: "content size out of limit",
+    45007: "voice play time out of limit",
+    45008: "news count out of limit",
+    46004: "userid not found",
+    48002: "api forbidden",
+    48009: "api forbidden for the contact-sync secret",
+    50002: "user not in app's visible range",
+    60003: "department not found",
+    60011: "no privilege to access/modify contact/party/agent",
+    60111: "userid not found",
+    81013: "user & party & tag all invalid",
+    82001: "All touser & toparty & totag invalid",
+    82002: "party list out of limit",
+    82003: "tag list out of limit",
+    93000: "invalid webhook url",
+    660003: "userid no priviledge",
     40001: "invalid credential",
     40003: "invalid userid",
     40013: "invalid corpid",
@@ -64,6 +105,10 @@ class PlatformError(Exception):
         self.code = code
         self.text = text or TEXTS.get(code, "error")
         super().__init__(code, self.text)
+
+
+class Noted(PlatformError):
+    """The platform refuses, and remembers that it was asked: what was written stays."""
 
 
 def invalid(name: str) -> PlatformError:
@@ -119,6 +164,15 @@ class Arguments:
             raise invalid(name)
         return value
 
+    def each(self, name: str, least: int, most: int) -> list[Arguments]:
+        """A list of objects; fewer than `least` or more than `most` are refused."""
+        value = self.values.get(name) or []
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise invalid(name)
+        if not all(isinstance(one, Mapping) for one in value):
+            raise invalid(name)
+        return [Arguments(one) for one in value]
+
     def limit(self, default: int, most: int, beyond: int) -> int:
         """The page size. Beyond `most` the docs take `beyond` (the default, or the maximum, depending on the call)."""
         value = self.number("limit", default)
@@ -136,18 +190,45 @@ class Arguments:
         return Arguments(value)
 
 
-Act = Callable[[sqlite3.Connection, "Settings", Arguments, float], dict[str, object]]
+Act = Callable[[sqlite3.Connection, "Settings", Arguments, float], "dict[str, object] | Kept"]
 """What a call does: in a transaction, for a world of these settings, with these arguments, at a wall second."""
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came with a call."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that goes out as the answer itself."""
+
+    path: Path
+    name: str
+
+
+APP, CONTACTS, ANYBODY = "app", "contacts", "anybody"
+"""Whose token a call takes: the app's, the contact-sync secret's; or none at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """One call: its method, what it does, and the data field that stays, empty, in a refusal."""
+    """One call: its method, what it does, and the data field that stays, empty, in a refusal.
+
+    `file`: a POST that carries a file (multipart, field `media`) beside its query. `secrets`: whose tokens it takes.
+    `after`: what the platform does by itself once it has answered.
+    """
 
     method: str
     act: Act
     empty: Mapping[str, object] = field(default_factory=dict)
     writes: bool = False
+    file: bool = False
+    secrets: frozenset[str] = frozenset({APP})
+    after: Callable[[Store], object] | None = None
 
 
 def _is_text(value: object, limit: int) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from yutang.kernel.errors import Refused
 from yutang.sandbox.contracts import Relation, Spec, checked, digest, habit_weights
+from yutang.sandbox.directory import put_directory
 from yutang.sandbox.store import Settings, Store, find_settings, put
 
 
@@ -58,6 +59,11 @@ def seed_store(store: Store, spec: Spec) -> bool:
             ways=before.ways if before else 0,
             scans=before.scans if before else 0,
             scans_per_day=spec.scans_per_day,
+            sync_secret=spec.sync_secret,
+            agent_id=spec.agent_id,
+            accounts=spec.account_cap,
+            visible_departments=" ".join(map(str, spec.visible_departments)),
+            old_app=spec.old_app,
         )
         con.executemany(
             "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)",
@@ -85,6 +91,7 @@ def seed_store(store: Store, spec: Spec) -> bool:
             ),
         )
         put_relations(con, spec.relations)
+        put_directory(con, spec.departments, spec.members)
     return True
 
 
