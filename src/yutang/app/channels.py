@@ -6,11 +6,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from yutang.channels.direct.outbox import Outbox
+from yutang.channels.direct.registry import kinds
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
 from yutang.channels.wecom.mass_send import WeComMassSend
 from yutang.channels.wecom.tokens import MemoryTokenStore
-from yutang.organisation.queries import corps
+from yutang.organisation.queries import channel_accounts, corps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +33,9 @@ class Channels:
         self._clients: dict[tuple[str, str, str], WeComClient] = {}
 
     def mass_send(self) -> Ports:
-        """For `reach`."""
-        return self._each(WeComMassSend)
+        """For `reach`: those by relation, and those by which the brand speaks itself."""
+        direct = {(one.channel, one.corp): Outbox(one) for one in channel_accounts() if one.kind in kinds()}
+        return {**self._each(WeComMassSend), **direct}
 
     def contact_ways(self) -> WayPorts:
         """For `connect`."""

@@ -144,7 +144,7 @@ def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
 def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Do everything until interrupted; `ready` is called with the address once requests are answered."""
     from yutang.app.channels import Channels
-    from yutang.operations import outgoing
+    from yutang.operations import mailing, outgoing
     from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
@@ -160,7 +160,7 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     sandbox = sandbox_at(address)
     lane = ReflexLane(Channels(sandbox).welcomes, lambda: expect_callbacks(sandbox, address))
     loop = _loop(house, Share.ALL, sandbox)
-    lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run, outgoing.run]
+    lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run, outgoing.run, mailing.run]
     if is_shared():
         lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
     _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
@@ -184,7 +184,7 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
 def work(house: House, share: Share, ready: Callable[[], None]) -> None:
     """Do a worker's or a clock's share until interrupted. Raises Refused for a corp in a sandbox that is not told."""
     from yutang.app.channels import Channels
-    from yutang.operations import outgoing
+    from yutang.operations import mailing, outgoing
     from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
@@ -202,7 +202,7 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
     if share is Share.WORKER:
         lanes.append(ReflexLane(Channels(sandbox).welcomes).run)
         lanes.append(ImportLane(house.warehouse, loop.look_again).run)
-        lanes.append(outgoing.run)
+        lanes += [outgoing.run, mailing.run]
     _quiet_logs()
     stop = threading.Event()
     threads = _started(lanes, stop)

@@ -6,6 +6,7 @@ from django.views.decorators.http import require_POST
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
+from yutang.api.direct import direct
 from yutang.api.hooks import hook
 from yutang.api.routes import api
 from yutang.api.wecom import callback
@@ -40,4 +41,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/<str:name>", hook, name="hook"),
     path("hooks/<str:name>/<str:place>", hook, name="hook_placed"),
     path("wecom/callback/<str:corp>", callback, name="wecom_callback"),
+    path("direct/<str:kind>/<str:corp>/<str:token>", direct, name="direct_callback"),
 ]

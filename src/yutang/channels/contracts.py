@@ -8,11 +8,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
 from yutang.kernel.errors import Unavailable, YutangError
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """On this channel the brand may only answer: within `lasts` of what the customer did, at most `messages` times."""
+
+    lasts: timedelta
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a way of reaching customers can do. Every one is declared in the code of its connector.
+
+    `channel` is what consent, preferences and caps speak of, and the channel of its sender accounts; `name` tells
+    connectors of one channel apart (`sms.aliyun`, `sms.tencent`). `addressed_by`: the kind of identifier it is
+    addressed by; None: by relation, since one of our people speaks to a friend of theirs. `namespaced`: such an
+    identifier belongs to one account (the openid of an app), whose `corp` is its namespace; phones and e-mails have
+    none.
+
+    `text` counts UTF-8 bytes, or characters where `characters`. `recipients` is the most that one call takes,
+    `per_second` the most messages that leave an account in a second (0: no limit of ours). `cost` is what one message
+    (of short messages: one segment) costs, in the brand's currency, until somebody says otherwise for an account.
+    `by_home`: whoever is nobody's friend there is spoken to by the people of their home store.
+    `marketing`: whether the platform lets it carry marketing at all. `hours`: of the brand's local day, outside of
+    which the platform takes no marketing. `taps`: nothing is sent before one of our people has tapped.
+    """
+
+    name: str
+    channel: str
+    zh: str
+    en: str
+    addressed_by: str | None = None
+    namespaced: bool = False
+    by_home: bool = False
+    text: int = 4_000
+    characters: bool = False
+    links: int = 0
+    pictures: int = 0
+    recipients: int = 1
+    per_second: float = 0.0
+    cost: Decimal = Decimal(0)
+    marketing: bool = True
+    window: Window | None = None
+    hours: tuple[time, time] | None = None
+    taps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +83,24 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """What a message was let through for: its purpose and topic, whether it is marketing, and until when (aware,
+    business time; None: for good). Whoever sends later than at once looks at it again."""
+
+    purpose: str
+    topic: str | None = None
+    marketing: bool = True
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MessageContent:
-    """What the recipient reads: a text, link cards, or both; never neither."""
+    """What the recipient reads: a text, link cards, or both; never neither. `permit` is for channels that send by
+    themselves, in their own time."""
 
     text: str
     links: tuple[Link, ...] = ()
+    permit: Permit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +135,20 @@ class SenderState:
 
 
 class Delivery(StrEnum):
-    """What became of one recipient. CAPPED: other mass sends had used up what this recipient may be sent."""
+    """What became of one recipient. CAPPED: other mass sends had used up what this recipient may be sent.
+
+    Of channels by which the brand speaks itself: REFUSED by the provider, BOUNCED off the address, WITHDRAWN because
+    the customer said stop before it left, UNKNOWN because nobody can say whether it left: it is never sent again.
+    """
 
     UNSENT = "unsent"
     SENT = "sent"
     NOT_FRIEND = "not_friend"
     CAPPED = "capped"
+    REFUSED = "refused"
+    BOUNCED = "bounced"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +324,10 @@ class RefusedByPlatform(YutangError):
         self.api = api
         self.errcode = errcode
         self.hint = hint
+
+
+class CannotCarry(YutangError):
+    """This content cannot leave by this account as it stands; the sentence says what to change. Nothing was done."""
 
 
 class TaskNotReady(YutangError):

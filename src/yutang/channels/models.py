@@ -75,3 +75,93 @@ class Parcel(models.Model):
                 name="parcels_open",
             ),
         )
+
+
+class Outlet(models.Model):
+    """How an account by which the brand speaks itself is doing. Left alone until `paused_until`; `trouble_zh` and
+    `trouble_en` say why."""
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    paused_until = models.DateTimeField(null=True)
+    trouble_zh = models.CharField(max_length=200, blank=True)
+    trouble_en = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_outlet_once"),)
+
+
+class Mailing(models.Model):
+    """What an account was asked to send: one content for many, sealed; emptied once nothing more is to be sent.
+
+    `uid` is the task's id. `until` (business time): whoever has not got it by then does not get it.
+    """
+
+    uid = models.CharField(max_length=40, unique=True)
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    sender = models.CharField(max_length=64)
+    content = EncryptedTextField(null=True)
+    until = models.DateTimeField(null=True)
+    marketing = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_index=True)
+    made_at = models.DateTimeField(default=wall_now)
+    withdrawn = models.BooleanField(default=False)
+
+
+class Letter(models.Model):
+    """One message to one recipient, sealed; the recipient is forgotten once nothing more can be told of it.
+
+    `person` is who it was for when it was written (null: nobody we know). `call` names the last call that it was part
+    of, `provider_id` is what the provider calls it. `sent_at` is business time, the others are the wall's.
+    """
+
+    mailing = models.ForeignKey(Mailing, models.CASCADE, related_name="letters")
+    uid = models.CharField(max_length=40, unique=True)
+    person = models.BigIntegerField(null=True, db_index=True)
+    recipient = EncryptedTextField(null=True)
+    state = models.CharField(max_length=10, default="queued")
+    call = models.CharField(max_length=40, blank=True)
+    called_at = models.DateTimeField(null=True)
+    provider_id = models.CharField(max_length=128, blank=True, db_index=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claim_until = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=60, blank=True)
+    cost = models.DecimalField(max_digits=12, decimal_places=4, default=0)
+    sent_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["mailing", "id"],
+                condition=models.Q(state__in=["queued", "sending", "unknown"]),
+                name="letters_open",
+            ),
+        )
+
+
+class Address(models.Model):
+    """What is known of an address beside whose it is. `dead`: nobody is reached there any more, and why.
+
+    Until `answers_until` the brand may answer `answers` more times; `templates` counts how many messages of each
+    template were allowed.
+    """
+
+    kind = models.CharField(max_length=24)
+    namespace = models.CharField(max_length=80, blank=True)
+    lookup = models.BinaryField(max_length=16, unique=True)
+    value = EncryptedTextField(lookup="lookup", by=("kind", "namespace"))
+    dead = models.CharField(max_length=60, blank=True)
+    answers = models.PositiveSmallIntegerField(default=0)
+    answers_until = models.DateTimeField(null=True)
+    templates = models.JSONField(default=dict)
+
+
+class HeardOnce(models.Model):
+    """A callback that must not count twice, by a hash of what names it."""
+
+    digest = models.BinaryField(max_length=32, primary_key=True)
+    at = models.DateTimeField(default=wall_now, db_index=True)

@@ -17,6 +17,8 @@ import phonenumbers
 import structlog
 from django.db import IntegrityError, transaction
 
+from yutang.channels.direct.addresses import forget as forget_addresses
+from yutang.channels.direct.sending import forget_letters_to
 from yutang.channels.services import forget_callbacks_of
 from yutang.channels.webhook.services import forget_parcels_with
 from yutang.connect.services import forget_joins
@@ -149,6 +151,8 @@ def _people(warehouse: Warehouse, row: Erasure, patience: float) -> None:
         erasing.block(births)
         forget_persons(frozenset(work.tombstones), frozenset(work.identifiers))
         forget_joins(erasing.lookups_of(work.identifiers))
+        forget_letters_to(work.tombstones)
+        forget_addresses(work.identifiers)
         erasing.forget(sorted(work.tombstones))
         Erasure.objects.filter(pk=row.pk).update(
             work=work.sealed(), step=Step.TRACES, cursor=0, upto=head(), trouble=""

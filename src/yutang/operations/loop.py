@@ -19,6 +19,7 @@ from functools import partial
 import structlog
 from django.db import close_old_connections
 
+from yutang.channels.direct.sending import forget_old_letters
 from yutang.channels.services import forget_old_callbacks
 from yutang.channels.webhook.services import forget_old_parcels
 from yutang.connect import services as connect
@@ -240,6 +241,7 @@ class Loop:
             forget_old_callbacks()
             hooks.forget_old_deliveries()
             forget_old_parcels()
+            forget_old_letters()
             self.tidied = monotonic()
 
 

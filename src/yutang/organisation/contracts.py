@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from yutang.kernel.ids import NodeId, SenderId, StaffId
@@ -93,6 +95,24 @@ class CallbackSecrets:
     sandboxed: bool
     token: str = field(repr=False)
     key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccountFacts:
+    """An account by which the brand speaks itself, with all that its connector must know. `node` is a code: whose
+    customers it writes to. `settings` and `token` are secrets: never show them."""
+
+    kind: str
+    channel: str
+    corp: str
+    title: str
+    node: str
+    on: bool
+    cost: Decimal
+    per_second: float
+    sender: SenderId
+    settings: Mapping[str, str] = field(repr=False)
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

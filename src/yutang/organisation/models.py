@@ -112,6 +112,27 @@ class Corp(models.Model):
         constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_corp_once"),)
 
 
+class ChannelAccount(models.Model):
+    """An account by which the brand speaks itself, and the sender that plans know it as.
+
+    `corp` names it within its channel; of an app it is the app's id. `settings` is what its connector must be told, as
+    JSON. `token` is the secret part of the address at which its provider calls back. `cost` is of one message, or one
+    segment of it; `per_second` the most that leave it in a second (0: no limit of ours).
+    """
+
+    kind = models.CharField(max_length=32)
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    sender = models.OneToOneField(SenderAccount, models.CASCADE, related_name="outlet")
+    settings = EncryptedTextField()
+    token = EncryptedTextField()
+    cost = models.DecimalField(max_digits=12, decimal_places=4)
+    per_second = models.FloatField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_channel_account_once"),)
+
+
 class ApiToken(models.Model):
     """A key for scripts. Only its hash is kept; it sees what `role` at `node` sees."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 
 from allauth.mfa.models import Authenticator
@@ -17,6 +18,7 @@ from yutang.organisation.contracts import (
     AuditFacts,
     BrandFacts,
     CallbackSecrets,
+    ChannelAccountFacts,
     CorpFacts,
     NodeFacts,
     NodeKind,
@@ -30,7 +32,17 @@ from yutang.organisation.contracts import (
     UserFacts,
     Viewer,
 )
-from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, User
+from yutang.organisation.models import (
+    ApiToken,
+    AuditEntry,
+    Brand,
+    ChannelAccount,
+    Corp,
+    Node,
+    Role,
+    SenderAccount,
+    User,
+)
 
 OWNER = Viewer("owner", RoleName.OWNER, None)
 _SECOND = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are none
@@ -125,6 +137,24 @@ def accounts(channel: str, corp: str | None, userids: Iterable[str] | None = Non
         rows = rows.filter(chosen)
     found = rows.order_by("pk").values_list("pk", "staff__node_id", "staff__node__code", "corp", "userid")
     return [AccountFacts(SenderId(pk), NodeId(node), code, name, userid) for pk, node, code, name, userid in found]
+
+
+def channel_accounts() -> list[ChannelAccountFacts]:
+    """Every account by which the brand speaks itself, by kind and name. (Unscoped: it names no person; pages show it to
+    headquarters, without its secrets.)"""
+    rows = ChannelAccount.objects.select_related("sender__staff__node").order_by("kind", "corp")
+    return [
+        ChannelAccountFacts(
+            row.kind, row.channel, row.corp, row.sender.staff.name or "", row.sender.staff.node.code, row.sender.active,
+            row.cost, row.per_second, SenderId(row.sender.pk), json.loads(row.settings or "{}"), row.token or "",
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def channel_account(channel: str, corp: str) -> ChannelAccountFacts | None:
+    """One of them. (Unscoped as all of them are.)"""
+    return next((one for one in channel_accounts() if (one.channel, one.corp) == (channel, corp)), None)
 
 
 def callback_secrets(channel: str, corp: str) -> CallbackSecrets | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
@@ -18,10 +20,23 @@ from yutang.kernel.encryption import keyring, wrong_key
 from yutang.kernel.errors import BadInput, NotFound, Refused, WrongKey
 from yutang.kernel.ids import NodeId, SenderId
 from yutang.organisation.contracts import PRESUMED, CallbackSecrets, NodeKind, RoleName, Viewer
-from yutang.organisation.models import ApiToken, AuditEntry, Brand, Corp, Node, Role, SenderAccount, Staff, User
+from yutang.organisation.models import (
+    ApiToken,
+    AuditEntry,
+    Brand,
+    ChannelAccount,
+    Corp,
+    Node,
+    Role,
+    SenderAccount,
+    Staff,
+    User,
+)
 from yutang.organisation.queries import token_digest
 
 ROOT = "brand"
+UNLIMITED = 1_000_000_000
+"""The daily quota of an account that has none: whoever sends by it keeps to its rate."""
 TREE = "organisation"  # the lock of whoever makes the brand, nodes or accounts by what stands there
 
 
@@ -229,6 +244,45 @@ def issue_token(name: str, scopes: Sequence[str], role: RoleName = RoleName.OWNE
 def connect_corp(channel: str, corp: str, secret: str, address: str = "") -> None:
     """Keep a corp's secret (encrypted) and address; empty address: our own sandbox."""
     Corp.objects.update_or_create(channel=channel, corp=corp, defaults={"secret": secret, "address": address})
+
+
+def keep_channel_account(
+    kind: str, channel: str, corp: str, title: str, node_code: str, settings: Mapping[str, str], *, cost: Decimal,
+    per_second: float, on: bool,
+) -> None:  # fmt: skip
+    """Keep an account by which the brand speaks itself, with the sender that plans know it as; new, or changed.
+
+    Raises BadInput for a node that is not there, Refused for a name that another kind of account has.
+    """
+    with transaction.atomic():
+        lock(TREE)
+        node = Node.objects.filter(code=node_code).first()
+        if node is None:
+            raise BadInput(
+                f"没有编号为「{node_code}」的门店或区域。", f"There is no store or region with the code “{node_code}”."
+            )
+        row = ChannelAccount.objects.filter(channel=channel, corp=corp).select_related("sender__staff").first()
+        if row is not None and row.kind != kind:
+            raise Refused(
+                f"「{corp}」已经是另一种账号（{row.kind}），请换一个代号。",
+                f"“{corp}” is an account of another kind ({row.kind}); choose another name.",
+            )
+        kept = json.dumps(dict(settings), ensure_ascii=False)
+        if row is None:
+            staff = Staff.objects.create(node=node, name=title)
+            sender = SenderAccount.objects.create(
+                staff=staff, channel=channel, corp=corp, userid=corp, daily_quota=UNLIMITED, active=on
+            )
+            ChannelAccount.objects.create(
+                kind=kind, channel=channel, corp=corp, sender=sender, settings=kept, token=secrets.token_urlsafe(24),
+                cost=cost, per_second=per_second,
+            )  # fmt: skip
+            return
+        row.settings, row.cost, row.per_second = kept, cost, per_second
+        row.save(update_fields=["settings", "cost", "per_second"])
+        row.sender.staff.name, row.sender.staff.node = title, node
+        row.sender.staff.save(update_fields=["name", "node"])
+        SenderAccount.objects.filter(pk=row.sender.pk).update(active=on)
 
 
 def place_node(code: str, latitude: float, longitude: float) -> None:

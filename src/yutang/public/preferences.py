@@ -213,10 +213,13 @@ def _hour(text: str) -> int | None:
 
 
 @public
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def stop(request: HttpRequest, token: str) -> HttpResponse:
-    """One tap, and also what a mail program sends (List-Unsubscribe-Post, RFC 8058). Done twice, it is done once."""
+    """One tap, and also what a mail program sends (List-Unsubscribe-Post, RFC 8058). Done twice, it is done once. A
+    mail program that knows no POST opens the address: that stops nothing, and shows the tap."""
     link = links.opened(token)
+    if request.method != "POST":
+        return _show(request, token, link)
     by_mail = "List-Unsubscribe" in request.POST
     done = wishes.stop(link.person, "List-Unsubscribe" if by_mail else "one tap on the public page")
     return _show(request, token, link, said="stopped" if done.at else "already", stopped=done.at)
