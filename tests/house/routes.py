@@ -195,6 +195,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "preferences_stop": (Ask("/p/no-such-link/stop/", {}),),
     "preferences_undo": (Ask("/p/no-such-link/undo/", {"at": "1"}),),
     "wecom_callback": (Ask("/wecom/callback/ww-house"),),
+    "direct_callback": (Ask("/direct/email/main/nothing"),),
     "guard": (Ask("/guard/"),),
     "consents": (
         Ask("/guard/consents/", shows=("person", "name")),
