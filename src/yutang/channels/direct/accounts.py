@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Count, Q, Sum
@@ -119,7 +119,8 @@ def accounts(viewer: Viewer) -> list[AccountFacts]:
     done = {(row["mailing__channel"], row["mailing__corp"]): row for row in rows}
     result = []
     for one in channel_accounts():
-        outlet, row = outlets.get((one.channel, one.corp)), done.get((one.channel, one.corp), {})
+        outlet = outlets.get((one.channel, one.corp))
+        row: Mapping[str, Any] = done.get((one.channel, one.corp), {})
         result.append(
             AccountFacts(
                 one.kind, one.channel, one.corp, one.title, one.on, one.cost, one.per_second, one.node,

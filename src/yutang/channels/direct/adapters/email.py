@@ -286,6 +286,8 @@ def read_bounce(raw: bytes) -> list[Report]:
     reports = []
     blocks = status.get_payload()
     for block in blocks if isinstance(blocks, list) else []:
+        if not isinstance(block, Message):
+            continue
         action, code = str(block.get("Action", "")).strip().lower(), str(block.get("Status", "")).strip()
         if action == "failed":
             dead = code.startswith(("5.1.", "5.2.1")) or code == "5.0.0"

@@ -9,6 +9,7 @@ message of theirs, three within a minute of following, scanning or a menu.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from yutang.channels.contracts import AnswerLost, CannotCarry, Capabilities, MessageContent, Window
@@ -109,19 +110,19 @@ class OfficialAccount:
         if heard.method == "GET":
             return Told(answer=self._pushes.echo(heard), content_type="text/plain")
         push = self._pushes.read(heard)
-        who, plain = push["FromUserName"], {"answer": "success", "content_type": "text/plain", "key": push.key}
+        who, plain = push["FromUserName"], Told(answer="success", content_type="text/plain", key=push.key)
         if push["MsgType"] != "event":
             opened = (Opened(who, push.at, SPOKE.lasts, SPOKE.messages),)
             said = push["Content"]
             replies = (Reply(who, said, push.at, f"oa:{push.key}"),) if said else ()
-            return Told(replies=replies, opened=opened, **plain)
+            return replace(plain, replies=replies, opened=opened)
         if push["Event"] == "TEMPLATESENDJOBFINISH":
             arrived = push["Status"] == "success"
             state = LetterState.DELIVERED if arrived else LetterState.BOUNCED
             reason = "" if arrived else push["Status"][:60]
-            return Told((Report(state, provider_id=push["MsgID"], reason=reason),), **plain)
+            return replace(plain, reports=(Report(state, provider_id=push["MsgID"], reason=reason),))
         if push["Event"] in DEEDS:
-            return Told(opened=(Opened(who, push.at, DID.lasts, DID.messages),), **plain)
+            return replace(plain, opened=(Opened(who, push.at, DID.lasts, DID.messages),))
         return told_of(push)
 
 
