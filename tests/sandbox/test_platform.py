@@ -121,6 +121,7 @@ def test_batch_pages_are_short_and_the_cursor_leads_to_all(sandbox: Client) -> N
     assert sandbox.post("batch/get_by_user", userid_list=["a"], cursor="junk")["errcode"] == 50100
 
 
+@pytest.mark.wecom("externalcontact/add_msg_template")
 def test_a_message_is_refused_for_the_field_that_is_wrong(sandbox: Client) -> None:
     text = {"content": "你好"}
     link = {"msgtype": "link", "link": {"title": "新品", "url": "https://example.com"}}
@@ -159,12 +160,14 @@ def test_a_message_is_refused_for_the_field_that_is_wrong(sandbox: Client) -> No
     assert code(sender="idle", external_userid=[]) == 41048
 
 
+@pytest.mark.wecom("externalcontact/add_msg_template")
 def test_unsendable_recipients_come_back_and_the_rest_are_asked_for(sandbox: Client) -> None:
     made = sandbox.send("wmc0", "wmd", "wmx", "wmc0")
     assert (made["errcode"], made["fail_list"]) == (0, ["wmd", "wmx"])
     assert sandbox.results(made["msgid"]) == {"wmc0": 0}
 
 
+@pytest.mark.wecom("externalcontact/get_groupmsg_send_result", "externalcontact/get_groupmsg_task")
 def test_results_are_refused_while_the_task_is_being_dispatched(open_sandbox: Callable[..., Client]) -> None:
     slow = open_sandbox(small_world(dispatch_seconds=0.5))
     msgid = slow.send("wmc0")["msgid"]
@@ -188,6 +191,7 @@ def test_results_name_the_argument_that_is_missing_or_wrong(sandbox: Client) -> 
     assert sandbox.get("externalcontact/get_groupmsg_task", msgid=msgid)["errcode"] == 40058
 
 
+@pytest.mark.wecom("externalcontact/get_groupmsg_list_v2")
 def test_the_record_lists_tasks_without_a_creator(sandbox: Client) -> None:
     msgids = [sandbox.send("wmc0", text=f"第 {n} 条")["msgid"] for n in range(5)]
     now = int(START.timestamp())

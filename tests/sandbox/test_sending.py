@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,9 @@ def send_time(sandbox: Client, msgid: str) -> datetime:
     return datetime.fromtimestamp(row["send_time"], UTC)
 
 
+@pytest.mark.wecom(
+    "externalcontact/add_msg_template", "externalcontact/get_groupmsg_task", "externalcontact/get_groupmsg_send_result"
+)
 def test_nothing_is_sent_until_the_member_taps(sandbox: Client) -> None:
     msgid = sandbox.send("wmc0", "wmc1")["msgid"]
     assert sandbox.results(msgid) == {"wmc0": 0, "wmc1": 0}
@@ -151,6 +155,7 @@ def test_a_member_who_deleted_the_customer_is_a_stranger(sandbox: Client) -> Non
     assert "wmc0" not in sandbox.get("externalcontact/list", userid="a")["external_userid"]
 
 
+@pytest.mark.wecom("externalcontact/add_msg_template", "externalcontact/get_groupmsg_send_result")
 def test_beyond_the_cap_a_send_fails_at_the_tap_and_a_later_task_at_once(open_sandbox: Callable[..., Client]) -> None:
     client = open_sandbox(small_world(cap="daily"))
     first, second = client.send("wmc0")["msgid"], client.send("wmc0", "wmc1")["msgid"]
@@ -172,6 +177,7 @@ def test_the_monthly_cap_is_the_days_of_the_month_and_the_weekly_seven(open_sand
         assert (moved["sent"], moved["capped"]) == (most, 3)
 
 
+@pytest.mark.wecom("externalcontact/cancel_groupmsg_send")
 def test_cancelling_stops_a_late_tap_and_keeps_what_was_sent(open_sandbox: Callable[..., Client]) -> None:
     client = open_sandbox(habitual("late"))
     msgid = client.send("wmc1", "wmc2")["msgid"]
@@ -183,6 +189,7 @@ def test_cancelling_stops_a_late_tap_and_keeps_what_was_sent(open_sandbox: Calla
     assert client.post("remind_groupmsg_send", msgid=msgid)["errcode"] == 41093
 
 
+@pytest.mark.wecom("externalcontact/remind_groupmsg_send")
 def test_three_reminders_a_day_and_a_late_member_hears_them(open_sandbox: Callable[..., Client]) -> None:
     client = open_sandbox(habitual("late"))
     msgid = client.send("wmc0")["msgid"]
@@ -194,6 +201,7 @@ def test_three_reminders_a_day_and_a_late_member_hears_them(open_sandbox: Callab
     assert client.post("remind_groupmsg_send", msgid=msgid)["errcode"] == 0
 
 
+@pytest.mark.wecom("externalcontact/get_groupmsg_list_v2")
 def test_a_members_own_sends_are_read_back_and_count_for_the_cap(open_sandbox: Callable[..., Client]) -> None:
     members = (Member("a", "导购 01", offgate_per_day=2.0), Member("b", "导购 02"), Member("idle", "导购 03"))
     client = open_sandbox(small_world(members=members, cap="daily"))

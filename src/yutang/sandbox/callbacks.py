@@ -11,6 +11,7 @@ import hashlib
 import sqlite3
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
@@ -39,28 +40,36 @@ class Receiver:
     key: str = field(repr=False)
 
 
-def enqueue(con: sqlite3.Connection, at: int, change: str, event: str = "change_external_contact", **more: str) -> None:
-    """Let an event wait for its posting, in the transaction that makes it happen. `at`: its CreateTime."""
+def enqueue(
+    con: sqlite3.Connection,
+    at: int,
+    change: str,
+    event: str = "change_external_contact",
+    **more: str | int | Sequence[str],
+) -> None:
+    """Let an event wait for its posting, in the transaction that makes it happen. `at`: its CreateTime. Numbers stand
+    bare, a list becomes `Item` elements, and an empty text is left out."""
     settings = find_settings(con)
     assert settings is not None
-    said = {
+    said: dict[str, str | int | Sequence[str]] = {
         "ToUserName": settings.corp_id,
         "FromUserName": "sys",
-        "CreateTime": str(at),
+        "CreateTime": at,
         "MsgType": "event",
         "Event": event,
         "ChangeType": change,
-        **{name: text for name, text in more.items() if text},
+        **{name: text for name, text in more.items() if text != ""},
     }
-    body = "".join(
-        f"<{name}>{text}</{name}>" if name == "CreateTime" else f"<{name}><![CDATA[{_whole(text)}]]></{name}>"
-        for name, text in said.items()
-    )
+    body = "".join(f"<{name}>{_element(value)}</{name}>" for name, value in said.items())
     con.execute("INSERT INTO callbacks (body, next_wall) VALUES (?, 0)", (f"<xml>{body}</xml>",))
 
 
-def _whole(text: str) -> str:
-    return text.replace("]]>", "")
+def _element(value: str | int | Sequence[str]) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return f"<![CDATA[{value.replace(']]>', '')}]]>"
+    return "".join(f"<Item>{_element(one)}</Item>" for one in value)
 
 
 def sign(receiver: Receiver, timestamp: str, nonce: str, encrypted: str) -> str:

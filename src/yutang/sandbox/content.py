@@ -5,13 +5,15 @@ Media ids are taken as they are: uploading is none of the sandbox's calls, so 40
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from yutang.sandbox.wire import Arguments, PlatformError, invalid
 
 TEXT_BYTES = 4000
 ATTACHMENTS = 9
 
 #: Of each attachment type: field → (required, most UTF-8 bytes).
-_FIELDS: dict[str, dict[str, tuple[bool, int]]] = {
+FIELDS: dict[str, dict[str, tuple[bool, int]]] = {
     "image": {"media_id": (False, 256), "pic_url": (False, 2048)},
     "link": {"title": (True, 128), "picurl": (False, 2048), "desc": (False, 512), "url": (True, 2048)},
     "miniprogram": {"title": (True, 64), "pic_media_id": (True, 256), "appid": (True, 128), "page": (True, 1024)},
@@ -47,14 +49,19 @@ def _attachment(item: object) -> dict[str, object]:
     if not isinstance(item, dict):
         raise invalid("attachments")
     kind = item.get("msgtype")
-    if not isinstance(kind, str) or kind not in _FIELDS:
+    if not isinstance(kind, str) or kind not in FIELDS:
         raise PlatformError(41065)
     inner = Arguments(item).inner(kind)
     if inner is None:
         raise PlatformError(40063)
+    return {"msgtype": kind, kind: one_of(kind, inner, FIELDS[kind])}
+
+
+def one_of(kind: str, inner: Arguments, fields: Mapping[str, tuple[bool, int]]) -> dict[str, str]:
+    """What an attachment says, of those fields."""
     kept = {
         name: value
-        for name, (required, most) in _FIELDS[kind].items()
+        for name, (required, most) in fields.items()
         if (value := inner.text(name, missing=40063 if required else None, limit=most))
     }
     if kind == "image":
@@ -62,4 +69,4 @@ def _attachment(item: object) -> dict[str, object]:
             raise PlatformError(40063)
         # Both given: the media_id is used and echoed (WeCom docs 92135, 93338).
         kept = {"media_id": kept["media_id"]} if "media_id" in kept else kept
-    return {"msgtype": kind, kind: kept}
+    return kept

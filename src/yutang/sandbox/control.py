@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import NotFound, Refused, YutangError
+from yutang.sandbox import chats
 from yutang.sandbox.callbacks import Postman, Receiver, enqueue
 from yutang.sandbox.contracts import bad, instant, read_department, read_member, read_relation, read_spec
 from yutang.sandbox.directory import change_department, change_member, give_code
@@ -37,6 +38,8 @@ SELECT (SELECT count(*) FROM members) AS members, (SELECT count(*) FROM customer
     (SELECT count(*) FROM purchases) AS purchases,
     (SELECT count(*) FROM purchases WHERE kind = 1) AS extra_purchases,
     (SELECT count(*) FROM arrivals) AS arrivals,
+    (SELECT count(*) FROM chats WHERE dismissed_at IS NULL) AS groups,
+    (SELECT count(*) FROM chat_members WHERE left_at IS NULL) AS group_members,
     (SELECT count(*) FROM purchases WHERE posted = 0) + (SELECT count(*) FROM arrivals WHERE posted = 0) AS waiting
 """
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -65,6 +68,7 @@ class Control:
             Route("/truth", _guarded(self.truth), methods=["GET", "POST"]),
             Route("/scan", _guarded(self.scan), methods=["POST"]),
             Route("/leave", _guarded(self.leave), methods=["POST"]),
+            Route("/groups", _guarded(self.groups), methods=["POST"]),
             Route("/tell", _guarded(self.tell), methods=["POST"]),
             Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),
             Route("/state", _guarded(self.state), methods=["GET"]),
@@ -140,6 +144,13 @@ class Control:
         self._postman.wake()
         return answer
 
+    def groups(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"do": …}`: what people do in and with groups; `chats.DOINGS` says what there is."""
+        with self._store.write() as con:
+            answer = chats.happen(con, body)
+        self._postman.wake()
+        return answer
+
     def tell(self, body: dict[str, object]) -> dict[str, object]:
         """`{"event", "change", "fields": {...}}`: any other callback, as it is said."""
         fields = body.get("fields", {})
@@ -211,7 +222,8 @@ class Control:
             return make_robot(con, str(body.get("name", "")))
 
     def callbacks(self, body: dict[str, object]) -> dict[str, object]:
-        """`{"url", "token", "key"}`: where callbacks go → whether the address passes the URL check; and what waits."""
+        """`{"url", "token", "key"}`: where callbacks go → whether the address passes the URL check; and what waits.
+        `bodies`: with every body, oldest first, posted or not."""
         checked = None
         if body.get("url"):
             self._postman.send_to(Receiver(str(body["url"]), str(body.get("token", "")), str(body.get("key", ""))))
@@ -224,7 +236,10 @@ class Control:
             sent = con.execute("SELECT count(*) FROM welcomes WHERE sent_wall IS NOT NULL").fetchone()[0]
             rows = con.execute("SELECT external_userid, content FROM welcomes WHERE sent_wall IS NOT NULL LIMIT 1000")
             said = {row["external_userid"]: json.loads(row["content"]) for row in rows}
-        return {"checked": checked, "waiting": waiting, "welcomes": sent, "said": said}
+            query = "SELECT body FROM callbacks ORDER BY id LIMIT ?"
+            bodies = [row["body"] for row in con.execute(query, (10_000 if body.get("bodies") else 0,))]
+        more = {"bodies": bodies} if body.get("bodies") else {}
+        return {**more, "checked": checked, "waiting": waiting, "welcomes": sent, "said": said}
 
     def faults(self, body: dict[str, object]) -> dict[str, object]:
         """`{"faults": [...], "revoke_tokens"?: true}` replaces all faults and lifts every block."""

@@ -20,7 +20,19 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
-from yutang.sandbox import customers, directory, media, messages, tasks, tokens, ways
+from yutang.sandbox import (
+    customers,
+    directory,
+    group_welcome,
+    groups,
+    join_ways,
+    media,
+    messages,
+    statistics,
+    tasks,
+    tokens,
+    ways,
+)
 from yutang.sandbox.faults import MINUTE, Fault, Faults, Limits
 from yutang.sandbox.store import Store, find_settings
 from yutang.sandbox.uploads import read_upload
@@ -36,6 +48,10 @@ CALLS: dict[str, Call] = {
     **ways.CALLS,
     **media.CALLS,
     **messages.CALLS,
+    **groups.CALLS,
+    **join_ways.CALLS,
+    **group_welcome.CALLS,
+    **statistics.CALLS,
 }
 """Every call by its name below `/cgi-bin/`; each family says its own."""
 
@@ -149,7 +165,7 @@ def _locate(answer: dict[str, object], request: Request) -> None:
     """Say where pictures stand: by their path alone where the sandbox is mounted in a house, whose port may change."""
     mounted = request.scope.get("root_path", "")
     base = mounted or f"{request.url.scheme}://{request.url.netloc}"
-    for part in (answer, answer.get("contact_way")):
+    for part in (answer, answer.get("contact_way"), answer.get("join_way")):
         if isinstance(part, dict):
             for name in ("qr_code", "url"):
                 if str(part.get(name) or "").startswith(("/qr/", "/picture/")):

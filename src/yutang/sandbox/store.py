@@ -27,7 +27,11 @@ def _schema() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was seeded about the world as a whole, and its business clock (`now`, unix seconds)."""
+    """What was seeded about the world as a whole, and its business clock (`now`, unix seconds).
+
+    A group's detail lags by `detail_lag` wall seconds; by a code it is joined while it has less than `scan_most` members,
+    by invitation up to `chat_most`.
+    """
 
     corp_id: str
     secret: str
@@ -55,6 +59,12 @@ class Settings:
     accounts: int = 1_000
     visible_departments: str = ""
     old_app: int = 0
+    chats: int = 0
+    join_ways: int = 0
+    group_welcomes: int = 0
+    detail_lag: float = 2.0
+    scan_most: int = 200
+    chat_most: int = 500
 
 
 class Store:

@@ -29,13 +29,14 @@ def add_task(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
     Each recipient goes to the member who talked last among the customer's live friendships, whatever `sender` was
     named. Unknown ids, strangers to the sender and those already at their cap come back in `fail_list`. Nobody left:
     40096 when every id is unknown, 84061 when every known one is a stranger, else 41048 (this split is our reading).
+    Of groups, only the sender's own are asked for (all of them where none is named); nothing left is 41048.
     """
     kind = arguments.text("chat_type") or "single"
     if kind not in ("single", "group"):
         raise invalid("chat_type")
     sender = arguments.text("sender")
     asked = arguments.texts("external_userid", 10_000)
-    arguments.texts("chat_id_list", 2_000)
+    chats = arguments.texts("chat_id_list", 2_000)
     filtered = _has_tag_filter(arguments)
     if not isinstance(arguments.values.get("allow_select", False), bool):
         raise invalid("allow_select")
@@ -43,17 +44,18 @@ def add_task(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
     if kind == "group" and not sender:
         raise PlatformError(40063)
     sender = known_member(con, sender) if sender else ""
-    if kind == "group":
-        raise PlatformError(41048)  # no customer groups live here
-    if not (sender or asked or filtered):
+    if kind == "single" and not (sender or asked or filtered):
         raise PlatformError(40063)
-    if filtered and not asked:
+    if kind == "single" and filtered and not asked:
         raise PlatformError(40068)  # the corp has no tags, so none that is named exists
-    routed, failed = _route(con, settings, sender, asked)
+    if kind == "group":
+        routed, failed = _groups_of(con, settings, sender, chats)
+    else:
+        routed, failed = _route(con, settings, sender, asked)
     msgid = _new_msgid(con, settings)
     con.execute(
-        "INSERT INTO tasks VALUES (?, 'single', ?, 0, NULL, ?, ?, NULL)",
-        (msgid, settings.now, json.dumps(content, ensure_ascii=False), wall + settings.dispatch_seconds),
+        "INSERT INTO tasks VALUES (?, ?, ?, 0, NULL, ?, ?, NULL)",
+        (msgid, kind, settings.now, json.dumps(content, ensure_ascii=False), wall + settings.dispatch_seconds),
     )
     con.executemany("INSERT INTO recipients VALUES (?, ?, ?, 0, NULL)", ((msgid, *pair) for pair in routed))
     _ask_members(con, settings, msgid)
@@ -169,24 +171,28 @@ def list_member_tasks(
 
 
 def list_results(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
-    """`get_groupmsg_send_result`: what became of each recipient of one member. Readable after a cancel too."""
+    """`get_groupmsg_send_result`: what became of each recipient of one member. Readable after a cancel too. Of groups
+    only those are told that it was sent to."""
     task = _find_task(con, arguments)
     userid = known_member(con, arguments.text("userid", missing=41009))
     cursor = arguments.text("cursor", limit=1024)
     limit = arguments.limit(500, 1000, 500)
     _await_dispatch(task, wall)
 
+    to_groups = task["chat_type"] == "group"
+    named = "chat_id" if to_groups else "external_userid"
+
     def rows(start: Sequence[object], count: int) -> list[sqlite3.Row]:
         return con.execute(
             "SELECT * FROM recipients WHERE msgid = ? AND userid = ? AND external_userid > ? "
-            "ORDER BY external_userid LIMIT ?",
-            (task["msgid"], userid, start[0] if start else "", count),
+            "AND (NOT ? OR status = 1) ORDER BY external_userid LIMIT ?",
+            (task["msgid"], userid, start[0] if start else "", to_groups, count),
         ).fetchall()
 
     found, after = page("result", cursor, rows, lambda row: [row["external_userid"]], limit)
     return {
         "send_list": [
-            {"external_userid": row["external_userid"], "userid": row["userid"], "status": row["status"]}
+            {named: row["external_userid"], "userid": row["userid"], "status": row["status"]}
             | ({"send_time": row["send_time"]} if row["status"] == SENT else {})
             for row in found
         ],
@@ -205,13 +211,15 @@ class Tap:
 
 def release(con: sqlite3.Connection, settings: Settings, msgid: str, userid: str, at: int) -> Tap:
     """The clock moves to `at` and the member taps: each unsent recipient is sent, or fails as no friend (2) or as
-    over the cap (3).
+    over the cap (3). A recipient is a customer or a group; of a group, who owns it no more is no friend.
     """
     put(con, now=at)
     cap = cap_at(settings, at)
     strangers = con.execute(
         "UPDATE recipients SET status = 2 WHERE msgid = ? AND userid = ? AND status = 0 AND NOT EXISTS (SELECT 1 "
-        "FROM friends f WHERE f.userid = recipients.userid AND f.external_userid = recipients.external_userid)",
+        "FROM friends f WHERE f.userid = recipients.userid AND f.external_userid = recipients.external_userid) "
+        "AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.chat_id = recipients.external_userid "
+        "AND c.owner = recipients.userid AND c.dismissed_at IS NULL)",
         (msgid, userid),
     )
     capped = con.execute(
@@ -287,6 +295,27 @@ def _route(
     sendable = {external for _, external in routed}
     wanted = asked or [str(row["external_userid"]) for row in rows]
     return routed, [external for external in wanted if external not in sendable]
+
+
+def _groups_of(
+    con: sqlite3.Connection, settings: Settings, owner: str, asked: list[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(owner, group) pairs that will be asked for, and the ids that fail. Raises when none is left."""
+    cap = cap_at(settings, settings.now)
+    sendable = [
+        str(row["chat_id"])
+        for row in con.execute(
+            "SELECT chat_id FROM chats WHERE owner = :owner AND dismissed_at IS NULL AND (SELECT count(*) "
+            "FROM recipients got WHERE got.external_userid = chats.chat_id AND got.status = 1 "
+            "AND got.send_time >= :since) < :most "
+            "AND (:asked = '[]' OR chat_id IN (SELECT value FROM json_each(:asked))) ORDER BY chat_id",
+            {"owner": owner, "since": cap.since, "most": cap.most, "asked": json.dumps(asked)},
+        )
+    ]
+    if not sendable:
+        raise PlatformError(41048)
+    left = set(sendable)
+    return [(owner, chat) for chat in sendable], [chat for chat in asked if chat not in left]
 
 
 def _ask_members(con: sqlite3.Connection, settings: Settings, msgid: str) -> None:

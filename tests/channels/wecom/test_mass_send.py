@@ -44,6 +44,7 @@ def test_the_connector_is_the_port(mass_send: WeComMassSend) -> None:
     assert (port.limits.recipients, port.limits.text_bytes) == (10_000, 4_000)
 
 
+@pytest.mark.wecom("externalcontact/add_msg_template")
 def test_a_task_is_asked_for_and_who_is_left_out_is_told(platform: Platform, mass_send: WeComMassSend) -> None:
     platform.plays(CREATE, ok(fail_list=["wm2"], msgid="msgA"))
     link = Link("新到", "https://example.com/a", picture_url="https://example.com/a.png")
@@ -141,6 +142,7 @@ LOST = {
 
 
 @pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+@pytest.mark.wecom("externalcontact/add_msg_template")
 def test_a_lost_answer_is_unknown_and_never_repeated(
     platform: Platform, mass_send: WeComMassSend, answer: object
 ) -> None:
@@ -206,6 +208,9 @@ def test_a_create_refused_for_its_token_was_not_done_and_is_made_again(
     assert len(platform.calls(CREATE)) == 2
 
 
+@pytest.mark.wecom(
+    "externalcontact/add_msg_template", "externalcontact/get_groupmsg_list_v2", "externalcontact/get_groupmsg_task"
+)
 def test_a_task_whose_answer_was_lost_is_found_again(platform: Platform, mass_send: WeComMassSend) -> None:
     made: list[dict[str, Any]] = []
 
@@ -226,6 +231,7 @@ def listed(task_id: str, at: datetime, **more: Any) -> dict[str, Any]:
     return {"msgid": task_id, "create_time": unix(at), "create_type": 0, "text": {"content": task_id}, **more}
 
 
+@pytest.mark.wecom("externalcontact/get_groupmsg_list_v2")
 def test_only_tasks_of_software_are_found_oldest_first(platform: Platform, mass_send: WeComMassSend) -> None:
     link = {"title": "新到", "url": "https://example.com"}
     attachments = [{"msgtype": "link", "link": link}, {"msgtype": "image", "image": {"media_id": "m"}}]
@@ -265,6 +271,7 @@ def test_a_long_span_is_asked_in_months_and_a_task_on_the_seam_counts_once(
         mass_send.find_tasks(until, since)
 
 
+@pytest.mark.wecom("externalcontact/cancel_groupmsg_send")
 def test_cancelling_is_done_once_and_asked_as_often_as_one_likes(platform: Platform, mass_send: WeComMassSend) -> None:
     platform.plays(CANCEL, Broken(), ok(), error(41093))
     mass_send.cancel_task("msgA")
@@ -273,6 +280,7 @@ def test_cancelling_is_done_once_and_asked_as_often_as_one_likes(platform: Platf
 
 
 @pytest.mark.parametrize(("code", "told"), [(41047, RefusedByPlatform), (41063, TaskNotReady)])
+@pytest.mark.wecom("externalcontact/cancel_groupmsg_send")
 def test_a_task_that_cannot_be_cancelled_is_told(
     platform: Platform, mass_send: WeComMassSend, code: int, told: type[Exception]
 ) -> None:
@@ -281,6 +289,7 @@ def test_a_task_that_cannot_be_cancelled_is_told(
         mass_send.cancel_task("msgA")
 
 
+@pytest.mark.wecom("externalcontact/remind_groupmsg_send")
 def test_staff_are_nudged_once_a_call(platform: Platform, mass_send: WeComMassSend) -> None:
     platform.plays(REMIND, ok(), Broken(), error(41094), error(41093))
     mass_send.remind_task("msgA")
@@ -293,12 +302,14 @@ def test_staff_are_nudged_once_a_call(platform: Platform, mass_send: WeComMassSe
     assert len(platform.calls(REMIND)) == 4
 
 
+@pytest.mark.wecom("externalcontact/get_groupmsg_task")
 def test_who_has_tapped_is_read(platform: Platform, mass_send: WeComMassSend) -> None:
     rows = [{"userid": "zhangsan", "status": 2, "send_time": unix(NOON)}, {"userid": "lisi", "status": 0}]
     platform.plays(TASK, ok(task_list=rows))
     assert mass_send.read_task("msgA") == [SenderState("zhangsan", True, NOON), SenderState("lisi", False, None)]
 
 
+@pytest.mark.wecom("externalcontact/get_groupmsg_send_result")
 def test_what_became_of_each_recipient_is_read(platform: Platform, mass_send: WeComMassSend) -> None:
     rows = [{"external_userid": f"wm{status}", "userid": "lisi", "status": status} for status in (0, 2, 3)]
     rows.append({"external_userid": "wm1", "userid": "lisi", "status": 1, "send_time": unix(NOON)})

@@ -24,8 +24,26 @@ NO_SUCH_WAY: Final = 41044
 WELCOME_SPENT: Final = 41050
 WELCOME_TAKEN: Final = 41051
 WELCOME_UNDER_WAY: Final = 41096
+NO_SUCH_GROUP: Final = 90501
+DISSOLVED: Final = 49008
+TOO_MANY_OWNERS: Final = 81017
+NO_SUCH_WELCOME: Final = 41058
+NO_SUCH_OPENGID: Final = 90511
 EVERYDAY: Final = frozenset(
-    {OK, NO_CUSTOMER, BEING_HANDED_OUT, CANCELLED, NO_SUCH_WAY, WELCOME_SPENT, WELCOME_TAKEN, WELCOME_UNDER_WAY}
+    {
+        OK,
+        NO_CUSTOMER,
+        BEING_HANDED_OUT,
+        CANCELLED,
+        NO_SUCH_WAY,
+        WELCOME_SPENT,
+        WELCOME_TAKEN,
+        WELCOME_UNDER_WAY,
+        NO_SUCH_GROUP,
+        DISSOLVED,
+        NO_SUCH_WELCOME,
+        NO_SUCH_OPENGID,
+    }
 )
 
 _HINT = re.compile(r"hint: ?\[([\w-]{1,64})\]")
@@ -85,6 +103,35 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "平台上没有这个活码，可能已被删除",
         "The platform knows no such contact way; it may have been deleted",
     ),
+    40128: (
+        "转接过于频繁：一位新群主每天最多接 300 个群，同一个群 90 天内最多在职转接 2 次",
+        "Handed over too often: a new owner takes 300 groups a day, and a group changes hands on the job twice in 90 "
+        "days",
+    ),
+    41055: (
+        "入群欢迎语素材已满 100 个，请先删除不用的",
+        "There are 100 group welcomes already; delete some that are not used",
+    ),
+    NO_SUCH_WELCOME: (
+        "没有这个入群欢迎语素材，或它由别的应用创建",
+        "There is no such group welcome, or another app made it",
+    ),
+    41091: ("一个群活码最多 5 个群", "A join way takes 5 groups at most"),
+    DISSOLVED: ("这个群已经解散", "The group was dissolved"),
+    TOO_MANY_OWNERS: (
+        "可见成员超过 1000 人，请按群主分批读取",
+        "More than 1,000 members are visible; ask by owner, a hundred at a time",
+    ),
+    90500: ("群主还没有离职，请用在职转接", "The owner has not left; hand the group over on the job"),
+    NO_SUCH_GROUP: (
+        "这不是本应用能看到的客户群，请重新同步群",
+        "This is no customer group that the app can see; sync the groups again",
+    ),
+    90502: ("群主已经离职，请用离职继承", "The owner has left; hand the group over as a departed member's"),
+    90504: ("新群主就是现在的群主", "The new owner is the owner already"),
+    90507: ("这个群正在继承中，请稍后再看", "The group is being handed over; look again later"),
+    90508: ("这个群已经继承过了", "The group was handed over already"),
+    NO_SUCH_OPENGID: ("小程序给的群 ID 无效", "The mini-program's id of the group is invalid"),
     41054: (
         "成员还没有激活，请先让成员登录企业微信",
         "A member is not active yet; let them log in to WeCom first",

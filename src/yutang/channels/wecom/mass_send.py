@@ -59,7 +59,7 @@ class WeComMassSend:
 
         A customer whom several members know is given to the one who chatted last, whatever `sender` says.
         """
-        self._check(sender, recipients, content)
+        check(sender, recipients, content, self.limits)
         body = {"chat_type": "single", "external_userid": list(recipients), "sender": sender, **text_and_links(content)}
         answer = self._client.call(CREATE, body=body, repeatable=False)
         if not answer.get("msgid"):
@@ -71,11 +71,15 @@ class WeComMassSend:
 
         Costs one call per task found, to learn its senders.
         """
+        return self.tasks_of("single", since, until)
+
+    def tasks_of(self, chat_type: str, since: datetime, until: datetime) -> Sequence[PlatformTask]:
+        """As `find_tasks`, of tasks to customers (`single`) or to groups (`group`)."""
         if until < since:
             raise BadInput("查询时间段的结束早于开始。", "The span ends before it begins.")
         found: dict[str, Mapping[str, Any]] = {}
         for start, end in _spans(since, until):
-            body = {"chat_type": "single", "start_time": start, "end_time": end, "filter_type": 0, "limit": 100}
+            body = {"chat_type": chat_type, "start_time": start, "end_time": end, "filter_type": 0, "limit": 100}
             rows, _ = self._client.rows(LIST, body, "group_msg_list", lambda row: str(row["msgid"]))
             found.update({str(row["msgid"]): row for row in rows if not row.get("creator")})
         with ThreadPoolExecutor(self._client.limits.parallel) as pool:
@@ -99,14 +103,14 @@ class WeComMassSend:
 
     def read_task(self, task_id: str) -> Sequence[SenderState]:
         """WeCom doc 93338, `get_groupmsg_task`."""
-        rows = self._rows_of(task_id, TASK, {}, "task_list", "userid")
+        rows = self.rows_of(task_id, TASK, {}, "task_list", "userid")
         return [
             SenderState(str(row["userid"]), _known(_SENT, row, TASK), instant(row.get("send_time"))) for row in rows
         ]
 
     def read_results(self, task_id: str, sender: str) -> Sequence[RecipientResult]:
         """WeCom doc 93338, `get_groupmsg_send_result`."""
-        rows = self._rows_of(task_id, RESULT, {"userid": sender}, "send_list", "external_userid")
+        rows = self.rows_of(task_id, RESULT, {"userid": sender}, "send_list", "external_userid")
         return [
             RecipientResult(
                 str(row["external_userid"]),
@@ -117,9 +121,10 @@ class WeComMassSend:
             for row in rows
         ]
 
-    def _rows_of(
+    def rows_of(
         self, task_id: str, api: str, more: Mapping[str, str], listed: str, key: str
     ) -> Sequence[Mapping[str, Any]]:
+        """All rows that the platform tells of a task."""
         body = {"msgid": task_id, **more, "limit": 1000}
         with _about(task_id):
             rows, _ = self._client.rows(api, body, listed, lambda row: str(row[key]))
@@ -131,35 +136,35 @@ class WeComMassSend:
         except TaskNotReady:
             return ()
 
-    def _check(self, sender: str, recipients: Sequence[str], content: MessageContent) -> None:
-        """Refuse here what the platform would refuse, and what it would take for something else."""
-        limits = self.limits
-        if not sender:
-            raise BadInput("群发任务没有指定成员。", "The task names no sender.")
-        if not recipients:  # the platform reads “nobody” as “all customers of this member”
-            raise BadInput("群发任务没有收件人。", "The task has no recipients.")
-        if len(recipients) > limits.recipients:
-            raise BadInput(
-                f"一个群发任务最多 {limits.recipients} 位客户，现有 {len(recipients)} 位，请分批。",
-                f"A task takes {limits.recipients} recipients at most and has {len(recipients)}; split it.",
-            )
-        if len(set(recipients)) != len(recipients):
-            raise BadInput("群发任务里有重复的收件人。", "The task names a recipient twice.")
-        if not content.text and not content.links:
-            raise BadInput("群发内容是空的。", "The message is empty.")
-        size = len(content.text.encode())
-        if size > limits.text_bytes:
-            raise BadInput(
-                f"文案有 {size} 字节，平台上限是 {limits.text_bytes} 字节（一个汉字占 3 字节），请缩短。",
-                f"The text is {size} bytes long and the platform takes {limits.text_bytes}; shorten it.",
-            )
-        if len(content.links) > limits.links:
-            raise BadInput(
-                f"最多附 {limits.links} 个链接，现有 {len(content.links)} 个。",
-                f"A message takes {limits.links} links at most and has {len(content.links)}.",
-            )
-        for link in content.links:
-            _check_link(link)
+
+def check(sender: str, recipients: Sequence[str], content: MessageContent, limits: MassSendLimits) -> None:
+    """Refuse here what the platform would refuse, and what it would take for something else."""
+    if not sender:
+        raise BadInput("群发任务没有指定成员。", "The task names no sender.")
+    if not recipients:  # the platform reads “nobody” as “all customers of this member”
+        raise BadInput("群发任务没有收件人。", "The task has no recipients.")
+    if len(recipients) > limits.recipients:
+        raise BadInput(
+            f"一个群发任务最多 {limits.recipients} 个收件人，现有 {len(recipients)} 个，请分批。",
+            f"A task takes {limits.recipients} recipients at most and has {len(recipients)}; split it.",
+        )
+    if len(set(recipients)) != len(recipients):
+        raise BadInput("群发任务里有重复的收件人。", "The task names a recipient twice.")
+    if not content.text and not content.links:
+        raise BadInput("群发内容是空的。", "The message is empty.")
+    size = len(content.text.encode())
+    if size > limits.text_bytes:
+        raise BadInput(
+            f"文案有 {size} 字节，平台上限是 {limits.text_bytes} 字节（一个汉字占 3 字节），请缩短。",
+            f"The text is {size} bytes long and the platform takes {limits.text_bytes}; shorten it.",
+        )
+    if len(content.links) > limits.links:
+        raise BadInput(
+            f"最多附 {limits.links} 个链接，现有 {len(content.links)} 个。",
+            f"A message takes {limits.links} links at most and has {len(content.links)}.",
+        )
+    for link in content.links:
+        _check_link(link)
 
 
 def text_and_links(content: MessageContent) -> dict[str, Any]:
@@ -168,7 +173,7 @@ def text_and_links(content: MessageContent) -> dict[str, Any]:
     if content.text:
         body["text"] = {"content": content.text}
     if content.links:
-        body["attachments"] = [{"msgtype": "link", "link": _link_body(link)} for link in content.links]
+        body["attachments"] = [{"msgtype": "link", "link": link_body(link)} for link in content.links]
     return body
 
 
@@ -195,7 +200,7 @@ def _check_link(link: Link) -> None:
             )
 
 
-def _link_body(link: Link) -> dict[str, str]:
+def link_body(link: Link) -> dict[str, str]:
     body = {"title": link.title, "url": link.url, "desc": link.summary, "picurl": link.picture_url}
     return {key: value for key, value in body.items() if value}
 
