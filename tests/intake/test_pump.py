@@ -25,7 +25,8 @@ from yutang.kernel.ids import EventId, PersonId
 from yutang.log.contracts import Event, Line
 from yutang.log.models import InboxEnvelope
 from yutang.log.services import record
-from yutang.people import queries, services
+from yutang.organisation.queries import OWNER
+from yutang.people import grouped, queries, services
 from yutang.warehouse.contracts import Statement, Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -269,3 +270,17 @@ def test_beside_a_pressed_door_the_pump_rests_but_never_falls_behind_for_ever(
         assert ours.turn().events == 2, "nothing comes in any more"
     finally:
         install_collector(None)
+
+
+def test_groups_are_kept_where_the_platforms_word_is_kept(warehouse: Warehouse) -> None:
+    joined = event("group.joined", member("1"), props={"group": "wr1", "name": "老客群", "scene": 3, "state": "yt1"})
+    left = event("group.left", member("1"), at=T0 + timedelta(hours=1), props={"group": "wr1"})
+    record([left, event("group.joined", member("2"), props={"group": "wr1"})])
+    pump.pump_until_empty(warehouse)
+    record([joined])
+    pump.pump_until_empty(warehouse)
+    (group,), total = grouped.groups(OWNER)
+    assert (total, group.name, group.persons, group.moved_at) == (1, "老客群", 1, T0 + timedelta(hours=1))
+    (gone,), _ = grouped.group_members(OWNER, group.id, live=False)
+    assert (gone.joined_at, gone.scene, gone.state) == (T0, 3, "yt1")
+    assert "老客群" not in str(warehouse.query(Statement("SELECT props FROM events"))["props"].to_pylist())

@@ -251,9 +251,9 @@ class GroupState(StrEnum):
 class GroupMember:
     """Somebody in a group: one of the corp (`ours`), or an outsider by external id.
 
-    `scene` is 1 for invited, 2 for by a link, 3 for by a code; other numbers may come. `inviter` is known only where one
-    of the corp invited, `state` only of those who came by a join way. Of an outsider who is nobody's friend there may
-    be no name.
+    `scene` is 1 for invited, 2 for by a link, 3 for by a code; other numbers may come. `inviter` is known only where
+    one of the corp invited, `state` only of those who came by a join way. Of an outsider who is nobody's friend there
+    may be no name.
     """
 
     id: str

@@ -21,12 +21,14 @@ from yutang.log.contracts import NEXT, PART, Event, EventColumns, IdentifierValu
 from yutang.organisation.queries import OWNER, nodes, senders
 from yutang.people import queries as people
 from yutang.people import services
+from yutang.people.groups import GroupWord, apply_memberships
 from yutang.people.services import ConsentWord, RelationWord, TagWord
 
 _from_json = msgspec.json.Decoder().decode
 _RELATIONS = {"relation.added": "added", "relation.lost": "lost"}
 _SEEN = ("person.seen", "lead.submitted")
-_FACTS = ("consent.given", "consent.withdrawn", *_RELATIONS, "tag.added", "tag.removed", *_SEEN)
+_GROUPS = {"group.joined": True, "group.left": False}
+_FACTS = ("consent.given", "consent.withdrawn", *_RELATIONS, *_GROUPS, "tag.added", "tag.removed", *_SEEN)
 _NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Births = npt.NDArray[np.int64]
@@ -136,7 +138,8 @@ def _props(text: str | None) -> dict[str, Any]:
 
 
 def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
-    """What events say of consent, friendship, tags, names and homes, into the operational store; again does no harm.
+    """What events say of consent, friendship, groups, tags, names and homes, into the operational store; again does no
+    harm.
 
     A word from the future counts as said now, or it would outlive every later one.
     """
@@ -149,6 +152,8 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
     tags: list[TagWord] = []
     names: dict[PersonId, tuple[str, datetime]] = {}
     homes: dict[PersonId, tuple[NodeId, datetime]] = {}
+    memberships: list[GroupWord] = []
+    group_names: dict[str, tuple[str, datetime]] = {}
     told = arrived.events.select(["type", "occurred_at", "staff", "props", "source"]).take(pa.array(rows))
     for row, kind, stamp, staff, text, source in zip(
         rows,
@@ -175,6 +180,13 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
                 )
             case "relation.added" | "relation.lost" if staff in codes.senders:
                 relations.append(RelationWord(person, codes.senders[staff], _RELATIONS[kind], at))
+            case "group.joined" | "group.left":
+                scene, inviter, state = props.get("scene") or 0, props.get("inviter") or "", props.get("state") or ""
+                memberships.append(GroupWord(person, props["group"], _GROUPS[kind], at, scene, inviter, state))
+                if private.get("name"):
+                    before = group_names.get(props["group"])
+                    if before is None or before[1] < at:
+                        group_names[props["group"]] = (private["name"], at)
             case "tag.added" | "tag.removed":
                 tags.append(TagWord(person, props["tag"], kind == "tag.added", at))
             case "person.seen" | "lead.submitted":
@@ -189,6 +201,7 @@ def apply_facts(arrived: EventColumns, persons: Births, codes: Known) -> None:
         services.apply_tags(tags)
         services.name_persons(names)
         services.house_persons(homes)
+        apply_memberships(memberships, group_names)
 
 
 def incoming(arrived: EventColumns, persons: Births, codes: Known) -> tuple[pa.Table, pa.Table]:

@@ -59,6 +59,13 @@ _HOME = {
 _IN_GROUP = {
     "group": Prop(str, required=True, zh="群", en="the customer group's id"),
     "name": Prop(str, pii=True, zh="群名称", en="what the group is called"),
+    "synthetic": _SYNTHETIC,
+}
+_INTO_GROUP = {
+    **_IN_GROUP,
+    "scene": Prop(int, zh="入群方式", en="1 invited, 2 by an invitation link, 3 by a code"),
+    "inviter": Prop(str, zh="邀请人", en="the userid of the member of staff who invited"),
+    "state": Prop(str, zh="渠道参数", en="what the platform said of the join way they came by"),
 }
 _COUPON = {
     "coupon": Prop(str, required=True, zh="券", en="the coupon"),
@@ -276,7 +283,7 @@ VOCABULARY = Vocabulary(
                     "name": Prop(str, pii=True, zh="名称", en="what the group is called"),
                 },
             ),
-            EventType("group.joined", "入群", "a person joined a customer group", _IN_GROUP),
+            EventType("group.joined", "入群", "a person joined a customer group", _INTO_GROUP),
             EventType("group.left", "退群", "a person left a customer group, or was taken out", _IN_GROUP),
             EventType(
                 "partner.listed",

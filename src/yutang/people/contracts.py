@@ -166,6 +166,82 @@ class LedgerRow:
     proof: str
 
 
+CODE_FULL = 200
+"""By a code people come into a WeCom group until it has so many; invitations go on to 500 (unverified)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """A customer group. `size` counts everybody as the platform does; `persons` those of ours who are in it.
+
+    `owner` is a userid; `node` the store of their account, None where it is unknown. `moved_at`: when somebody last
+    came or left. `read_at` None: no platform told of it, only lists or events.
+    """
+
+    id: int
+    code: str
+    corp: str
+    name: str
+    owner: str
+    node: NodeId | None
+    state: str
+    size: int
+    persons: int
+    joined: int
+    left: int
+    made_at: datetime | None
+    moved_at: datetime | None
+    read_at: datetime | None
+    ended_at: datetime | None
+    notice: str = ""
+    admins: tuple[str, ...] = ()
+    staff: tuple[str, ...] = ()
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody comes in by a code any more."""
+        return self.size >= CODE_FULL
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFilter:
+    """Which groups are asked for. `silent`: nobody came or left for so many days; `find`: in the name or the id;
+    `live` None: also those that were dissolved."""
+
+    owner: str = ""
+    node: NodeId | None = None
+    least: int | None = None
+    most: int | None = None
+    full: bool | None = None
+    silent: int | None = None
+    find: str = ""
+    live: bool | None = True
+    codes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMemberShown:
+    """Somebody who is or was in a group. `person` None: outside of what the viewer sees."""
+
+    person: PersonId | None
+    name: str
+    joined_at: datetime | None
+    left_at: datetime | None
+    scene: int
+    inviter: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWeek:
+    """How many came into a group and left it in seven days from `start` on, and how many were in it at their end."""
+
+    start: datetime
+    joined: int
+    left: int
+    size: int
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """How somebody wants to be spoken to; empty and None: as the brand does.

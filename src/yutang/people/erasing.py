@@ -15,6 +15,7 @@ from yutang.people.models import (
     Crowd,
     Decision,
     Edge,
+    GroupMember,
     Identifier,
     Person,
     PersonOverride,
@@ -27,7 +28,7 @@ from yutang.people.models import (
     Word,
 )
 
-_OWN: tuple[type[models.Model], ...] = (Consent, Preference, Relation, Tag, ScopeRow)
+_OWN: tuple[type[models.Model], ...] = (Consent, Preference, Relation, Tag, ScopeRow, GroupMember)
 
 
 def births_with(person: PersonId) -> list[PersonId]:
@@ -51,7 +52,7 @@ def lookups_of(identifiers: Sequence[IdentifierValue]) -> list[bytes]:
 
 def counts_of(births: Sequence[int]) -> dict[str, int]:
     """How many rows there are of these birth persons, by what they are."""
-    names = ("consents", "preferences", "relations", "tags", "scopes")
+    names = ("consents", "preferences", "relations", "tags", "scopes", "groups")
     found = {name: _rows(model, births) for name, model in zip(names, _OWN, strict=True)}
     return {"persons": len(births), "identifiers": _rows(Identifier, births), **found}
 

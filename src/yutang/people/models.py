@@ -153,6 +153,49 @@ class Relation(models.Model):
         constraints = (models.UniqueConstraint(fields=["person", "sender"], name="one_relation_once"),)
 
 
+class Group(models.Model):
+    """A customer group, by its id at the platform, whoever told of it first.
+
+    What only its platform tells (`corp` not empty) is as of `read_at`: `owner` is a userid, `sender` their account and
+    `node` its store, null where we do not know the account; `size` counts everybody, `staff` are the members of the
+    corp by userid; `version` changes with the membership. `moved_at`: when somebody last came or left.
+    """
+
+    code = models.CharField(max_length=128, unique=True)
+    corp = models.CharField(max_length=64, blank=True)
+    name = EncryptedTextField(null=True)
+    name_at = models.DateTimeField(null=True)
+    notice = EncryptedTextField(null=True)
+    owner = models.CharField(max_length=64, blank=True)
+    sender = models.BigIntegerField(null=True, db_index=True)
+    node = models.BigIntegerField(null=True, db_index=True)
+    state = models.CharField(max_length=16, blank=True)
+    admins = models.JSONField(default=list)
+    staff = models.JSONField(default=list)
+    size = models.PositiveIntegerField(default=0)
+    version = models.CharField(max_length=64, blank=True)
+    made_at = models.DateTimeField(null=True)
+    moved_at = models.DateTimeField(null=True, db_index=True)
+    read_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+
+class GroupMember(models.Model):
+    """Person × group: in it unless they left after they last joined. The rest is told of the last joining: `scene` 1
+    invited, 2 by a link, 3 by a code; `inviter` is a userid, `state` the join way's."""
+
+    group = models.ForeignKey(Group, models.CASCADE, related_name="members")
+    person = models.ForeignKey(Person, models.CASCADE, related_name="groups")
+    joined_at = models.DateTimeField(null=True)
+    left_at = models.DateTimeField(null=True)
+    scene = models.PositiveSmallIntegerField(default=0)
+    inviter = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["group", "person"], name="one_member_once"),)
+
+
 class Consent(models.Model):
     """What a person said about one purpose on one channel (`*`: all); appended, the latest counts. Proof is kept.
 

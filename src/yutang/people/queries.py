@@ -305,6 +305,11 @@ def names_of(viewer: Viewer, persons: Sequence[PersonId]) -> dict[PersonId, str]
     return {person: names[survivor][1] for person, survivor in asked.items() if survivor in names}
 
 
+def seen_among(viewer: Viewer, persons: Sequence[PersonId]) -> set[PersonId]:
+    """Those of the surviving persons whom the viewer may see."""
+    return {PersonId(one) for one in _visible(viewer, set(persons))}
+
+
 def person_card(viewer: Viewer, person: PersonId) -> PersonCard:
     """All that this room knows of a person or their survivor. Raises NotFound outside the viewer's scope."""
     asked, births = _births_by_survivor([person])

@@ -22,7 +22,7 @@ from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.log.contracts import IdentifierValue, heard
 from yutang.organisation.queries import OWNER, brand, nodes, senders
-from yutang.people import bulk, identity
+from yutang.people import bulk, groups, identity
 from yutang.people.contracts import CONSENTS_IN, PERSONS_IN, RELATIONS_IN, TAGS_IN, Wish
 from yutang.people.identifiers import normalised
 from yutang.people.joining import lock, mark
@@ -296,6 +296,7 @@ def follow_organisation(moved_nodes: Collection[NodeId], moved_senders: Collecti
     with transaction.atomic():
         mark(person for (person,) in bulk.select(Person, ("id",), "home_node", moved_nodes))
         _rescope({person for (person,) in bulk.select(Relation, ("person_id",), "sender", moved_senders)})
+        groups.follow(moved_senders)
 
 
 def _rescope(births: set[PersonId] | set[int]) -> None:

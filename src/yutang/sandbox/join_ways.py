@@ -60,8 +60,8 @@ def update_way(con: sqlite3.Connection, settings: Settings, arguments: Arguments
     """`groupchat/update_join_way`: everything is overwritten, also by its absence."""
     row = _way(con, arguments)
     con.execute(
-        "UPDATE join_ways SET scene = ?, remark = ?, auto_create = ?, base_name = ?, base_id = ?, chats = ?, state = ?, "
-        "mark_source = ?, made = CASE WHEN base_id = ? THEN made ELSE 0 END WHERE config_id = ?",
+        "UPDATE join_ways SET scene = ?, remark = ?, auto_create = ?, base_name = ?, base_id = ?, chats = ?, "
+        "state = ?, mark_source = ?, made = CASE WHEN base_id = ? THEN made ELSE 0 END WHERE config_id = ?",
         (*(fields := _fields(con, arguments)).values(), fields.base_id, row["config_id"]),
     )
     return {}

@@ -29,8 +29,8 @@ def _schema() -> str:
 class Settings:
     """What was seeded about the world as a whole, and its business clock (`now`, unix seconds).
 
-    A group's detail lags by `detail_lag` wall seconds; by a code it is joined while it has less than `scan_most` members,
-    by invitation up to `chat_most`.
+    A group's detail lags by `detail_lag` wall seconds; by a code it is joined while it has less than `scan_most`
+    members, by invitation up to `chat_most`.
     """
 
     corp_id: str
