@@ -10,6 +10,7 @@ from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
+from yutang.channels.wecom.groups import WeComJoinWays
 from yutang.channels.wecom.mass_send import WeComMassSend
 from yutang.channels.wecom.tokens import MemoryTokenStore
 from yutang.organisation.queries import channel_accounts, corps
@@ -17,6 +18,7 @@ from yutang.organisation.queries import channel_accounts, corps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from yutang.connect.group_ways import GroupWayPorts
     from yutang.connect.services import WayPorts
     from yutang.reach.issuing import Ports
     from yutang.reflex.contracts import WelcomePorts
@@ -40,6 +42,10 @@ class Channels:
     def contact_ways(self) -> WayPorts:
         """For `connect`."""
         return self._each(WeComContactWays)
+
+    def join_ways(self) -> GroupWayPorts:
+        """For `connect`: codes that lead into groups."""
+        return self._each(WeComJoinWays)
 
     def welcomes(self) -> WelcomePorts:
         """For `reflex`."""

@@ -223,7 +223,15 @@ def _loop(house: House, share: Share, sandbox: str) -> Loop:
 
     channels = Channels(sandbox)
     advance = sandbox_clock(sandbox) if any(corp.sandboxed for corp in corps()) else None
-    return Loop(house.warehouse, channels.mass_send, house.clock, advance, channels.contact_ways, share=share)
+    return Loop(
+        house.warehouse,
+        channels.mass_send,
+        house.clock,
+        advance,
+        channels.contact_ways,
+        channels.join_ways,
+        share=share,
+    )
 
 
 def _answer(app: ASGIApp, listener: socket.socket, lanes: Sequence[Lane], ready: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from yutang.connect.documents import ContactWay
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts
+from yutang.people.contracts import CODE_FULL, GroupFacts
 
 FEWEST = 30
 """Fewer persons than this tell nothing of a rate or a mean."""
@@ -22,6 +23,52 @@ class CodeState(StrEnum):
     CALLING = "calling"
     LIVE = "live"
     UNKNOWN = "unknown"
+
+
+class GroupWayState(StrEnum):
+    """WANTED → CALLING → LIVE; ENDING → ENDED once somebody ended it; GONE: the platform has it no more."""
+
+    WANTED = "wanted"
+    CALLING = "calling"
+    LIVE = "live"
+    ENDING = "ending"
+    ENDED = "ended"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWayFacts:
+    """A code that leads into groups, one after another. `groups` are the platform's, once it has told them.
+
+    `room_name` empty: none is created when all are full. `created` of `groups` were created by themselves. `current`:
+    the one into which people come now, None where all are full or nothing is known of them.
+    """
+
+    id: int
+    title: str
+    corp: str
+    node: NodeId | None
+    token: str
+    groups: tuple[GroupFacts, ...]
+    unknown: int
+    room_name: str
+    room_number: int
+    created: int
+    state: GroupWayState
+    qr_code: str
+    read_at: datetime | None
+    trouble: str
+    came: int
+
+    @property
+    def current(self) -> GroupFacts | None:
+        """The first group that is not full."""
+        return next((one for one in self.groups if not one.full and one.ended_at is None), None)
+
+    @property
+    def places(self) -> int:
+        """How many more can come by this code before a new group is needed."""
+        return sum(max(0, CODE_FULL - one.size) for one in self.groups if one.ended_at is None)
 
 
 @dataclass(frozen=True, slots=True)

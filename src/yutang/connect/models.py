@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from yutang.connect.contracts import CodeState
+from yutang.connect.contracts import CodeState, GroupWayState
 from yutang.kernel.clock import wall_now
 
 
@@ -50,6 +50,36 @@ class Code(models.Model):
             models.UniqueConstraint(fields=["way", "node", "corp"], name="one_code_once"),
             models.UniqueConstraint(fields=["config_id"], condition=~models.Q(config_id=""), name="one_config_once"),
         )
+
+
+class GroupWay(models.Model):
+    """A code that leads into groups, one after another (群活码). `token` is the state by which we know who came by it.
+
+    `groups` are those that it should lead into, by their ids; `there` those that the platform says, with the ones that
+    it created by itself, as of `read_at` (wall clock). With a `room_name` it creates more, numbered from `room_number`.
+    `told`: what the platform was last told, as a short text. `node`: the store to which it belongs, 0: the brand.
+    """
+
+    title = models.CharField(max_length=60)
+    corp = models.CharField(max_length=64)
+    node = models.BigIntegerField(default=0, db_index=True)
+    token = models.CharField(max_length=30, unique=True)
+    groups = models.JSONField(default=list)
+    there = models.JSONField(default=list)
+    room_name = models.CharField(max_length=40, blank=True)
+    room_number = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=10, default=GroupWayState.WANTED.value, db_index=True)
+    config_id = models.CharField(max_length=128, blank=True)
+    qr_code = models.CharField(max_length=2048, blank=True)
+    told = models.CharField(max_length=64, blank=True)
+    read_at = models.DateTimeField(null=True)
+    called_at = models.DateTimeField(null=True)
+    called_by = models.CharField(max_length=80, blank=True)
+    lost = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=400, blank=True)
+    made_by = models.CharField(max_length=80)
+    made_at = models.DateTimeField(default=wall_now)
 
 
 class Join(models.Model):

@@ -22,7 +22,9 @@ from django.db import close_old_connections
 from yutang.channels.direct.sending import forget_old_letters
 from yutang.channels.services import forget_old_callbacks
 from yutang.channels.webhook.services import forget_old_parcels
+from yutang.connect import group_ways
 from yutang.connect import services as connect
+from yutang.connect.group_ways import GroupWayPorts
 from yutang.connect.services import WayPorts
 from yutang.guard import retention
 from yutang.guard import services as guard
@@ -62,14 +64,15 @@ Advance = Callable[[datetime], None]
 
 @dataclass(slots=True)
 class Loop:
-    """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` are the
-    channels on which contact ways are kept."""
+    """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` and
+    `group_ways` are the channels on which contact ways and codes of groups are kept."""
 
     warehouse: Warehouse
     ports: Callable[[], Ports]
     clock: BrandClock
     advance: Advance | None = None
     ways: Callable[[], WayPorts] | None = None
+    group_ways: Callable[[], GroupWayPorts] | None = None
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
@@ -205,6 +208,8 @@ class Loop:
     def _keep_ways(self) -> None:
         if self.ways is not None and monotonic() - self.kept_ways >= WAYS:
             connect.turn(self.ways())
+            if self.group_ways is not None:
+                group_ways.turn(self.group_ways())
             self.kept_ways = monotonic()
 
     def _refresh(self) -> None:

@@ -178,3 +178,9 @@ def owners_of_groups(viewer: Viewer) -> list[str]:
     """The userids of those who own groups that stand."""
     rows = _chosen(viewer, EVERY).exclude(owner="")
     return sorted(set(rows.values_list("owner", flat=True)), key=str.casefold)
+
+
+def came_by(states: Sequence[str]) -> dict[str, int]:
+    """How many persons ever came into groups by codes of these states. Unscoped because whoever asks names them."""
+    rows = GroupMember.objects.filter(state__in=list(states)).values("state").annotate(came=Count("pk"))
+    return {row["state"]: row["came"] for row in rows}

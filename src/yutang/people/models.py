@@ -194,6 +194,7 @@ class GroupMember(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["group", "person"], name="one_member_once"),)
+        indexes = (models.Index(fields=["state"], condition=~models.Q(state=""), name="came_by_code"),)
 
 
 class Consent(models.Model):
