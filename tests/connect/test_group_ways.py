@@ -90,9 +90,7 @@ def test_a_call_that_nobody_finished_is_made_again(shore: Shore, groups: list[in
     assert group_way(OWNER, number).state is GroupWayState.LIVE
 
 
-def test_an_ended_code_is_taken_from_the_platform_and_one_that_is_gone_is_told(
-    shore: Shore, groups: list[int]
-) -> None:
+def test_an_ended_code_is_taken_from_the_platform_and_one_that_is_gone_is_told(shore: Shore, groups: list[int]) -> None:
     first, second = (keep_group_way(OWNER, GroupWayForm(name, tuple(groups))) for name in ("一", "二"))
     go(shore)
     end_group_way(OWNER, first)

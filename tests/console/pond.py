@@ -25,6 +25,11 @@ CATEGORIES = ("蔬果", "乳品", "面包", "日用")
 STOPS = (0, 0, 0, 0, 1, 2, 17, 25, 40, 80)
 BACK = range(40, 52)
 CUSTOMERS = 60
+GROUPS = {
+    "wr-a": ("guide-s1-a", "一号店老客群", range(40)),
+    "wr-b": ("guide-s2-b", "二号店尝鲜群", range(20, 26)),
+    "wr-c": ("guide-s2-a", "二号店团购群", range(30, 34)),
+}
 PLANTED = "钓具"  # of an order of the first customer at a store that is not theirs
 PROSPECTS = 8
 CAMPAIGN_STARTS = datetime(2025, 12, 31, 17, tzinfo=UTC)  # on New Year's morning in Shanghai; every second customer
@@ -107,9 +112,16 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         rebuild(opened.warehouse, NOW)
         plan = _plan(opened.warehouse)
         _doubtful()
+        groups = _groups()
     organisation.step_clock(NOW)
     _sandbox(directory)
-    return {**_paths(), **_uploads(opened.warehouse), "plan": plan, "slug": open_ways()["store_poster"][0].slug}
+    return {
+        **_paths(),
+        **_uploads(opened.warehouse),
+        "plan": plan,
+        "slug": open_ways()["store_poster"][0].slug,
+        **groups,
+    }
 
 
 def _pushed() -> None:
@@ -275,7 +287,9 @@ def _uploads(warehouse) -> dict[str, int]:  # type: ignore[no-untyped-def]  # as
 
 def _sandbox(directory: Path) -> None:
     from yutang.app.serve import sandbox_directory
+    from yutang.sandbox import groups
     from yutang.sandbox.contracts import Customer, Member, Relation, Spec
+    from yutang.sandbox.store import Store
     from yutang.sandbox.world import seed
 
     born = NOW - timedelta(days=380)
@@ -299,6 +313,43 @@ def _sandbox(directory: Path) -> None:
             dispatch_seconds=0.0,
         ),
     )
+    store = Store(sandbox_directory(directory))
+    with store.write() as con:
+        for code, (owner, name, who) in GROUPS.items():
+            groups.create(con, owner, name, code)
+            groups.join(con, code, [f"wm-{one}" for one in who], inviter=owner)
+    store.close()
+
+
+def _groups() -> dict[str, object]:
+    """The groups as a sync would keep them, with a code that leads into the last two."""
+    from yutang.connect.group_ways import GroupWayForm, keep_group_way
+    from yutang.kernel.clock import wall_now
+    from yutang.log.contracts import IdentifierValue
+    from yutang.organisation.queries import OWNER
+    from yutang.people import grouped
+    from yutang.people.groups import GroupTold, MemberTold, keep_groups
+
+    def told(code: str, gone: int = 0) -> GroupTold:
+        owner, name, who = GROUPS[code]
+        members = [
+            MemberTold(
+                (IdentifierValue("external_userid", CORP, f"wm-{one}"),),
+                NOW - timedelta(days=5 + 2 * index),
+                1 + 2 * (index % 2),
+                owner if index % 2 == 0 else "",
+                "",
+            )
+            for index, one in enumerate(list(who)[gone:])
+        ]
+        made, notice = NOW - timedelta(days=120), "文明沟通，周三上新。"
+        return GroupTold(code, name, owner, "followed", made, notice, (), (owner,), "", tuple(members))
+
+    for gone, at in ((0, NOW - timedelta(days=9)), (3, NOW - timedelta(days=3))):
+        keep_groups(CORP, [told(code, gone) for code in GROUPS], read_at=wall_now(), now=at, synthetic=True)
+    numbers = {one.code: one.id for one in grouped.groups(OWNER)[0]}
+    way = keep_group_way(OWNER, GroupWayForm("门店海报进群", (numbers["wr-b"], numbers["wr-c"]), "老客群 ", 3))
+    return {"group": numbers["wr-a"], "group_way": way}
 
 
 def _paths() -> dict[str, object]:

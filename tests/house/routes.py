@@ -96,6 +96,12 @@ API: dict[str, tuple[Ask, ...]] = {
     "GET /plans/{plan}/batches": (Ask("/plans/{plan}/batches", shows=("batch", "userid")),),
     "GET /stores": (Ask("/stores", shows=()),),
     "GET /ways": (Ask("/ways", shows=("way",)),),
+    "GET /groups": (
+        Ask("/groups", shows=("group", "group_name")),
+        Ask("/groups?owner={userid}&full=false", shows=("group",)),
+        Ask("/groups?store=far&silent=30"),
+    ),
+    "GET /groups/{number}/members": (Ask("/groups/{group}/members", shows=("person",)),),
     "GET /totals": (Ask("/totals"),),
 }
 
@@ -112,6 +118,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "import persons": (Ask(words=("ORDERS_FILE", "--dry-run")),),
     "import relations": (Ask(words=("ORDERS_FILE",)),),
     "import groups": (Ask(words=("ORDERS_FILE",)),),
+    "groups list": (Ask(shows=("group_name", "userid")), Ask(words=("--owner", "{userid}"), shows=("group_name",))),
     "import coupons": (Ask(words=("ORDERS_FILE",)),),
     "import consent": (Ask(words=("ORDERS_FILE",)),),
     "import partners": (Ask(words=("ORDERS_FILE",)),),
@@ -284,6 +291,22 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "outgoing_add": (Ask("/settings/outgoing/add/", {"name": "asked", "url": "http://x"}),),
     "outgoing_one": (Ask("/settings/outgoing/one/?name=asked"),),
     "outgoing_act": (Ask("/settings/outgoing/act/", {"name": "asked", "act": "off"}),),
+    "groups": (
+        Ask("/groups/", shows=("group", "group_name", "guide")),
+        Ask("/groups/?find=wr-&owner={userid}", shows=("group",)),
+        Ask("/groups/?export=csv", shows=("group_name",)),
+    ),
+    "group": (
+        Ask("/groups/{group}/", shows=("group_name", "person", "name", "group_way_title")),
+        Ask("/groups/{group}/?export=csv", shows=("person", "name")),
+    ),
+    "way_groups": (Ask("/connect/groups/", shows=("group_way_title", "group_name")),),
+    "way_group_new": (
+        Ask("/connect/groups/new/?group={group}", shows=("group_name",)),
+        Ask("/connect/groups/new/?of={group_way}", shows=("group_way_title",)),
+    ),
+    "way_group_keep": (Ask("/connect/groups/keep/", {"title": "试", "groups": "{group}", "of": "{group_way}"}),),
+    "way_group_end": (Ask("/connect/groups/{group_way}/end/", {}),),
     "leads": (Ask("/connect/leads/"), Ask("/connect/leads/?state=new&source=till")),
     "lead_work": (Ask("/connect/leads/work/", {"lead": "asked", "state": "won"}),),
     "audit": (Ask("/settings/audit/"), Ask("/settings/audit/?verb=export&export=csv")),

@@ -16,10 +16,11 @@ from pytest_django import DjangoDbBlocker
 
 from tests import stores
 from yutang.connect.documents import ContactWay
+from yutang.connect.group_ways import GroupWayForm, keep_group_way
 from yutang.connect.services import keep_way
 from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import pump_until_empty
-from yutang.kernel.clock import business_clock, business_now
+from yutang.kernel.clock import business_clock, business_now, wall_now
 from yutang.kernel.ids import EventId, PersonId, PlanId
 from yutang.log.contracts import Event, IdentifierValue, Line
 from yutang.log.services import record
@@ -27,7 +28,9 @@ from yutang.organisation import services as organisation
 from yutang.organisation.contracts import NodeKind, RoleName, Viewer
 from yutang.organisation.queries import OWNER, viewer_named
 from yutang.organisation.services import NewNode, NewSender
+from yutang.people import grouped
 from yutang.people import services as people
+from yutang.people.groups import GroupTold, MemberTold, keep_groups
 from yutang.people.models import Counter
 from yutang.playbooks.services import keep_shipped
 from yutang.profiles import services as profiles
@@ -54,6 +57,8 @@ FAR = {
     "organisation_staff": 7_640_000,
     "organisation_senderaccount": 7_750_000,
     "reflex_followup": 7_860_000,
+    "people_group": 7_970_000,
+    "connect_groupway": 7_180_000,
 }
 """The numbers of the far store's rows begin here, so that they can be told from any other number."""
 FAR_PLAN = 7_420_000
@@ -80,6 +85,10 @@ class Store:
     way: str
     way_title: str
     follow_up: str
+    group: str
+    group_name: str
+    group_way: str
+    group_way_title: str
 
     def planted(self) -> dict[str, str]:
         """Each thing that somebody of another store must not be told, by what it is."""
@@ -99,6 +108,10 @@ class Store:
             "way": self.way,
             "way_title": self.way_title,
             "follow_up": self.follow_up,
+            "group": self.group,
+            "group_name": self.group_name,
+            "group_way": self.group_way,
+            "group_way_title": self.group_way_title,
         }
 
 
@@ -256,7 +269,29 @@ def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) 
         way,
         title,
         _follow_up(warehouse, person, code, userid),
+        *_group(code, external, userid, viewer_named(author)),
     )
+
+
+def _group(code: str, external: str, userid: str, viewer: Viewer) -> tuple[str, str, str, str]:
+    """A group of the store's guide, in which the person is, and a code that leads into it."""
+    member = MemberTold((IdentifierValue("external_userid", CORP, external),), START - timedelta(days=9), 3, userid, "")
+    told = GroupTold(
+        f"wr-{code}-x7",
+        f"老客{code}x7",
+        userid,
+        "followed",
+        START - timedelta(days=30),
+        "",
+        (),
+        (userid,),
+        "",
+        (member,),
+    )
+    keep_groups(CORP, [told], read_at=wall_now(), now=START)
+    group = grouped.groups(viewer)[0][0]
+    way = keep_group_way(viewer, GroupWayForm(f"群码{code}x7", (group.id,)))
+    return f"{group.id}", group.name, f"{way}", f"群码{code}x7"
 
 
 def _way(name: str, title: str, code: str, viewer: Viewer) -> None:

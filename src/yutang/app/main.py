@@ -37,7 +37,19 @@ def root(opener: Opener | None = None) -> click.Group:
     `opener` opens the house (default: that of the data directory).
     """
     from yutang.app import commands as whole
-    from yutang.cli import access, commands, hooks, imports, keys, organisation, outgoing, persons, sameness, ways
+    from yutang.cli import (
+        access,
+        commands,
+        groups,
+        hooks,
+        imports,
+        keys,
+        organisation,
+        outgoing,
+        persons,
+        sameness,
+        ways,
+    )
     from yutang.cli.context import Shell
 
     @click.group()
@@ -48,7 +60,7 @@ def root(opener: Opener | None = None) -> click.Group:
         context.obj = Shell(opener or house.open_house, language())
 
     yutang.add_command(imports.import_group)
-    for module in (commands, access, organisation, keys, ways, hooks, outgoing, persons):
+    for module in (commands, access, organisation, keys, ways, groups, hooks, outgoing, persons):
         for group in module.GROUPS:
             yutang.add_command(group)
     commands.plan(yutang)

@@ -54,6 +54,26 @@ OUTCOMES: dict[str, Promise] = {
     "held_out": _("对照组"),
     "globally_held_out": _("全局对照组"),
 }
+GROUP_STATES: dict[str, Promise] = {
+    "followed": _("群主在跟进"),
+    "owner_left": _("群主已离职，等待继承"),
+    "handing_over": _("正在继承"),
+    "handed_over": _("已继承"),
+}
+GROUP_SCENES: dict[str, Promise] = {
+    "0": _("不知道"),
+    "1": _("被邀请"),
+    "2": _("邀请链接"),
+    "3": _("扫群码"),
+}
+GROUP_WAY_STATES: dict[str, Promise] = {
+    "wanted": _("平台生成中"),
+    "calling": _("平台生成中"),
+    "live": _("可用"),
+    "ending": _("正在停用"),
+    "ended": _("已停用"),
+    "gone": _("平台上已没有"),
+}
 IMPORT_STATES: dict[str, Promise] = {
     "uploaded": _("等你确认"),
     "waiting": _("排队中"),

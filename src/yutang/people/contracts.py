@@ -206,7 +206,7 @@ class GroupFacts:
 @dataclass(frozen=True, slots=True)
 class GroupFilter:
     """Which groups are asked for. `silent`: nobody came or left for so many days; `find`: in the name or the id;
-    `live` None: also those that were dissolved."""
+    `live` None: also those that were dissolved; `connected`: only those of which a platform tells."""
 
     owner: str = ""
     node: NodeId | None = None
@@ -216,6 +216,7 @@ class GroupFilter:
     silent: int | None = None
     find: str = ""
     live: bool | None = True
+    connected: bool = False
     codes: tuple[str, ...] | None = None
 
 

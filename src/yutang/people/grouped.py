@@ -62,6 +62,8 @@ def _chosen(viewer: Viewer, asked: GroupFilter) -> QuerySet[Group]:
     rows = _seen(viewer)
     if asked.live is not None:
         rows = rows.filter(ended_at__isnull=asked.live)
+    if asked.connected:
+        rows = rows.exclude(corp="")
     if asked.owner:
         rows = rows.filter(owner__iexact=asked.owner)
     if asked.node is not None:
