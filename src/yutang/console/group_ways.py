@@ -73,18 +73,12 @@ def group_way_keep(request: Page) -> HttpResponseBase:
     operators_only(request.viewer)
     post = request.POST
     number = post.get("of", "")
-    form = {
-        "of": number,
-        "title": post.get("title", ""),
-        "groups": post.getlist("groups"),
-        "room_name": post.get("room_name", "") if post.get("creates") else "",
-        "room_number": post.get("room_number", "1"),
-    }
+    title, chosen, room_number = post.get("title", ""), post.getlist("groups"), post.get("room_number", "1")
+    room_name = post.get("room_name", "") if post.get("creates") else ""
+    form = {"of": number, "title": title, "groups": chosen, "room_name": room_name, "room_number": room_number}
     try:
-        kept = GroupWayForm(
-            form["title"], tuple(map(_number, form["groups"])), form["room_name"], _number(form["room_number"])
-        )
-        if post.get("creates") and not form["room_name"].strip():
+        kept = GroupWayForm(title, tuple(map(_number, chosen)), room_name, _number(room_number))
+        if post.get("creates") and not room_name.strip():
             raise BadInput("自动建群要写新群的名字。", "Creating groups needs a name for them.")
         ways.keep_group_way(request.viewer, kept, _number(number) if number else None)
     except BadInput as error:

@@ -112,7 +112,7 @@ def apply_memberships(words: Iterable[GroupWord], names: Mapping[str, tuple[str,
         for word in kept:
             moved[word.group[:128]] = max(word.at, moved.get(word.group[:128], word.at))
         for code, at in moved.items():
-            if rows[code].moved_at is None or rows[code].moved_at < at:
+            if (before := rows[code].moved_at) is None or before < at:
                 Group.objects.filter(code=code).update(moved_at=at)
         for code, (name, at) in names.items():
             row = rows[code[:128]]
@@ -149,9 +149,9 @@ def _merge(words: Sequence[GroupWord], numbers: Mapping[str, int]) -> None:
     rows = []
     for group, person in keys:
         came, gone, *how = before.get((group, person), (None, None, 0, "", ""))
-        word = joined.get((group, person))
-        if word is not None and (came is None or came <= word.at):
-            came, how = word.at, [word.scene, word.inviter[:64], word.state[:64]]
+        said = joined.get((group, person))
+        if said is not None and (came is None or came <= said.at):
+            came, how = said.at, [said.scene, said.inviter[:64], said.state[:64]]
         away = left.get((group, person))
         gone = away if gone is None or (away is not None and away > gone) else gone
         rows.append((group, person, bulk.stored_time(came), bulk.stored_time(gone), *how))

@@ -42,9 +42,9 @@ def edit(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall
 def get(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`group_welcome_template/get`: of a picture its address alone."""
     _, content = _find(con, arguments)
-    if "image" in content:
-        content["image"] = {"pic_url": content["image"].get("pic_url") or f"/media/{content['image']['media_id']}"}
-    return content
+    if image := content.get("image"):
+        content["image"] = {"pic_url": image.get("pic_url") or f"/media/{image['media_id']}"}
+    return dict(content)
 
 
 def delete(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:

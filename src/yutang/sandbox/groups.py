@@ -90,8 +90,8 @@ def get_chat(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
         raise PlatformError(49008)
     shown = json.loads(row["shown"]) if row["shown"] and wall < row["fresh_wall"] else _detail(con, row)
     if named:
-        names = _names(con, [member["userid"] for member in shown["member_list"]])
-        shown["member_list"] = [{**one, "name": names.get(one["userid"], "")} for one in shown["member_list"]]
+        names = _names(con, [str(member["userid"]) for member in shown["member_list"]])
+        shown["member_list"] = [{**one, "name": names.get(str(one["userid"]), "")} for one in shown["member_list"]]
     return {"group_chat": shown}
 
 
