@@ -18,6 +18,7 @@ from yutang.kernel.ids import salt
 from yutang.sandbox.callbacks import enqueue
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.customers import known_member
+from yutang.sandbox.directory import change_member
 from yutang.sandbox.store import Settings, put, settings_of
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
@@ -63,10 +64,7 @@ def list_chats(con: sqlite3.Connection, settings: Settings, arguments: Arguments
     return {"group_chat_list": listed} | ({"next_cursor": cursor} if cursor else {})
 
 
-_STATUS = (
-    "CASE WHEN handed = 2 AND handed_wall <= :wall THEN 3 WHEN handed > 0 THEN handed "
-    "WHEN d.userid IS NOT NULL THEN 1 ELSE 0 END"
-)
+_STATUS = "CASE WHEN d.userid IS NOT NULL THEN 1 WHEN handed = 2 AND handed_wall <= :wall THEN 3 ELSE handed END"
 
 
 def owner_filter(con: sqlite3.Connection, arguments: Arguments) -> list[str]:
@@ -364,10 +362,7 @@ def dismiss(con: sqlite3.Connection, chat_id: str) -> None:
 
 def resign(con: sqlite3.Connection, userid: str) -> None:
     """A member leaves the corp; their groups wait for a new owner."""
-    settings = settings_of(con)
-    known_member(con, userid)
-    con.execute("INSERT OR IGNORE INTO departures VALUES (?, ?)", (userid, settings.now))
-    con.execute("UPDATE chats SET handed = 0 WHERE owner = ?", (userid,))
+    change_member(con, known_member(con, userid), deleted=True)
 
 
 def talk(con: sqlite3.Connection, chat_id: str, member: str, messages: int) -> None:

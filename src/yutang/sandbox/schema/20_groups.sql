@@ -17,8 +17,8 @@ CREATE INDEX IF NOT EXISTS talk_of_chat ON chat_talk (chat_id, at);
 CREATE TABLE IF NOT EXISTS talks (
     userid TEXT COLLATE NOCASE, external_userid TEXT, at INT, messages INT, minutes REAL);
 CREATE INDEX IF NOT EXISTS talks_of_member ON talks (userid, at);
--- Who has left the corp, and when.
-CREATE TABLE IF NOT EXISTS departures (userid TEXT PRIMARY KEY COLLATE NOCASE, at INT) WITHOUT ROWID;
+-- Who has left the corp.
+CREATE VIEW IF NOT EXISTS departures AS SELECT userid FROM profiles WHERE status = 5 OR deleted;
 CREATE TABLE IF NOT EXISTS chat_transfers (chat_id TEXT, new_owner TEXT COLLATE NOCASE, at INT, on_job INT);
 CREATE INDEX IF NOT EXISTS transfers_of_chat ON chat_transfers (chat_id, at);
 CREATE INDEX IF NOT EXISTS transfers_of_owner ON chat_transfers (new_owner, at);
