@@ -10,16 +10,22 @@ from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
+from yutang.channels.wecom.directory import WeComVisitors
 from yutang.channels.wecom.groups import WeComJoinWays
+from yutang.channels.wecom.jssdk import WeComPages
 from yutang.channels.wecom.mass_send import WeComMassSend
+from yutang.channels.wecom.media import WeComMedia
+from yutang.channels.wecom.messages import WeComStaffMessages
 from yutang.channels.wecom.tokens import MemoryTokenStore
 from yutang.organisation.queries import channel_accounts, corps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from yutang.channels.contracts import StaffMessagePort
     from yutang.connect.group_ways import GroupWayPorts
     from yutang.connect.services import WayPorts
+    from yutang.organisation.contracts import CorpFacts
     from yutang.reach.issuing import Ports
     from yutang.reflex.contracts import WelcomePorts
 
@@ -51,7 +57,26 @@ class Channels:
         """For `reflex`."""
         return self._each(WeComWelcome)
 
+    def staff_messages(self) -> dict[tuple[str, str], StaffMessagePort]:
+        """For whoever tells staff something."""
+        return self._of_corp(lambda corp, client: WeComStaffMessages(client, corp.corp, corp.agent))
+
+    def pages(self) -> dict[tuple[str, str], WeComPages]:
+        """For pages that act inside WeCom's client."""
+        return self._of_corp(lambda corp, client: WeComPages(client, corp.corp, corp.agent))
+
+    def visitors(self) -> dict[tuple[str, str], WeComVisitors]:
+        """For pages that are opened inside WeCom's client: whose browser it is."""
+        return self._each(WeComVisitors)
+
+    def media(self) -> dict[tuple[str, str], WeComMedia]:
+        """For whoever sends files."""
+        return self._of_corp(lambda corp, client: WeComMedia(client, corp.corp))
+
     def _each(self, port: Callable[[WeComClient], T]) -> dict[tuple[str, str], T]:
+        return self._of_corp(lambda corp, client: port(client))
+
+    def _of_corp(self, port: Callable[[CorpFacts, WeComClient], T]) -> dict[tuple[str, str], T]:
         found = {}
         for corp in corps():
             base = corp.address or f"{self._sandbox}/cgi-bin/"
@@ -59,5 +84,5 @@ class Channels:
             with self._lock:
                 if key not in self._clients:
                     self._clients[key] = WeComClient(base, corp.corp, corp.secret, token_store=MemoryTokenStore())
-                found[corp.channel, corp.corp] = port(self._clients[key])
+                found[corp.channel, corp.corp] = port(corp, self._clients[key])
         return found

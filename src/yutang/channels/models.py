@@ -46,6 +46,28 @@ class Endpoint(models.Model):
     made_at = models.DateTimeField(default=wall_now)
 
 
+class Uploaded(models.Model):
+    """A file that a platform holds for us, by the hash of its bytes and what it is for; never the bytes themselves.
+
+    `handle` is what stands for it there, until `until` (null: for ever). While it is empty somebody, `claimed_by`,
+    uploads it, at the longest until `claim_until`.
+    """
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    purpose = models.CharField(max_length=32)
+    digest = models.BinaryField(max_length=32)
+    handle = models.CharField(max_length=512, blank=True)
+    until = models.DateTimeField(null=True, db_index=True)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claim_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["channel", "corp", "purpose", "digest"], name="one_upload_once"),
+        )
+
+
 class Parcel(models.Model):
     """Events of one slice for one address, sealed; emptied once they were taken. `uid` is the id that the other side
     sees, the same at every try."""

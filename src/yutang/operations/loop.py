@@ -22,6 +22,7 @@ from django.db import close_old_connections
 from yutang.channels.direct.sending import forget_old_letters
 from yutang.channels.services import forget_old_callbacks
 from yutang.channels.webhook.services import forget_old_parcels
+from yutang.channels.wecom.media import forget_old_uploads
 from yutang.connect import group_ways
 from yutang.connect import services as connect
 from yutang.connect.group_ways import GroupWayPorts
@@ -244,6 +245,7 @@ class Loop:
     def _tidy(self) -> None:
         if monotonic() - self.tidied >= TIDY:
             forget_old_callbacks()
+            forget_old_uploads()
             hooks.forget_old_deliveries()
             forget_old_parcels()
             forget_old_letters()

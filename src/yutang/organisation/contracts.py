@@ -48,12 +48,14 @@ PRESUMED = BrandFacts("我的品牌", "CNY", "Asia/Shanghai", "CN", demo=False, 
 
 @dataclass(frozen=True, slots=True)
 class CorpFacts:
-    """A corp and how its API is reached. `address` empty: the sandbox of this installation."""
+    """A corp and how its API is reached. `address` empty: the sandbox of this installation. `agent`: the number of the
+    app whose secret it is; None where nobody said it."""
 
     channel: str
     corp: str
     secret: str = field(repr=False)
     address: str = ""
+    agent: int | None = None
 
     @property
     def sandboxed(self) -> bool:
@@ -84,6 +86,20 @@ class AccountFacts:
     store_code: str
     corp: str
     userid: str
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentFacts:
+    """A department of a corp's directory. `node`: which region or store it is, None where it is none that we know.
+    `by_hand`: a person said so."""
+
+    channel: str
+    corp: str
+    number: int
+    parent: int | None
+    name: str
+    node: NodeId | None
+    by_hand: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,11 @@ class Staff(models.Model):
 
 
 class SenderAccount(models.Model):
-    """An account that can speak to customers: a WeCom member of one corp."""
+    """An account that can speak to customers: a WeCom member of one corp.
+
+    `standing`: how the corp's directory last had them (1 active, 2 disabled, 4 not activated, 5 left, 0 gone); null:
+    it was never read. What changes there changes `active`; what a list said of it meanwhile stays.
+    """
 
     staff = models.ForeignKey(Staff, models.CASCADE, related_name="accounts")
     channel = models.CharField(max_length=16)
@@ -90,6 +94,7 @@ class SenderAccount(models.Model):
     userid = models.CharField(max_length=64)
     daily_quota = models.PositiveIntegerField(default=10_000)
     active = models.BooleanField(default=True)
+    standing = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "corp", "userid"], name="one_account_once"),)
@@ -98,7 +103,9 @@ class SenderAccount(models.Model):
 class Corp(models.Model):
     """A corp at a platform, with the secret by which its API is called. `address` empty: our own sandbox.
 
-    `callback_token` and `callback_key` are what the platform signs and encrypts its callbacks with.
+    `callback_token` and `callback_key` are what the platform signs and encrypts its callbacks with. `agent` is the
+    number of the app whose secret it is. `stores_below`: the department whose branches become regions and stores; null:
+    departments are matched with the stores that are there, and none is made.
     """
 
     channel = models.CharField(max_length=16)
@@ -107,6 +114,8 @@ class Corp(models.Model):
     address = models.CharField(max_length=200, blank=True)
     callback_token = EncryptedTextField(null=True)
     callback_key = EncryptedTextField(null=True)
+    agent = models.PositiveIntegerField(null=True)
+    stores_below = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_corp_once"),)
@@ -131,6 +140,26 @@ class ChannelAccount(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_channel_account_once"),)
+
+
+class Department(models.Model):
+    """A department of a corp's directory, by its number there, and the node that it is, if any.
+
+    `by_hand`: a person said which; then no name and no code is looked at any more. `gone`: the directory has it no
+    more; the node stays.
+    """
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    number = models.BigIntegerField()
+    parent = models.BigIntegerField(null=True)
+    name = models.CharField(max_length=120, blank=True)
+    node = models.ForeignKey(Node, models.SET_NULL, null=True)
+    by_hand = models.BooleanField(default=False)
+    gone = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["channel", "corp", "number"], name="one_department_once"),)
 
 
 class ApiToken(models.Model):

@@ -20,6 +20,7 @@ from yutang.organisation.contracts import (
     CallbackSecrets,
     ChannelAccountFacts,
     CorpFacts,
+    DepartmentFacts,
     NodeFacts,
     NodeKind,
     PasskeyFacts,
@@ -38,6 +39,7 @@ from yutang.organisation.models import (
     Brand,
     ChannelAccount,
     Corp,
+    Department,
     Node,
     Role,
     SenderAccount,
@@ -46,6 +48,7 @@ from yutang.organisation.models import (
 
 OWNER = Viewer("owner", RoleName.OWNER, None)
 _SECOND = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are none
+SANDBOX_AGENT = 1_000_002  # the app of our own sandbox
 _RANK = {role: rank for rank, role in enumerate(RoleName)}
 
 
@@ -175,7 +178,34 @@ def quotas() -> list[SenderQuota]:
 
 def corps() -> list[CorpFacts]:
     """The corps whose API this installation calls. (Unscoped: only the composition reads it.)"""
-    return [CorpFacts(row.channel, row.corp, row.secret or "", row.address) for row in Corp.objects.order_by("pk")]
+    return [
+        CorpFacts(
+            row.channel,
+            row.corp,
+            row.secret or "",
+            row.address,
+            row.agent if row.agent is not None or row.address else SANDBOX_AGENT,
+        )
+        for row in Corp.objects.order_by("pk")
+    ]
+
+
+def departments(corp: str | None = None) -> list[DepartmentFacts]:
+    """The departments of the directories as they were last read, by corp and number. (Unscoped: headquarters alone is
+    shown them.)"""
+    rows = Department.objects.filter(gone=False).order_by("corp", "number")
+    return [
+        DepartmentFacts(
+            row.channel,
+            row.corp,
+            row.number,
+            row.parent,
+            row.name,
+            None if row.node_id is None else NodeId(row.node_id),
+            row.by_hand,
+        )
+        for row in (rows if corp is None else rows.filter(corp=corp))
+    ]
 
 
 def viewer_for(user: User) -> Viewer:

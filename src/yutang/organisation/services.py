@@ -241,9 +241,11 @@ def issue_token(name: str, scopes: Sequence[str], role: RoleName = RoleName.OWNE
     return secret
 
 
-def connect_corp(channel: str, corp: str, secret: str, address: str = "") -> None:
-    """Keep a corp's secret (encrypted) and address; empty address: our own sandbox."""
-    Corp.objects.update_or_create(channel=channel, corp=corp, defaults={"secret": secret, "address": address})
+def connect_corp(channel: str, corp: str, secret: str, address: str = "", agent: int | None = None) -> None:
+    """Keep a corp's secret (encrypted) and address; empty address: our own sandbox. `agent`: the number of the app;
+    None: as it was."""
+    said = {"secret": secret, "address": address, **({} if agent is None else {"agent": agent})}
+    Corp.objects.update_or_create(channel=channel, corp=corp, defaults=said)
 
 
 def keep_channel_account(

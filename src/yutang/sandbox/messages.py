@@ -39,21 +39,19 @@ def send(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall
         raise invalid("touser")
     payload = read_payload(con, kind, arguments, wall)
     to = _recipients(con, settings, arguments)
-    task = str(payload.get("task_id") or "")
-    if task and con.execute("SELECT 1 FROM card_tasks WHERE task_id = ?", (task,)).fetchone():
-        raise invalid("task_id")
     said = {"touser": to.members, "msgtype": kind, kind: payload, "safe": arguments.values.get("safe", 0)}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-    doubled = _doubled(con, settings, arguments, digest)
-    msgid = token_urlsafe(48)
-    con.execute(
-        "INSERT INTO app_messages VALUES (?, ?, ?, ?, ?, NULL)",
-        (msgid, settings.now, kind, json.dumps(payload, ensure_ascii=False), digest),
-    )
-    if not doubled:
+    msgid = _doubled(con, settings, arguments, digest)
+    if not msgid:
+        msgid = token_urlsafe(48)
+        task = str(payload.get("task_id") or "")
+        if task and not con.execute("INSERT OR IGNORE INTO card_tasks VALUES (?, ?)", (task, msgid)).rowcount:
+            raise invalid("task_id")
+        con.execute(
+            "INSERT INTO app_messages VALUES (?, ?, ?, ?, ?, NULL)",
+            (msgid, settings.now, kind, json.dumps(payload, ensure_ascii=False), digest),
+        )
         _deliver(con, settings, msgid, to.members)
-    if task:
-        con.execute("INSERT INTO card_tasks VALUES (?, ?)", (task, msgid))
     code = _card_code(con, settings, msgid, None) if kind == "template_card" and changes(payload) else ""
     return {**to.refused, "msgid": msgid, **({"response_code": code} if code else {})}
 
@@ -215,17 +213,18 @@ def _deliver(con: sqlite3.Connection, settings: Settings, msgid: str, members: S
     )
 
 
-def _doubled(con: sqlite3.Connection, settings: Settings, arguments: Arguments, digest: str) -> bool:
-    """Whether the same was said to the same within the interval that the caller wants looked at."""
+def _doubled(con: sqlite3.Connection, settings: Settings, arguments: Arguments, digest: str) -> str:
+    """The message by which the same was said to the same, within the interval that the caller wants looked at."""
     if arguments.number("enable_duplicate_check", 0) != 1:
-        return False
+        return ""
     interval = arguments.number("duplicate_check_interval", 1_800)
     if interval > MOST_INTERVAL:
         raise invalid("duplicate_check_interval")
     row = con.execute(
-        "SELECT 1 FROM app_messages WHERE digest = ? AND at > ? LIMIT 1", (digest, settings.now - interval)
+        "SELECT msgid FROM app_messages WHERE digest = ? AND at > ? ORDER BY at LIMIT 1",
+        (digest, settings.now - interval),
     ).fetchone()
-    return row is not None
+    return str(row["msgid"]) if row else ""
 
 
 def _card_code(con: sqlite3.Connection, settings: Settings, msgid: str, userid: str | None) -> str:

@@ -114,7 +114,7 @@ class Platform:
         scripted = self._scripts.get(request.api)
         if request.api == "gettoken" and scripted is None:
             return self._gettoken(request)
-        if request.api != "gettoken":
+        if request.api not in ("gettoken", "webhook/send"):
             if "access_token" not in request.query:
                 return error(41001, "access_token missing")
             if request.query["access_token"] != self._token:
@@ -148,7 +148,7 @@ class Platform:
                     self.command,
                     parts.path.removeprefix("/cgi-bin/"),
                     dict(parse_qsl(parts.query, keep_blank_values=True)),
-                    json.loads(raw) if raw else None,
+                    json.loads(raw) if raw and self.headers.get_content_type() == "application/json" else raw or None,
                 )
                 with platform._lock:
                     platform.requests.append(request)

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import Any
@@ -62,6 +62,7 @@ class _Outcome:
     fate: _Fate
     why: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def errcode(self) -> int:
@@ -74,6 +75,19 @@ class _Outcome:
     @property
     def worth_repeating(self) -> bool:
         return self.errcode == errcodes.BUSY and self.fate not in (_Fate.REDIRECTED, _Fate.UNREADABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for: by POST where there is a body or a file, by GET otherwise. `kept`: a file may come back.
+    `open_to_all`: a call that takes no token, since its address is the secret."""
+
+    api: str
+    params: Mapping[str, str]
+    body: Mapping[str, Any] | None = None
+    file: tuple[str, bytes] | None = field(default=None, repr=False)
+    kept: bool = False
+    open_to_all: bool = False
 
 
 class WeComClient:
@@ -105,6 +119,7 @@ class WeComClient:
         self._sleep = sleep
         self._pace = Pace(self.limits, now, sleep)
         self._parallel = threading.BoundedSemaphore(self.limits.parallel)
+        self._token_store = token_store
         self._tokens = Tokens(token_key(corp_id, secret), token_store, self._fetch_token, now)
         self._bad_secret: tuple[datetime, _Outcome] | None = None
         logging.getLogger("httpx").addFilter(_without_query)
@@ -116,18 +131,37 @@ class WeComClient:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
+        open_to_all: bool = False,
     ) -> Mapping[str, Any]:
         """The answer of `api` (such as `externalcontact/list`), its errcode being 0. POST with a body, GET without.
 
         A call that is not `repeatable` goes out once, and `AnswerLost` is raised when nobody can say whether it took
-        effect. Raises `TryLater`, `RefusedByPlatform`, `UnexpectedAnswer` besides.
+        effect. Raises `TryLater`, `RefusedByPlatform`, `UnexpectedAnswer` besides. `open_to_all`: one without a token.
         """
-        token = self._tokens.current()
-        outcome = self._persist(api, {**(params or {}), "access_token": token}, body, repeatable)
-        if outcome.errcode in errcodes.TOKEN_REFUSED:
-            token = self._tokens.current(refused=token)
-            outcome = self._persist(api, {**(params or {}), "access_token": token}, body, repeatable)
-        return self._judged(api, outcome, repeatable)
+        return self._ask(_Asked(api, params or {}, body, open_to_all=open_to_all), repeatable)[0]
+
+    def upload(self, api: str, params: Mapping[str, str], name: str, content: bytes) -> Mapping[str, Any]:
+        """The answer to a file. It may be repeated: what was uploaded twice has two ids, and one is never used."""
+        return self._ask(_Asked(api, params, file=(name, content)), repeatable=True)[0]
+
+    def download(self, api: str, params: Mapping[str, str]) -> bytes:
+        """The file that a call answers with."""
+        answer, content = self._ask(_Asked(api, params, kept=True), repeatable=True)
+        if answer.keys() != {"errcode"}:
+            raise UnexpectedAnswer(api, "没有文件", "there is no file")
+        return content
+
+    def kept(self, name: str, fetch: Callable[[], tuple[str, int]]) -> Tokens:
+        """Something that is fetched now and then and kept as this app's tokens are, beside them."""
+        return Tokens(f"{token_key(self._corp_id, self._secret)}:{name}", self._token_store, fetch, self.now)
+
+    def _ask(self, asked: _Asked, repeatable: bool) -> tuple[Mapping[str, Any], bytes]:
+        """The data of a good answer, and its file. A refused token is renewed, and the call repeated, once."""
+        token = "" if asked.open_to_all else self._tokens.current()
+        outcome = self._persist(_with(asked, token), repeatable)
+        if outcome.errcode in errcodes.TOKEN_REFUSED and not asked.open_to_all:
+            outcome = self._persist(_with(asked, self._tokens.current(refused=token)), repeatable)
+        return self._judged(asked.api, outcome, repeatable), outcome.content
 
     def rows(
         self, api: str, body: Mapping[str, Any], listed: str, identity: Callable[[Mapping[str, Any]], Hashable]
@@ -158,38 +192,37 @@ class WeComClient:
                 raise UnexpectedAnswer(api, "翻页游标没有尽头", "its cursors have no end")
             cursors.add(cursor)
 
-    def _persist(
-        self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None, repeatable: bool
-    ) -> _Outcome:
-        outcome = self._exchange(api, params, body)
+    def _persist(self, asked: _Asked, repeatable: bool) -> _Outcome:
+        outcome = self._exchange(asked)
         for attempt in range(1, self.limits.tries if repeatable else 1):
             if not outcome.worth_repeating:
                 break
             self._sleep(self.limits.pause.total_seconds() * 2 ** (attempt - 1))
-            outcome = self._exchange(api, params, body)
+            outcome = self._exchange(asked)
         return outcome
 
-    def _exchange(self, api: str, params: Mapping[str, str], body: Mapping[str, Any] | None) -> _Outcome:
+    def _exchange(self, asked: _Asked) -> _Outcome:
         """One request on the wire, and one line in the log."""
-        self._pace.admit(api)
+        self._pace.admit(asked.api)
         with self._parallel:
             started = monotonic()
             try:
                 response = self._http.request(
-                    "GET" if body is None else "POST",
-                    self._base.join(api),
-                    params=dict(params),
-                    json=body,
+                    "GET" if asked.body is None and asked.file is None else "POST",
+                    self._base.join(asked.api),
+                    params=dict(asked.params),
+                    json=asked.body,
+                    files=None if asked.file is None else {"media": asked.file},
                     follow_redirects=False,
                 )
-                outcome = _read(response)
+                outcome = _read(response, asked.kept)
             except _NEVER_LEFT as exc:
                 outcome = _Outcome(_Fate.NEVER_LEFT, str(exc) or type(exc).__name__)
             except httpx.RequestError as exc:
                 outcome = _Outcome(_Fate.LOST, type(exc).__name__)
         (log.debug if outcome.errcode in errcodes.EVERYDAY else log.warning)(
             "wecom.call",
-            api=api,
+            api=asked.api,
             errcode=outcome.errcode,
             fate=outcome.fate.name.lower(),
             why=outcome.why,
@@ -234,7 +267,8 @@ class WeComClient:
         if self._bad_secret is not None and self.now() < self._bad_secret[0]:
             outcome = self._bad_secret[1]
         else:
-            outcome = self._persist(api, {"corpid": self._corp_id, "corpsecret": self._secret}, None, repeatable=True)
+            asked = _Asked(api, {"corpid": self._corp_id, "corpsecret": self._secret})
+            outcome = self._persist(asked, repeatable=True)
             if outcome.errcode in errcodes.BAD_SECRET:
                 self._bad_secret = (self.now() + BAD_SECRET_PAUSE, outcome)
         data = self._judged(api, outcome, repeatable=True)
@@ -249,14 +283,21 @@ def instant(seconds: object) -> datetime | None:
     return datetime.fromtimestamp(int(str(seconds)), UTC) if seconds else None
 
 
-def _read(response: httpx.Response) -> _Outcome:
-    """WeCom answers business errors with HTTP 200; any other status comes from something in between."""
+def _with(asked: _Asked, token: str) -> _Asked:
+    return replace(asked, params={**asked.params, "access_token": token}) if token else asked
+
+
+def _read(response: httpx.Response, kept: bool) -> _Outcome:
+    """WeCom answers business errors with HTTP 200; any other status comes from something in between. A file says how
+    it is called, an error in its place does not."""
     if response.is_redirect:
         return _Outcome(_Fate.REDIRECTED, f"HTTP {response.status_code}")
     if response.status_code >= 500:
         return _Outcome(_Fate.LOST, f"HTTP {response.status_code}")
     if response.status_code != 200:
         return _Outcome(_Fate.UNREADABLE, f"HTTP {response.status_code}")
+    if kept and "content-disposition" in response.headers:
+        return _Outcome(_Fate.ANSWERED, data={"errcode": errcodes.OK}, content=response.content)
     try:
         # customers' names hold raw control characters and cut emoji, which strict decoding would refuse
         data = json.loads(response.content.decode("utf-8", "replace"), strict=False)

@@ -29,6 +29,12 @@ DISSOLVED: Final = 49008
 TOO_MANY_OWNERS: Final = 81017
 NO_SUCH_WELCOME: Final = 41058
 NO_SUCH_OPENGID: Final = 90511
+NO_SUCH_MEMBER: Final = 60111
+NO_SUCH_MOBILE: Final = 46004
+NOBODY_TO_TELL: Final = 81013
+BAD_MEDIA: Final = 40007
+OAUTH_SPENT: Final = frozenset({40029, 42003, 42022})  # never given, too old, or used before
+IDS_ONLY: Final = frozenset({48002, 48009, 60011})  # what may not be read by name may be listed by id
 EVERYDAY: Final = frozenset(
     {
         OK,
@@ -43,6 +49,10 @@ EVERYDAY: Final = frozenset(
         DISSOLVED,
         NO_SUCH_WELCOME,
         NO_SUCH_OPENGID,
+        NO_SUCH_MEMBER,
+        NO_SUCH_MOBILE,
+        NOBODY_TO_TELL,
+        *OAUTH_SPENT,
     }
 )
 
@@ -57,6 +67,10 @@ _MEMBER_RANGE = (
     "该成员不在客户联系使用范围或应用可见范围内，请在管理后台把成员加进这两处",
     "The member is outside the customer-contact range or the app's visible range; add the member to both in the admin "
     "console",
+)
+_OUTSIDE = (
+    "成员不在应用可见范围内或已离职，请在管理后台把成员加进应用的可见范围",
+    "The member is outside the app's visible range or has left; add the member to the range in the admin console",
 )
 _TOKEN = (
     "换了新的 access_token 仍被拒绝，请检查是否有别的程序在用同一个应用的 Secret，或重置 Secret 后再填写",
@@ -75,6 +89,21 @@ _ATTACHMENTS = (
     "附件的数量或类型不符合要求：最多 9 个，类型须为图片、链接、小程序、视频或文件",
     "The attachments break the rules: at most 9, each an image, link, mini-program, video or file",
 )
+_FILE = (
+    "文件的类型或大小不合平台要求：图片 JPG、PNG 至多 10 MB，语音 AMR 至多 2 MB、60 秒，视频 MP4 至多 10 MB，"
+    "文件至多 20 MB",
+    "The file's kind or size breaks the platform's rules: pictures JPG or PNG up to 10 MB, voice AMR up to 2 MB and "
+    "60 s, video MP4 up to 10 MB, files up to 20 MB",
+)
+_ATTACHED_FILE = (
+    "朋友圈附件不合要求：至多 10 MB，图片长边至多 10800、短边至多 1080 像素，视频 MP4 至多 30 秒",
+    "The attachment of a Moment breaks the rules: at most 10 MB, pictures at most 10800 by 1080 pixels, video MP4 of "
+    "at most 30 seconds",
+)
+_SPENT_CODE = (
+    "登录凭证无效、已用过或已过五分钟，请重新打开页面",
+    "The code of this log-in is unknown, used or older than five minutes; open the page again",
+)
 _REMEDIES: Final[dict[int, tuple[str, str]]] = {
     40001: (
         "应用 Secret 不对，请从管理后台的应用详情页重新复制（反复使用错误的 Secret，本机 IP 会被封一小时）",
@@ -82,6 +111,38 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "this machine's IP banned for an hour)",
     ),
     40003: ("成员账号不存在，请重新同步员工", "The member id is wrong; sync the staff again"),
+    **dict.fromkeys((40004, 40005, 40006, 40009, 40011, 41005, 45001, 45007), _FILE),
+    **dict.fromkeys((41072, 41080, 41081, 41082, 41090), _ATTACHED_FILE),
+    **dict.fromkeys(OAUTH_SPENT, _SPENT_CODE),
+    BAD_MEDIA: (
+        "素材不存在，或上传已过三天，请重新上传",
+        "The file is unknown to the platform or was uploaded more than three days ago; upload it again",
+    ),
+    40056: (
+        "应用的 AgentId 不对，请从管理后台的应用详情页重新复制",
+        "The app's AgentId is wrong; copy it again from the app's page in the admin console",
+    ),
+    42052: ("消息发出已超过 24 小时，不能撤回", "The message is older than 24 hours and cannot be taken back"),
+    NO_SUCH_MOBILE: (
+        "没有这个手机号的成员，请核对（猜错多次会被停用一天）",
+        "No member has this telephone number; check it (too many wrong ones shut the call for a day)",
+    ),
+    48009: (
+        "通讯录同步 Secret 在新 IP 上只能读取 ID，请换用自建应用的 Secret",
+        "From new addresses the contact-sync secret reads ids alone; use the secret of an app of your own",
+    ),
+    50001: (
+        "页面的域名不是应用的可信域名，请在管理后台的应用详情页「网页授权及 JS-SDK」里加入",
+        "The page's domain is not trusted; add it under 网页授权及JS-SDK on the app's page in the admin console",
+    ),
+    50002: _OUTSIDE,
+    60003: ("部门不存在，请重新同步通讯录", "The department does not exist; sync the directory again"),
+    NOBODY_TO_TELL: _OUTSIDE,
+    660003: _OUTSIDE,
+    93000: (
+        "群机器人的地址已失效，请从群里重新复制",
+        "The address of the group's robot works no more; copy it again from the group",
+    ),
     40013: (
         "企业 ID 不对，请从管理后台「我的企业」里复制",
         "The corp id is wrong; copy it from 我的企业 in the admin console",
