@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
+from yutang.channels.sync.contracts import Connection
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
 from yutang.channels.wecom.directory import WeComVisitors
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from yutang.channels.contracts import StaffMessagePort
+    from yutang.channels.sync.contracts import Connections
     from yutang.connect.group_ways import GroupWayPorts
     from yutang.connect.services import WayPorts
     from yutang.organisation.contracts import CorpFacts
@@ -72,6 +74,10 @@ class Channels:
     def media(self) -> dict[tuple[str, str], WeComMedia]:
         """For whoever sends files."""
         return self._of_corp(lambda corp, client: WeComMedia(client, corp.corp))
+
+    def syncs(self) -> Connections:
+        """For `channels.sync`."""
+        return self._of_corp(Connection)
 
     def _each(self, port: Callable[[WeComClient], T]) -> dict[tuple[str, str], T]:
         return self._of_corp(lambda corp, client: port(client))

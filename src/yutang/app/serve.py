@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from yutang.app.channels import Channels
     from yutang.app.house import House
     from yutang.operations.loop import Loop
     from yutang.operations.roles import Share
@@ -148,6 +149,7 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
+    from yutang.operations.syncing import SyncLane
     from yutang.organisation.queries import is_set_up
     from yutang.organisation.services import issue_token, revoke_tokens
 
@@ -158,9 +160,12 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
         revoke_tokens(OF_SANDBOX)
         token = issue_token(OF_SANDBOX, ["events:write"])
     sandbox = sandbox_at(address)
-    lane = ReflexLane(Channels(sandbox).welcomes, lambda: expect_callbacks(sandbox, address))
-    loop = _loop(house, Share.ALL, sandbox)
+    channels = Channels(sandbox)
+    lane = ReflexLane(channels.welcomes, lambda: expect_callbacks(sandbox, address))
+    loop = _loop(house, Share.ALL, sandbox, channels)
+    syncs = SyncLane(channels.syncs)
     lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run, outgoing.run, mailing.run]
+    lanes += [syncs.syncs, syncs.hints]
     if is_shared():
         lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
     _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
@@ -188,6 +193,7 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
     from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
+    from yutang.operations.syncing import SyncLane
     from yutang.organisation.queries import corps
 
     sandbox = os.environ.get(ELSEWHERE, "")
@@ -197,10 +203,13 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
             f"A corp is connected to the sandbox: where processes run apart, start it by itself "
             f"(python -m yutang.sandbox) and set {ELSEWHERE}.",
         )
-    loop = _loop(house, share, sandbox)
+    channels = Channels(sandbox)
+    loop = _loop(house, share, sandbox, channels)
     lanes = [loop.run, Heart(share).run]
     if share is Share.WORKER:
-        lanes.append(ReflexLane(Channels(sandbox).welcomes).run)
+        syncs = SyncLane(channels.syncs)
+        lanes += [syncs.syncs, syncs.hints]
+        lanes.append(ReflexLane(channels.welcomes).run)
         lanes.append(ImportLane(house.warehouse, loop.look_again).run)
         lanes += [outgoing.run, mailing.run]
     _quiet_logs()
@@ -216,12 +225,10 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
             thread.join(10)
 
 
-def _loop(house: House, share: Share, sandbox: str) -> Loop:
-    from yutang.app.channels import Channels
+def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
     from yutang.operations.loop import Loop
     from yutang.organisation.queries import corps
 
-    channels = Channels(sandbox)
     advance = sandbox_clock(sandbox) if any(corp.sandboxed for corp in corps()) else None
     return Loop(
         house.warehouse,

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from yutang.channels.gathering import Gathering
 from yutang.channels.models import Callback
+from yutang.channels.sync.services import hints_of
 from yutang.channels.wecom.callbacks import BadCallback, CallbackCrypto, Notice, encrypted_part, read_notice
 from yutang.kernel.clock import business_now, monotonic, wall_now
 from yutang.kernel.encryption import keyring
@@ -98,7 +99,7 @@ class _Letter:
 
 
 def _keep_all(letters: Sequence[_Letter]) -> list[bool]:
-    """Keep each notice once, with the event that it comes to, all in one transaction; which of them were new."""
+    """Keep each notice once, with the event or the hint that it comes to, all in one transaction; which were new."""
     with my_turn(), transaction.atomic():
         digests = {(one.notice.corp, bytes.fromhex(one.notice.digest)) for one in letters}
         rows = Callback.objects.filter(channel=WECOM, digest__in=[digest for _, digest in digests])
@@ -106,6 +107,7 @@ def _keep_all(letters: Sequence[_Letter]) -> list[bool]:
         told: list[bool] = []
         fresh: list[Callback] = []
         events: list[Event] = []
+        hinting: list[Notice] = []
         staff = _staff_of([one.notice for one in letters])
         ways: dict[str, str | None] = {}
         for one in letters:
@@ -118,9 +120,11 @@ def _keep_all(letters: Sequence[_Letter]) -> list[bool]:
             if state and state not in ways:
                 ways[state] = one.way_of(state)
             event = event_of(one.notice, ways.get(state), staff, synthetic=one.synthetic)
+            hinting.append(one.notice)
             fresh.append(_row(one.notice, event))
             events += [] if event is None else [event]
         Callback.objects.bulk_create(fresh, ignore_conflicts=True)  # of two processes', the event's own id makes one
+        hints_of(hinting)
         if events:
             record(events)
         return told

@@ -21,6 +21,7 @@ from django.db import close_old_connections
 
 from yutang.channels.direct.sending import forget_old_letters
 from yutang.channels.services import forget_old_callbacks
+from yutang.channels.sync.services import forget_old_runs
 from yutang.channels.webhook.services import forget_old_parcels
 from yutang.channels.wecom.media import forget_old_uploads
 from yutang.connect import group_ways
@@ -249,6 +250,7 @@ class Loop:
             hooks.forget_old_deliveries()
             forget_old_parcels()
             forget_old_letters()
+            forget_old_runs()
             self.tidied = monotonic()
 
 
