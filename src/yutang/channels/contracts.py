@@ -330,8 +330,10 @@ class JoinWayPort(Protocol):
 class Customer:
     """One live relation as the platform tells it: a customer and the member who follows. Names are kept out of repr.
 
-    `kind` is 1 for a WeChat user, 2 for a WeCom user; `add_way` and `state` say by which door the customer came
-    (WeCom doc 92114). `unionid` comes only where the corp has bound a WeChat developer account.
+    `kind` is 1 for a WeChat user, 2 for a WeCom user, who alone has a `corp`; `add_way` and `state` say by which door
+    the customer came (WeCom doc 92114). `unionid` comes only where the corp has bound a WeChat developer account.
+    `tag_ids` are the corp's tags; `personal_tags` the member's own, which only some calls tell (None: not told).
+    `remark`, `description`, `company` and `mobiles` are what the member wrote: nobody verified any of it.
     """
 
     external_userid: str
@@ -344,6 +346,12 @@ class Customer:
     tag_ids: tuple[str, ...]
     name: str = field(repr=False)
     remark: str = field(repr=False)
+    description: str = field(default="", repr=False)
+    company: str = field(default="", repr=False)
+    mobiles: tuple[str, ...] = field(default=(), repr=False)
+    personal_tags: tuple[str, ...] | None = field(default=None, repr=False)
+    corp: str = ""
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
@@ -17,11 +18,13 @@ from yutang.kernel.errors import NotFound, Refused, YutangError
 from yutang.sandbox import chats
 from yutang.sandbox.callbacks import Postman, Receiver, enqueue
 from yutang.sandbox.contracts import bad, instant, read_department, read_member, read_relation, read_spec
+from yutang.sandbox.customers import befriend, edit, license_members
 from yutang.sandbox.directory import change_department, change_member, give_code
 from yutang.sandbox.engine import Engine
 from yutang.sandbox.faults import Faults, Limits, read_faults
 from yutang.sandbox.messages import make_robot, press, received
 from yutang.sandbox.store import Store, settings_of
+from yutang.sandbox.tags import administer
 from yutang.sandbox.tokens import revoke_tokens
 from yutang.sandbox.ways import leave, scan
 from yutang.sandbox.world import put_relations, seed_store
@@ -69,6 +72,10 @@ class Control:
             Route("/scan", _guarded(self.scan), methods=["POST"]),
             Route("/leave", _guarded(self.leave), methods=["POST"]),
             Route("/groups", _guarded(self.groups), methods=["POST"]),
+            Route("/befriend", _guarded(self._told(befriend)), methods=["POST"]),
+            Route("/edit", _guarded(self._told(edit)), methods=["POST"]),
+            Route("/tags", _guarded(self._told(administer)), methods=["POST"]),
+            Route("/licences", _guarded(self._told(license_members)), methods=["POST"]),
             Route("/tell", _guarded(self.tell), methods=["POST"]),
             Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),
             Route("/state", _guarded(self.state), methods=["GET"]),
@@ -150,6 +157,17 @@ class Control:
             answer = chats.happen(con, body)
         self._postman.wake()
         return answer
+
+    def _told(self, act: Callable[[sqlite3.Connection, dict[str, object]], dict[str, object]]) -> Door:
+        """A door of a family's own: what somebody does in a client, in one transaction, called back at once."""
+
+        def door(body: dict[str, object]) -> dict[str, object]:
+            with self._store.write() as con:
+                answer = act(con, body)
+            self._postman.wake()
+            return answer
+
+        return door
 
     def tell(self, body: dict[str, object]) -> dict[str, object]:
         """`{"event", "change", "fields": {...}}`: any other callback, as it is said."""

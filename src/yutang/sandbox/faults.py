@@ -131,11 +131,11 @@ class Limits:
             self._counts.clear()
 
     @contextmanager
-    def under_way(self, api: str, most: int) -> Iterator[None]:
-        """Hold one of the `most` places of an API; none free → 45033."""
+    def under_way(self, api: str, most: int, beyond: int = 45033) -> Iterator[None]:
+        """Hold one of the `most` places of an API; none free → `beyond`."""
         with self._lock:
             if self._under_way[api] >= most:
-                raise PlatformError(45033)
+                raise PlatformError(beyond)
             self._under_way[api] += 1
         try:
             yield

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from starlette.background import BackgroundTask
@@ -29,6 +29,7 @@ from yutang.sandbox import (
     media,
     messages,
     statistics,
+    tags,
     tasks,
     tokens,
     ways,
@@ -44,6 +45,7 @@ CALLS: dict[str, Call] = {
     **tokens.CALLS,
     **directory.CALLS,
     **customers.CALLS,
+    **tags.CALLS,
     **tasks.CALLS,
     **ways.CALLS,
     **media.CALLS,
@@ -88,7 +90,7 @@ class Platform:
 
     async def _answer(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object] | Kept:
         try:
-            with self._limits.under_way(api, await run_in_threadpool(self._places)):
+            with self._limits.under_way(api, await run_in_threadpool(self._places)), self._alone(call, asked):
                 if fault is not None and fault.kind == "latency":
                     await asyncio.sleep(fault.seconds)
                 data = await run_in_threadpool(self._act, api, call, asked, fault)
@@ -100,6 +102,11 @@ class Platform:
             answer = envelope(error, call.empty, asked.caller)
         self._limits.note(api, int(str(answer["errcode"])))
         return answer
+
+    def _alone(self, call: Call, asked: _Asked) -> AbstractContextManager[None]:
+        if call.alone is None:
+            return nullcontext()
+        return self._limits.under_way(call.alone(asked.arguments(call)), 1, beyond=45035)
 
     def _places(self) -> int:
         with self._store.read() as con:

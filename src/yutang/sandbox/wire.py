@@ -71,8 +71,11 @@ TEXTS = {
     40058: "invalid Request Parameter",
     40063: "some param is empty",
     40068: "invalid tagid",
+    40071: "invalid tag name",
+    40072: "invalid tag name length",
     40096: "invalid external userid",
     40128: "transfer too frequently",
+    40126: "corp tag count out of limit",
     41001: "access_token missing",
     41002: "corpid missing",
     41004: "corpsecret missing",
@@ -87,6 +90,7 @@ TEXTS = {
     41050: "invalid welcome code",
     41055: "group welcome template count out of limit",
     41058: "invalid group welcome template id",
+    41056: "invalid external userid type",
     41063: "group msg is being dispatched",
     41064: "attachments exceed limit",
     41065: "invalid attachment type",
@@ -96,6 +100,7 @@ TEXTS = {
     42001: "access_token expired",
     45009: "api freq out of limit",
     45033: "api concurrent out of limit",
+    45035: "api concurrent out of limit for the same external contact",
     48005: "api has been withdrawn",
     49008: "chat has been dismissed",
     50100: "invalid cursor",
@@ -109,6 +114,9 @@ TEXTS = {
     90507: "the chat is being transferred",
     90508: "the chat has been transferred",
     90511: "invalid opengid",
+    610014: "invalid unionid",
+    610018: "openid and unionid mismatch",
+    701008: "userid without interconnect licence",
 }
 
 
@@ -234,6 +242,7 @@ class Call:
 
     `file`: a POST that carries a file (multipart, field `media`) beside its query. `secrets`: whose tokens it takes.
     `after`: what the platform does by itself once it has answered.
+    `alone`: what it is done to, to which nothing else can be done at the same time (45035).
     """
 
     method: str
@@ -243,6 +252,7 @@ class Call:
     file: bool = False
     secrets: frozenset[str] = frozenset({APP})
     after: Callable[[Store], object] | None = None
+    alone: Callable[[Arguments], str] | None = None
 
 
 def _is_text(value: object, limit: int) -> bool:

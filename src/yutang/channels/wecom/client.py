@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -173,23 +173,31 @@ class WeComClient:
         """
         found: dict[Hashable, Mapping[str, Any]] = {}
         pages: list[Mapping[str, Any]] = []
-        cursors: set[str] = set()
         stale = 0
-        cursor = ""
-        while True:
-            page = self.call(api, body={**body, "cursor": cursor} if cursor else body)
+        for page in self.pages(api, body):
             pages.append({key: value for key, value in page.items() if key != listed})
             before = len(found)
             try:
                 found.update((identity(row), row) for row in page.get(listed) or [])
             except (KeyError, TypeError):
                 raise UnexpectedAnswer(api, f"{listed} 里有一行缺少 ID", f"a row of {listed} lacks its id") from None
+            stale = stale + 1 if len(found) == before else 0
+            if stale >= STALE_PAGES:
+                raise _endless(api)
+        return list(found.values()), pages
+
+    def pages(self, api: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The answers page by page, by `cursor`. `UnexpectedAnswer` when a cursor comes again."""
+        cursors: set[str] = set()
+        cursor = ""
+        while True:
+            page = self.call(api, body={**body, "cursor": cursor} if cursor else body)
+            yield page
             cursor = str(page.get("next_cursor") or "")
             if not cursor:
-                return list(found.values()), pages
-            stale = stale + 1 if len(found) == before else 0
-            if cursor in cursors or stale >= STALE_PAGES:
-                raise UnexpectedAnswer(api, "翻页游标没有尽头", "its cursors have no end")
+                return
+            if cursor in cursors:
+                raise _endless(api)
             cursors.add(cursor)
 
     def _persist(self, asked: _Asked, repeatable: bool) -> _Outcome:
@@ -254,7 +262,7 @@ class WeComClient:
                 raise self._later(api, BUSY_PAUSE, "平台繁忙", "the platform is busy")
             case errcodes.TOO_OFTEN:
                 raise self._pace.block(api)
-            case errcodes.TOO_PARALLEL:
+            case errcodes.TOO_PARALLEL | errcodes.PAIR_BUSY:
                 raise self._later(api, PARALLEL_PAUSE, "同时进行的调用太多", "too many calls at the same time")
         raise errcodes.refusal(api, outcome.errcode, outcome.errmsg)
 
@@ -276,6 +284,10 @@ class WeComClient:
         if not isinstance(token, str) or not token:
             raise UnexpectedAnswer(api, "没有 access_token", "there is no access_token")
         return token, int(data.get("expires_in") or LIFE_OF_A_TOKEN)
+
+
+def _endless(api: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(api, "翻页游标没有尽头", "its cursors have no end")
 
 
 def instant(seconds: object) -> datetime | None:

@@ -16,6 +16,10 @@ TOKEN_REFUSED: Final = frozenset({40014, 41001, 42001})  # WeCom doc 91039: fetc
 BAD_SECRET: Final = frozenset({40001, 40013})
 TOO_OFTEN: Final = 45009
 TOO_PARALLEL: Final = 45033
+PAIR_BUSY: Final = 45035
+NO_SUCH_CUSTOMER: Final = 40096
+NO_SUCH_TAG: Final = 40068
+TAG_NAME_TAKEN: Final = 40071
 NO_CUSTOMER: Final = 84061
 NO_LICENCE: Final = 701008
 BEING_HANDED_OUT: Final = 41063
@@ -153,7 +157,17 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "A parameter breaks the platform's rules; check content and recipients",
     ),
     40063: ("有参数是空的，请检查内容", "A parameter is empty; check the content"),
+    NO_SUCH_TAG: ("企业里没有这个标签，可能已被删除；请重新同步标签", "The corp has no such tag; sync the tags again"),
+    TAG_NAME_TAKEN: (
+        "同一组里已有同名的标签，请换一个名称",
+        "The group has a tag of that name; choose another",
+    ),
+    40072: ("标签名最多 30 个字", "A tag's name has 30 characters at most"),
     40096: _BAD_RECIPIENTS,
+    40126: (
+        "企业标签已到上限，请在管理后台删掉不用的标签",
+        "The corp has as many tags as it may; delete unused ones in the admin console",
+    ),
     40201: _WORDS,
     41001: _TOKEN,
     41041: (
@@ -204,6 +218,14 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "None of these customers can be sent to: none is this member's customer, or all have had their share",
     ),
     CANCELLED: ("这个群发任务已经停止", "This task was cancelled"),
+    41056: (
+        "这个客户是企业微信用户，没有公众号 openid",
+        "This customer is a WeCom user, who has no openid of an official account",
+    ),
+    41057: (
+        "企业没有绑定微信开发者账号，请在管理后台「客户联系 → API」里绑定",
+        "The corp has not bound a WeChat developer account; bind it under 客户联系 → API in the admin console",
+    ),
     41064: _ATTACHMENTS,
     41065: _ATTACHMENTS,
     41094: (
@@ -221,6 +243,8 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
     ),
     60030: _MEMBER_RANGE,
     60111: ("成员账号不存在或已离职，请重新同步员工", "The member does not exist or has left; sync the staff again"),
+    610014: ("unionid 无效，或不是本企业的客户", "The unionid is wrong, or is no customer's of this corp"),
+    610018: ("openid 与 unionid 不是同一个人", "The openid and the unionid are not one person's"),
     NO_LICENCE: (
         "成员没有互通许可，请在管理后台购买并分配",
         "The members hold no interconnect licence; buy and assign licences in the admin console",
