@@ -108,6 +108,8 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     where = directory or data_directory()
     configure(where)
     unlock(where)
+    from yutang.channels.sync.doors import install_ways
+    from yutang.connect.queries import way_of_state
     from yutang.kernel import database
     from yutang.log.registry import refresh_vocabulary
     from yutang.organisation.clock import BrandClock
@@ -127,4 +129,5 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     clock.install_business_clock(brand_clock)
     warehouse = Lasting(lambda: open_warehouse(where, after_you=after_you))
     install_warehouse(warehouse)
+    install_ways(way_of_state)
     return House(where, warehouse, brand_clock)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import transaction
+from msgspec import structs
 
 from yutang.channels.gathering import Gathering
 from yutang.channels.models import Callback
+from yutang.channels.sync.known import Word, take
 from yutang.channels.sync.services import hints_of
 from yutang.channels.wecom.callbacks import BadCallback, CallbackCrypto, Notice, encrypted_part, read_notice
 from yutang.kernel.clock import business_now, monotonic, wall_now
@@ -27,6 +29,7 @@ KEPT = timedelta(days=30)
 LINGER = 0.03  # seconds: one commit costs as much for five callbacks as for one, and the platform waits five seconds
 FRESH = 5.0  # seconds for which a corp's secrets are not read again
 _CONTEXT = "channels.callback"
+_WHAT = {"add_external_contact": "added", "del_external_contact": "ended", "del_follow_user": "left"}
 _LOST_BY = {"del_follow_user": "customer", "del_external_contact": "member"}
 
 WayOf = Callable[[str], str | None]
@@ -107,7 +110,7 @@ def _keep_all(letters: Sequence[_Letter]) -> list[bool]:
         told: list[bool] = []
         fresh: list[Callback] = []
         events: list[Event] = []
-        hinting: list[Notice] = []
+        taken: list[Notice] = []
         staff = _staff_of([one.notice for one in letters])
         ways: dict[str, str | None] = {}
         for one in letters:
@@ -120,14 +123,34 @@ def _keep_all(letters: Sequence[_Letter]) -> list[bool]:
             if state and state not in ways:
                 ways[state] = one.way_of(state)
             event = event_of(one.notice, ways.get(state), staff, synthetic=one.synthetic)
-            hinting.append(one.notice)
+            taken.append(one.notice)
             fresh.append(_row(one.notice, event))
             events += [] if event is None else [event]
         Callback.objects.bulk_create(fresh, ignore_conflicts=True)  # of two processes', the event's own id makes one
-        hints_of(hinting)
+        hints_of(taken)
+        events = _under_one_id(events, taken, staff)
         if events:
             record(events)
         return told
+
+
+def _under_one_id(events: Sequence[Event], notices: Sequence[Notice], staff: Staff) -> list[Event]:
+    """Note what callbacks say of relations of our accounts, and give their events the id under which a sync would tell
+    the same, or told it."""
+    by_id = {event.id: event for event in events}
+    words: dict[str, Word] = {}
+    for notice in notices:
+        event = by_id.get(EventId(notice.event_id))
+        account = staff.get((notice.corp, notice.get("UserID").casefold()))
+        what = _WHAT.get(notice.get("ChangeType"))
+        if event is not None and account is not None and what is not None:
+            external = event.identifiers[0].value
+            words[event.id] = Word(notice.corp, external, account.id, what, int(event.occurred_at.timestamp()))
+    said = dict(zip(words, take(list(words.values())), strict=True))
+    return [
+        event if event.id not in said else structs.replace(event, id=said[event.id].id, occurred_at=said[event.id].at)
+        for event in events
+    ]
 
 
 _keep = Gathering(_keep_all, LINGER)

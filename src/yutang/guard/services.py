@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from yutang.channels.direct.addresses import forget as forget_addresses
 from yutang.channels.direct.sending import forget_letters_to
 from yutang.channels.services import forget_callbacks_of
+from yutang.channels.sync.known import forget_customers
 from yutang.channels.webhook.services import forget_parcels_with
 from yutang.connect.services import forget_joins
 from yutang.guard.contracts import REASONS, ErasureFacts, Step
@@ -169,6 +170,7 @@ def _traces(warehouse: Warehouse, row: Erasure, patience: float) -> None:
     while at is not None and ids:
         with transaction.atomic():
             at = forget_callbacks_of(ids, at)
+    forget_customers([(one.namespace, one.value) for one in Work.of(row).identifiers if one.kind == "external_userid"])
     for forget in (forget_messages_with, forget_deliveries_with, forget_parcels_with):
         at = 0
         while at is not None and words:

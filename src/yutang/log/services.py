@@ -24,19 +24,19 @@ _INSERT = "INSERT INTO log_inboxenvelope (received_at, sealed, events, done) VAL
 _STATEMENT = 10_000  # ids in one IN list; SQLite takes 32,766 parameters by default
 
 
-def record(events: Sequence[Event]) -> int:
+def record(events: Sequence[Event], *, history: bool = False) -> int:
     """Write events into the inbox, in the caller's transaction; returns how many.
 
-    They are durable when that transaction is. Raises BadInput for the first event that the vocabulary refuses, and
-    then nothing is written.
+    They are durable when that transaction is. `history`: they are long past, and nobody is told of them as they arrive.
+    Raises BadInput for the first event that the vocabulary refuses, and then nothing is written.
     """
     currency = brand_currency()
     for event in events:
         check(event, currency)
-    return record_rows([form.row_of(event) for event in events])
+    return record_rows([form.row_of(event) for event in events], history=history)
 
 
-def record_rows(rows: Sequence[Row]) -> int:
+def record_rows(rows: Sequence[Row], *, history: bool = False) -> int:
     """As `record`, for rows of events that `vocabulary.check` has taken already, or would: whoever takes them in by the
     thousand checks each where it can name it to its sender."""
     received_at, ring = connection.ops.adapt_datetimefield_value(wall_now()), keyring()
@@ -46,7 +46,7 @@ def record_rows(rows: Sequence[Row]) -> int:
             cursor.executemany(
                 _INSERT, [(received_at, ring.encrypt_bytes(form.pack(part), _CONTEXT), len(part)) for part in parts]
             )
-        told = wanted()
+        told = frozenset() if history else wanted()
         if told:
             announce([form.event_of(row) for row in rows if row[form.TYPE] in told])
     return len(rows)

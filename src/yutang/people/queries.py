@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,39 @@ def erased_among(identifiers: Iterable[IdentifierValue]) -> set[IdentifierValue]
     clean = {one: normalised(one, country) for one in identifiers}
     gone = shunned.among(set(clean.values())) if clean else set()
     return {one for one, kept in clean.items() if kept in gone}
+
+
+def friendships(
+    kind: str, namespace: str, values: Iterable[str]
+) -> dict[tuple[str, SenderId], tuple[datetime | None, datetime | None]]:
+    """When whoever bears one of these identifiers, and an account, became friends last, and when that ended.
+
+    Of two words of one survivor the later counts. Unscoped because syncs compare with it what a platform tells.
+    """
+    found = identity.find(IdentifierValue(kind, namespace, value) for value in values)
+    birth_of = {one.value: birth for one, (_, birth) in found.items() if birth is not None}
+    survivor_of = identity.survivors_of(birth_of.values())
+    births = identity.births_of_survivors(survivor_of.values())
+    everybody = identity.survivors_of(births)
+    times: dict[tuple[int, int], tuple[datetime | None, datetime | None]] = {}
+    for person, sender, added, lost in identity.rows_of(
+        Relation, ("person_id", "sender", "added_at", "lost_at"), births
+    ):
+        key = (everybody[person], sender)
+        before = times.get(key, (None, None))
+        times[key] = (_later(before[0], added), _later(before[1], lost))
+    of_survivor: dict[int, list[tuple[int, tuple[datetime | None, datetime | None]]]] = defaultdict(list)
+    for (survivor, sender), both in times.items():
+        of_survivor[survivor].append((sender, both))
+    return {
+        (value, SenderId(sender)): both
+        for value, birth in birth_of.items()
+        for sender, both in of_survivor[survivor_of[birth]]
+    }
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((at for at in (one, other) if at is not None), default=None)
 
 
 def existing(persons: Iterable[PersonId]) -> set[PersonId]:

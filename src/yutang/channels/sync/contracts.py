@@ -65,6 +65,11 @@ class Progress(Protocol):
     @property
     def found(self) -> Found: ...
 
+    @property
+    def first(self) -> bool:
+        """Whether none was done before: then what is found is history, and sets off nothing."""
+        ...
+
     def keep(self, cursor: Mapping[str, Any], found: Found) -> None: ...
 
 

@@ -1,10 +1,11 @@
-"""Runs of syncs, and hints. Private to the room."""
+"""Runs of syncs, hints, and what was told of last. Private to the room."""
 
 from __future__ import annotations
 
 from django.db import models
 
 from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import SealedField
 
 
 class SyncRun(models.Model):
@@ -68,3 +69,51 @@ class SyncHint(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "corp", "kind", "ref"], name="one_hint_once"),)
         indexes = (models.Index(fields=["not_before", "id"], name="hints_due"),)
+
+
+class KnownRelation(models.Model):
+    """A relation of one of our accounts and a customer, as the platform and its callbacks told of it last.
+
+    `who` stands for the corp and the customer's id there (a keyed hash, for ever the same). Times are Unix seconds, as
+    the platform says them: `added` since when it stands; `ended` when the member ended it, or since when the platform
+    shows it no more; `left` when the customer ended it, which calls never show. It stands while neither is as late as
+    `added` (null: not known to have begun). `tags` are the ids of corp tags on it; `mark` stands for whatever else was
+    told (empty: only callbacks told of it so far); `sealed` holds the customer's id, and what the member wrote.
+    """
+
+    sender = models.BigIntegerField(db_index=True)
+    who = models.BinaryField(max_length=16)
+    added = models.BigIntegerField(null=True)
+    ended = models.BigIntegerField(null=True)
+    left = models.BigIntegerField(null=True)
+    add_way = models.PositiveSmallIntegerField(default=0)
+    tags = models.JSONField(default=list)
+    mark = models.BinaryField(max_length=16, default=b"")
+    sealed = SealedField(context="channels_knownrelation.sealed")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["who", "sender"], name="one_known_relation_once"),)
+
+
+class KnownTag(models.Model):
+    """A tag of a corp as the platform told of it last; `gone`: it is there no more.
+
+    `ours` is what it is called here: its name when it was first seen, with its group's where that name was taken. It
+    stays when the platform renames it, since segments and plans name it.
+    """
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    tag_id = models.CharField(max_length=64)
+    group_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=64)
+    group = models.CharField(max_length=64)
+    ours = models.CharField(max_length=64)
+    gone = models.BooleanField(default=False)
+    seen_at = models.DateTimeField(default=wall_now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["channel", "corp", "tag_id"], name="one_known_tag_once"),
+            models.UniqueConstraint(fields=["channel", "corp", "ours"], name="one_name_of_ours_once"),
+        )

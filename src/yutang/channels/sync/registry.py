@@ -5,11 +5,12 @@ A new kind is a line here; whoever works through them needs no other word of it.
 
 from __future__ import annotations
 
+from yutang.channels.sync import customers
 from yutang.channels.sync.contracts import Hinted, Kind
 from yutang.kernel.errors import NotFound
 
-KINDS: tuple[Kind, ...] = ()
-HINTED: tuple[Hinted, ...] = ()
+KINDS: tuple[Kind, ...] = (customers.KIND,)
+HINTED: tuple[Hinted, ...] = (customers.HINTED,)
 
 
 def kind_named(name: str) -> Kind:

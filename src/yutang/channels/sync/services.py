@@ -206,6 +206,7 @@ class _Telling:
         self._stop = stop
         self._said = float("-inf")
         self._last = (0, 0)
+        self.first = row.first
         self._cursor: Mapping[str, Any] = row.cursor
         self._found = facts_of(row).found
 
@@ -353,11 +354,6 @@ def _put_off(hinted: Hinted, one: SyncHint, holder: str, error: Exception) -> Wo
     wait = min(timedelta(seconds=10) * 4**one.tries, timedelta(hours=2))
     mine.update(claimed_by="", tries=F("tries") + 1, not_before=wall_now() + wait)
     return Worked(put_off=1)
-
-
-def forget_hints_of(refs: Iterable[str]) -> int:
-    """Forget hints that name one of these ids at the platform; returns how many."""
-    return SyncHint.objects.filter(ref__in=list(refs)).delete()[0]
 
 
 def corp_named(name: str) -> CorpFacts:
