@@ -324,7 +324,7 @@ def edit(con: sqlite3.Connection, body: dict[str, object]) -> dict[str, object]:
     seen = con.execute("SELECT 1 FROM visible WHERE userid = ? AND external_userid = ?", (userid, external)).fetchone()
     if seen is None:
         raise bad("external_userid", "没有这段好友关系", "there is no such friendship")
-    values = {name: body[name] for name in ("remark", "description", "company") if name in body}
+    values: dict[str, object] = {name: body[name] for name in ("remark", "description", "company") if name in body}
     values |= {name: json.dumps(body[name]) for name in ("mobiles", "personal") if name in body}
     if values:
         write_remark(con, userid, external, **values)

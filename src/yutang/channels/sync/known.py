@@ -219,7 +219,7 @@ class Reading:
         """
         hold()
         ring = keyring()
-        mine = {
+        mine: dict[Key, tuple[Customer, AccountFacts]] = {
             (who_of(ring, self.corp.corp, one.external_userid), account.id): (one, account)
             for one in customers
             if (account := self.staff.get(one.member.casefold())) is not None
