@@ -300,13 +300,13 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/groups/{group}/", shows=("group_name", "person", "name", "group_way_title")),
         Ask("/groups/{group}/?export=csv", shows=("person", "name")),
     ),
-    "way_groups": (Ask("/connect/groups/", shows=("group_way_title", "group_name")),),
-    "way_group_new": (
+    "joining": (Ask("/connect/groups/", shows=("group_way_title", "group_name")),),
+    "joining_new": (
         Ask("/connect/groups/new/?group={group}", shows=("group_name",)),
         Ask("/connect/groups/new/?of={group_way}", shows=("group_way_title",)),
     ),
-    "way_group_keep": (Ask("/connect/groups/keep/", {"title": "试", "groups": "{group}", "of": "{group_way}"}),),
-    "way_group_end": (Ask("/connect/groups/{group_way}/end/", {}),),
+    "joining_keep": (Ask("/connect/groups/keep/", {"title": "试", "groups": "{group}", "of": "{group_way}"}),),
+    "joining_end": (Ask("/connect/groups/{group_way}/end/", {}),),
     "leads": (Ask("/connect/leads/"), Ask("/connect/leads/?state=new&source=till")),
     "lead_work": (Ask("/connect/leads/work/", {"lead": "asked", "state": "won"}),),
     "audit": (Ask("/settings/audit/"), Ask("/settings/audit/?verb=export&export=csv")),

@@ -84,7 +84,7 @@ def group_way_keep(request: Page) -> HttpResponseBase:
     except BadInput as error:
         return _form_page(request, form, error.sentence(language()), status=422)
     messages.success(request, _("群活码已保存，几秒后平台上就会生效。"))
-    return redirect("way_groups")
+    return redirect("joining")
 
 
 def _number(text: str) -> int:
@@ -99,7 +99,7 @@ def group_way_end(request: Page, number: int) -> HttpResponseBase:
     """Let a code work no more."""
     ways.end_group_way(request.viewer, number)
     messages.success(request, _("群活码已停用，已入群的人不受影响。"))
-    return redirect("way_groups")
+    return redirect("joining")
 
 
 def _form_page(request: Page, form: Mapping[str, Any], problem: str = "", status: int = 200) -> HttpResponse:
@@ -119,8 +119,8 @@ def _form_page(request: Page, form: Mapping[str, Any], problem: str = "", status
 
 
 urls = [
-    path("connect/groups/", group_way_list, name="way_groups"),
-    path("connect/groups/new/", group_way_new, name="way_group_new"),
-    path("connect/groups/keep/", group_way_keep, name="way_group_keep"),
-    path("connect/groups/<int:number>/end/", group_way_end, name="way_group_end"),
+    path("connect/groups/", group_way_list, name="joining"),
+    path("connect/groups/new/", group_way_new, name="joining_new"),
+    path("connect/groups/keep/", group_way_keep, name="joining_keep"),
+    path("connect/groups/<int:number>/end/", group_way_end, name="joining_end"),
 ]
