@@ -24,6 +24,7 @@ POSTS = (
 GETS = ("externalcontact/get_follow_user_list", "externalcontact/list", "externalcontact/get")
 
 
+@pytest.mark.wecom("gettoken")
 def test_gettoken_gives_the_same_token_and_names_what_is_wrong(sandbox: Client) -> None:
     good = {"corpid": "ww-sandbox", "corpsecret": "synthetic"}
     first, second = sandbox.get("gettoken", **good), sandbox.get("gettoken", **good)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,29 +10,26 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, Router
+from starlette.types import Receive, Scope, Send
 
-from yutang.sandbox.callbacks import Postman, Receiver
-from yutang.sandbox.control import Control
-from yutang.sandbox.engine import Engine
-from yutang.sandbox.faults import Faults, Limits
+from yutang.kernel.errors import BadInput, Refused, YutangError
+from yutang.sandbox.callbacks import Receiver
+from yutang.sandbox.control import Control, keep_out_strangers
 from yutang.sandbox.media import picture_file
-from yutang.sandbox.outbox import Outbox
 from yutang.sandbox.page import qr_picture, render_page
 from yutang.sandbox.platform import Platform
-from yutang.sandbox.store import Store
+from yutang.sandbox.worlds import World, Worlds
 
 
 def create_app(
     directory: Path, *, events_url: str | None, events_token: str | None, callbacks: Receiver | None = None
 ) -> Starlette:
-    """A sandbox whose durable file is in `directory`. Purchases are posted to `events_url` with the bearer token;
-    without a URL they wait in the outbox. So do callbacks without a receiver. Secrets are kept in memory only.
+    """A sandbox whose durable files are in `directory`. Purchases are posted to `events_url` with the bearer token;
+    without a URL they wait in the outbox. So do callbacks without a receiver, whose secrets are kept in memory only.
     """
-    store, faults, limits = Store(directory), Faults(), Limits()
-    postman = Postman(store, faults, callbacks)
-    engine = Engine(store, Outbox(store, events_url, events_token or "", faults), postman)
+    worlds = Worlds(directory, events_url, events_token or "", callbacks)
 
     def picture(request: Request) -> Response:
         text = (
@@ -40,29 +38,73 @@ def create_app(
         return Response(qr_picture(text), media_type="image/svg+xml")
 
     def uploaded(request: Request) -> Response:
-        path = picture_file(store, request.path_params["number"])
+        found = (picture_file(world.store, request.path_params["number"]) for world in worlds.all())
+        path = next((one for one in found if one is not None), None)
         return FileResponse(path) if path is not None else Response(status_code=404)
 
     async def home(request: Request) -> Response:
-        def page() -> str:
-            with store.read() as con:
-                return render_page(con, request.query_params.get("lang", "zh"))
+        query = request.query_params
 
-        return HTMLResponse(await run_in_threadpool(page))
+        def page() -> Response:
+            try:
+                world = worlds.named(query.get("corp", ""))
+            except YutangError as error:
+                return HTMLResponse(error.sentence(query.get("lang", "zh")), status_code=404)
+            return HTMLResponse(_page(world, query.get("lang", "zh")))
+
+        return await run_in_threadpool(page)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        postman.close()
-        store.close()
+        worlds.close()
 
     return Starlette(
         routes=[
             Route("/", home),
-            Route("/cgi-bin/{api:path}", Platform(store, faults, limits).endpoint, methods=["GET", "POST"]),
-            Mount("/control", routes=Control(store, engine, faults, limits, postman).routes()),
+            Route("/cgi-bin/{api:path}", Platform(worlds).endpoint, methods=["GET", "POST"]),
+            Mount("/control", app=_Doors(worlds)),
             Route("/qr/{config}.svg", picture),
             Route("/picture/{number}", uploaded),
         ],
         lifespan=lifespan,
     )
+
+
+class _Doors:
+    """The control doors of the corp that `?corp=` names, else of the first. `seed` makes a corp that is not there."""
+
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
+        self._lock = threading.Lock()
+        self._routers: dict[int, Router] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        corp = request.query_params.get("corp", "")
+        try:
+            keep_out_strangers(request)
+            router = await run_in_threadpool(self._router, corp, request.url.path.endswith("/control/seed"))
+        except YutangError as error:
+            status = 409 if isinstance(error, Refused) else 400 if isinstance(error, BadInput) else 404
+            await JSONResponse({"zh": error.zh, "en": error.en}, status_code=status)(scope, receive, send)
+            return
+        await router(scope, receive, send)
+
+    def _router(self, corp: str, make: bool) -> Router:
+        if not corp:
+            return self._of(self._worlds.first, alone=False)
+        return self._of(self._worlds.named(corp, make=make), alone=True)
+
+    def _of(self, world: World, *, alone: bool) -> Router:
+        key = id(world) * 2 + alone
+        with self._lock:
+            if key not in self._routers:
+                control = Control(world, world.engine.advance if alone else self._worlds.advance)
+                self._routers[key] = Router(routes=control.routes())
+            return self._routers[key]
+
+
+def _page(world: World, language: str) -> str:
+    with world.store.read() as con:
+        return render_page(con, language)

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import datetime
 
 import httpx
 from starlette.concurrency import run_in_threadpool
@@ -16,18 +17,20 @@ from starlette.routing import Route
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import NotFound, Refused, YutangError
 from yutang.sandbox import chats
-from yutang.sandbox.callbacks import Postman, Receiver, enqueue
+from yutang.sandbox.apps import find_app, put_apps, shown_apps
+from yutang.sandbox.callbacks import Receiver, enqueue
 from yutang.sandbox.contracts import bad, instant, read_department, read_member, read_relation, read_spec
 from yutang.sandbox.customers import befriend, edit, license_members
 from yutang.sandbox.directory import change_department, change_member, give_code
-from yutang.sandbox.engine import Engine
-from yutang.sandbox.faults import Faults, Limits, read_faults
+from yutang.sandbox.faults import read_faults, read_quotas
 from yutang.sandbox.messages import make_robot, press, received
-from yutang.sandbox.store import Store, settings_of
+from yutang.sandbox.store import MAIN, find_settings, settings_of
 from yutang.sandbox.tags import administer
 from yutang.sandbox.tokens import revoke_tokens
 from yutang.sandbox.ways import leave, scan
+from yutang.sandbox.wire import PlatformError
 from yutang.sandbox.world import put_relations, seed_store
+from yutang.sandbox.worlds import World
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM members) AS members, (SELECT count(*) FROM customers) AS customers,
@@ -52,14 +55,19 @@ Door = Callable[[dict[str, object]], dict[str, object]]
 
 
 class Control:
-    """The control doors over one store. Each is idempotent: the same body twice leaves what it left once."""
+    """The control doors over one corp. Each is idempotent: the same body twice leaves what it left once.
 
-    def __init__(self, store: Store, engine: Engine, faults: Faults, limits: Limits, postman: Postman) -> None:
-        self._postman = postman
-        self._store = store
-        self._engine = engine
-        self._faults = faults
-        self._limits = limits
+    `advance` moves the clocks of all corps; without it, this one's.
+    """
+
+    def __init__(self, world: World, advance: Callable[[datetime], dict[str, object]] | None = None) -> None:
+        self._postman = world.postman
+        self._store = world.store
+        self._engine = world.engine
+        self._faults = world.faults
+        self._limits = world.limits
+        self._name = world.name
+        self._advance = advance or world.engine.advance
 
     def routes(self) -> list[Route]:
         """The doors."""
@@ -78,6 +86,8 @@ class Control:
             Route("/licences", _guarded(self._told(license_members)), methods=["POST"]),
             Route("/tell", _guarded(self.tell), methods=["POST"]),
             Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),
+            Route("/apps", _guarded(self.apps), methods=["GET", "POST"]),
+            Route("/limits", _guarded(self.limits), methods=["GET", "POST"]),
             Route("/state", _guarded(self.state), methods=["GET"]),
             Route("/staff", _guarded(self.staff), methods=["POST"]),
             Route("/departments", _guarded(self.departments), methods=["POST"]),
@@ -89,11 +99,14 @@ class Control:
 
     def seed(self, body: dict[str, object]) -> dict[str, object]:
         """A spec → `{"changed": bool, "now", "next_at"}`."""
-        return {"changed": seed_store(self._store, read_spec(body)), **self._engine.clock()}
+        spec = read_spec(body)
+        if self._name and spec.corp_id != self._name:
+            raise bad("corp_id", f"应为 {self._name}，与 ?corp= 一致", f"must be {self._name}, as ?corp= says")
+        return {"changed": seed_store(self._store, spec), **self._engine.clock()}
 
     def advance(self, body: dict[str, object]) -> dict[str, object]:
         """`{"to": iso}` → counters, `now` and `next_at`."""
-        return self._engine.advance(instant("to", body.get("to")))
+        return self._advance(instant("to", body.get("to")))
 
     def relations(self, body: dict[str, object]) -> dict[str, object]:
         """`{"relations": [...]}` sets relations by (member, customer)."""
@@ -121,8 +134,8 @@ class Control:
         return {"relations": len(read)}
 
     def scan(self, body: dict[str, object]) -> dict[str, object]:
-        """`{"way": config id or state, "external_userid"?, "half"?, "times"?}`: that many people scan, one after
-        another → `{"scans": [...]}`."""
+        """`{"way": config id or state, "external_userid"?, "half"?, "times"?, "welcome"?, "unionid"?}`: so many people
+        scan, one after another → `{"scans": [...]}`. `"welcome": false`: the admin console welcomes."""
         times = body.get("times", 1)
         if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= 10_000:
             raise bad("times", "应在 1–10000", "must be 1–10,000")
@@ -134,6 +147,8 @@ class Control:
                     str(body.get("way", "")),
                     external_userid=str(who) if who else None,
                     half=body.get("half") is True,
+                    welcome=body.get("welcome") is not False,
+                    unionid=str(body.get("unionid") or ""),
                 )
                 for _ in range(times)
             ]
@@ -240,13 +255,21 @@ class Control:
             return make_robot(con, str(body.get("name", "")))
 
     def callbacks(self, body: dict[str, object]) -> dict[str, object]:
-        """`{"url", "token", "key"}`: where callbacks go → whether the address passes the URL check; and what waits.
-        `bodies`: with every body, oldest first, posted or not."""
+        """`{"url", "token", "key", "agentid"?}`: where an app's callbacks go → whether the address passes the URL
+        check; and what waits, of all apps. `bodies`: with every body, oldest first, posted or not."""
         checked = None
+        app = body.get("agentid", MAIN)
+        if not isinstance(app, int):
+            app = MAIN
         if body.get("url"):
-            self._postman.send_to(Receiver(str(body["url"]), str(body.get("token", "")), str(body.get("key", ""))))
+            with self._store.write() as con:
+                if find_settings(con) is not None:
+                    find_app(con, app)
+                    con.execute("UPDATE apps SET told = 1 WHERE agentid = ?", (app,))
+            receiver = Receiver(str(body["url"]), str(body.get("token", "")), str(body.get("key", "")))
+            self._postman.send_to(receiver, app)
             try:
-                checked = self._postman.check_address()
+                checked = self._postman.check_address(app)
             except (httpx.HTTPError, ValueError):
                 checked = False
         with self._store.read() as con:
@@ -258,6 +281,28 @@ class Control:
             bodies = [row["body"] for row in con.execute(query, (10_000 if body.get("bodies") else 0,))]
         more = {"bodies": bodies} if body.get("bodies") else {}
         return {**more, "checked": checked, "waiting": waiting, "welcomes": sent, "said": said}
+
+    def apps(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"apps": [{"agentid", "name"?, "secret"?, "ticked"?, "enabled"?, "apis"?, "members"?, "trusted_ips"?}],
+        "contact_members"?}`: what the admin console says of each app → every app. A list of null is everything."""
+        with self._store.write() as con:
+            put_apps(con, body)
+            settings = settings_of(con)
+            members = json.loads(settings.contact_members) if settings.contact_members else None
+            return {"apps": shown_apps(con), "contact_members": members}
+
+    def limits(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"limits": {api: {"minute" | "hour" | "day" | "month": most}}}` replaces what was set for single calls →
+        what of each window is used, and what is blocked (until which wall second)."""
+        if "limits" in body:
+            self._limits.set_quotas(read_quotas(body))
+        with self._store.read() as con:
+            settings = settings_of(con)
+        wall = wall_now().timestamp()
+        return {
+            "uses": [asdict(use) for use in self._limits.uses(settings, wall)],
+            "blocked": self._limits.blocks(wall),
+        }
 
     def faults(self, body: dict[str, object]) -> dict[str, object]:
         """`{"faults": [...], "revoke_tokens"?: true}` replaces all faults and lifts every block."""
@@ -304,14 +349,21 @@ def _text(body: dict[str, object], name: str) -> str | None:
     return value or None
 
 
+def keep_out_strangers(request: Request) -> None:
+    """Raise Refused unless it comes from this machine."""
+    # The name too: a page of somebody else's may let its own name point here, and then reads and posts freely.
+    if request.url.hostname not in _NAMES or (request.client and request.client.host not in _LOOPBACK):
+        raise Refused("控制口只接受本机访问。", "The control doors answer this machine only.")
+
+
 def _guarded(door: Door) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            # The name too: a page of somebody else's may let its own name point here, and then reads and posts freely.
-            if request.url.hostname not in _NAMES or (request.client and request.client.host not in _LOOPBACK):
-                raise Refused("控制口只接受本机访问。", "The control doors answer this machine only.")
+            keep_out_strangers(request)
             body = await _body(request)
             return JSONResponse(await run_in_threadpool(door, body))
+        except PlatformError as error:
+            return JSONResponse({"zh": error.text, "en": error.text}, status_code=400)
         except YutangError as error:
             status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Refused) else 400
             return JSONResponse({"zh": error.zh, "en": error.en}, status_code=status)

@@ -25,7 +25,7 @@ from yutang.sandbox.population import (
 )
 from yutang.sandbox.store import Settings, Store, put, settings_of
 from yutang.sandbox.tasks import Tap, release, send_offgate
-from yutang.sandbox.ways import scan_now_and_then
+from yutang.sandbox.ways import end_chats, scan_now_and_then
 
 
 class Engine:
@@ -135,6 +135,7 @@ class Engine:
                 settings.now,
                 stop,
             )
+            end_chats(con, stop)
             done["scans"] += scan_now_and_then(con, settings, settings.now, stop)
             put(con, now=stop)
             return {**done, "arrivals": came, "purchases": baseline + extra, "extra_purchases": extra}

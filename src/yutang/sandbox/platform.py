@@ -1,8 +1,8 @@
 """The platform's calls below `/cgi-bin/`, answered as the real one does.
 
-HTTP 200 always. Order of checks: token (41001, 40014, 42001) → IP (60020) → whose token (48002) → frequency (45009) →
-parameters; `gettoken` and a group robot's address are exempt from the first three. Codes are mirrored in the headers
-Error-Code and Error-Msg.
+HTTP 200 always. Order of checks: token (41001, 40014, 42001) → IP (60020) → permission (48002, 84074, 60011, 60030) →
+frequency (45033, 45035, 45009) → parameters; `gettoken` and a group robot's address are exempt from the first three.
+Codes are mirrored in the headers Error-Code and Error-Msg.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -21,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
 from yutang.sandbox import (
+    apps,
     customers,
     directory,
     group_welcome,
@@ -34,12 +36,15 @@ from yutang.sandbox import (
     tokens,
     ways,
 )
-from yutang.sandbox.faults import MINUTE, Fault, Faults, Limits
-from yutang.sandbox.store import Store, find_settings
+from yutang.sandbox.faults import MINUTE, Fault
+from yutang.sandbox.store import MAIN, Settings, find_settings
 from yutang.sandbox.uploads import read_upload
-from yutang.sandbox.wire import ANYBODY, Arguments, Call, Kept, Noted, PlatformError, Upload, envelope
+from yutang.sandbox.wire import ANYBODY, Arguments, Call, Kept, Noted, PlatformError, Upload, envelope, read_json
+from yutang.sandbox.worlds import World, Worlds
 
 MOST_BODY, MOST_FILE = 8 << 20, 32 << 20
+GETTOKEN = "gettoken"
+DEBUG_A_MINUTE = 5  # the flag of the online debugger (WeCom doc 90313)
 
 CALLS: dict[str, Call] = {
     **tokens.CALLS,
@@ -59,12 +64,10 @@ CALLS: dict[str, Call] = {
 
 
 class Platform:
-    """Answers the calls over one store."""
+    """Answers the calls of every corp in the sandbox."""
 
-    def __init__(self, store: Store, faults: Faults, limits: Limits) -> None:
-        self._store = store
-        self._faults = faults
-        self._limits = limits
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
 
     async def endpoint(self, request: Request) -> Response:
         """One HTTP request."""
@@ -72,12 +75,10 @@ class Platform:
         call = CALLS.get(api)
         if call is None:
             return PlainTextResponse("404 page not found", status_code=404)
-        body = await request.body()
-        fault = self._faults.take(api)
         caller = request.client.host if request.client else "127.0.0.1"
         kind = request.headers.get("content-type", "")
-        asked = _Asked(request.method, dict(request.query_params), body, caller, kind)
-        answer = await self._answer(api, call, asked, fault)
+        asked = _read(call, request.method, dict(request.query_params), await request.body(), caller, kind)
+        world, answer, fault = await self._answer(api, call, asked)
         if isinstance(answer, Kept):
             return FileResponse(answer.path, filename=answer.name)
         _locate(answer, request)
@@ -85,64 +86,111 @@ class Platform:
             return Dropped()
         response = _response(answer)
         if call.after is not None:
-            response.background = BackgroundTask(call.after, self._store)
+            response.background = BackgroundTask(call.after, world.store)
         return response
 
-    async def _answer(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object] | Kept:
+    async def _answer(
+        self, api: str, call: Call, asked: _Asked
+    ) -> tuple[World, dict[str, object] | Kept, Fault | None]:
+        world, settings, refusal = await run_in_threadpool(self._admit, api, call, asked)
+        fault = None
         try:
-            with self._limits.under_way(api, await run_in_threadpool(self._places)), self._alone(call, asked):
+            if settings is None:
+                raise refusal
+            fault = world.faults.take(api)
+            with world.limits.under_way(api, settings.concurrent), _alone(world, call, asked):
                 if fault is not None and fault.kind == "latency":
                     await asyncio.sleep(fault.seconds)
-                data = await run_in_threadpool(self._act, api, call, asked, fault)
+                data = await run_in_threadpool(self._act, world, api, call, asked, settings.app, fault)
                 if isinstance(data, Kept):
-                    self._limits.note(api, 0)
-                    return data
-                answer = envelope(None, data, asked.caller)
+                    world.limits.note(api, 0)
+                    return world, data, fault
+                answer = envelope(None, data, asked.caller, loose=asked.loose)
         except PlatformError as error:
-            answer = envelope(error, call.empty, asked.caller)
-        self._limits.note(api, int(str(answer["errcode"])))
-        return answer
+            answer = envelope(error, call.empty, asked.caller, loose=asked.loose)
+        world.limits.note(api, int(str(answer["errcode"])))
+        return world, answer, fault
 
-    def _alone(self, call: Call, asked: _Asked) -> AbstractContextManager[None]:
-        if call.alone is None:
-            return nullcontext()
-        return self._limits.under_way(call.alone(asked.arguments(call)), 1, beyond=45035)
-
-    def _places(self) -> int:
-        with self._store.read() as con:
-            settings = find_settings(con)
-        return settings.concurrent if settings is not None else 1
-
-    def _act(self, api: str, call: Call, asked: _Asked, fault: Fault | None) -> dict[str, object] | Kept:
+    def _admit(self, api: str, call: Call, asked: _Asked) -> tuple[World, Settings | None, PlatformError]:
+        """Whose call it is (what nobody knows is the first corp's to refuse), and that corp's settings with the app
+        that calls, or else why it is not let in: token, address, permission."""
         wall = wall_now().timestamp()
-        open_to_all = ANYBODY in call.secrets
-        opened: AbstractContextManager[sqlite3.Connection] = self._store.write() if call.writes else self._store.read()
-        with opened as con:
-            settings = find_settings(con)
-            whose = ANYBODY if open_to_all else tokens.check_token(con, asked.query.get("access_token", ""), wall)
-            if settings is None:  # before the first seed there is no corp, and no token can be had
-                raise PlatformError(40013)
-            if not open_to_all and settings.trusted_ips and asked.caller not in settings.trusted_ips.split():
-                raise PlatformError(60020)
-            tokens.check_secret(api, call, whose)
-            if fault is not None and fault.kind == "refuse":
-                if fault.errcode == 45009:
-                    self._limits.block(api, wall + (fault.seconds or MINUTE))
-                raise PlatformError(fault.errcode)
-            self._limits.count(api, settings, wall)
-            try:
-                return call.act(con, settings, asked.arguments(call), wall)
-            except Noted as error:
-                refused = error
-        raise refused
+        if api == GETTOKEN:
+            world = self._worlds.of_corp(asked.query.get("corpid", ""))
+        else:
+            world = self._worlds.of_token(asked.query.get("access_token", ""))
+        try:
+            with world.store.read() as con:
+                settings = find_settings(con)
+                if api == GETTOKEN:
+                    world.limits.callers.let_in(asked.caller, wall)
+                agentid = MAIN
+                if ANYBODY not in call.secrets:
+                    agentid = tokens.check_token(con, asked.query.get("access_token", ""), wall)
+                if settings is None:  # before the first seed there is no corp, and no token can be had
+                    raise PlatformError(40013)
+                if ANYBODY not in call.secrets:
+                    app = apps.find_app(con, agentid)
+                    apps.check_caller(app, settings, asked.caller)
+                    tokens.check_secret(api, call, agentid)
+                    apps.check_right(con, app, settings, api, asked.values)
+                return world, _of_app(settings, agentid), PlatformError(0)
+        except PlatformError as refusal:
+            return world, None, refusal
+
+    def _act(
+        self, world: World, api: str, call: Call, asked: _Asked, agentid: int, fault: Fault | None
+    ) -> dict[str, object] | Kept:
+        wall = wall_now().timestamp()
+        store, limits = world.store, world.limits
+        opened: AbstractContextManager[sqlite3.Connection] = store.write() if call.writes else store.read()
+        try:
+            with opened as con:
+                settings = find_settings(con)
+                assert settings is not None
+                if fault is not None and fault.kind == "refuse":
+                    if fault.errcode == 45009:
+                        limits.block(api, wall + (fault.seconds or MINUTE))
+                    raise PlatformError(fault.errcode)
+                limits.callers.count(asked.caller, api, wall)
+                limits.count(api, settings, wall, call.quota)
+                if asked.query.get("debug") == "1":
+                    limits.count(f"{api}?debug=1", settings, wall, {"minute": DEBUG_A_MINUTE})
+                try:
+                    return call.act(con, _of_app(settings, agentid), asked.arguments(call), wall)
+                except Noted as error:
+                    refused = error
+            raise refused
+        except PlatformError as error:
+            if api == GETTOKEN and error.code == 40001:
+                limits.callers.bad_secret(asked.caller, wall)
+            raise
+
+
+def _alone(world: World, call: Call, asked: _Asked) -> AbstractContextManager[None]:
+    """What only one call at a time may change (45035)."""
+    if call.alone is None:
+        return nullcontext()
+    return world.limits.under_way(call.alone(asked.arguments(call)), 1, beyond=45035)
+
+
+def _of_app(settings: Settings, agentid: int) -> Settings:
+    """The settings as a call of that app sees them; the first app's number is the one that its spec says."""
+    return replace(settings, app=agentid, agent_id=settings.agent_id if agentid == MAIN else agentid)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    """What was asked. `values` are the arguments as far as they can be read, for whoever looks at them before they are
+    judged; `sound`: the body is a JSON object, `loose`: not quite."""
+
     method: str
     query: dict[str, str]
-    body: bytes
     caller: str
+    values: Mapping[str, object]
+    sound: bool
+    loose: bool
+    body: bytes
     kind: str
 
     def arguments(self, call: Call) -> Arguments:
@@ -151,14 +199,10 @@ class _Asked:
             return Arguments(self.query)
         if call.file:
             return Arguments({**self.query, "media": self._upload()})
-        try:
-            values = json.loads(self.body) if self.method == "POST" and len(self.body) <= MOST_BODY else None
-        except (ValueError, RecursionError):
-            values = None
-        if not isinstance(values, dict):
+        if self.method != "POST" or not self.sound:
             raise PlatformError(40058)
         # A group robot's key stands in the address.
-        return Arguments({**values, "key": self.query.get("key", "")} if ANYBODY in call.secrets else values)
+        return Arguments({**self.values, "key": self.query.get("key", "")} if ANYBODY in call.secrets else self.values)
 
     def _upload(self) -> Upload:
         if self.method != "POST":
@@ -166,6 +210,19 @@ class _Asked:
         if len(self.body) > MOST_FILE:
             raise PlatformError(40206)
         return read_upload(self.kind, self.body)
+
+
+def _read(call: Call, method: str, query: dict[str, str], body: bytes, caller: str, kind: str) -> _Asked:
+    values: object = query
+    loose = False
+    if method == "POST" and not call.file:
+        try:
+            values, loose = read_json(body) if len(body) <= MOST_BODY else (None, False)
+        except (ValueError, RecursionError):
+            values = None
+    sound = isinstance(values, Mapping)
+    said = values if isinstance(values, Mapping) else {}
+    return _Asked(method, query, caller, said, sound, loose and sound, body, kind)
 
 
 def _locate(answer: dict[str, object], request: Request) -> None:

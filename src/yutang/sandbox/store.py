@@ -16,6 +16,22 @@ from pathlib import Path
 from yutang.kernel.errors import NotFound
 
 FILE = "sandbox.sqlite3"
+MAIN = 1000002
+"""The agent id of the app that every corp has, whose secret its spec names."""
+CONTACT_SYNC = 1
+"""The number under which the contact-sync secret stands among the apps."""
+
+#: Columns that came after a table was first made: files of before get them when they are opened.
+LATER = (
+    ("customers", "discount", "REAL DEFAULT 0"),
+    ("tokens", "app", f"INT DEFAULT {MAIN}"),
+    ("callbacks", "app", f"INT DEFAULT {MAIN}"),
+    ("callbacks", "about", "TEXT DEFAULT ''"),
+    ("welcomes", "event", "TEXT"),
+    ("welcomes", "app", f"INT DEFAULT {MAIN}"),
+    ("ways", "more", "TEXT DEFAULT '{}'"),
+    ("ways", "app", f"INT DEFAULT {MAIN}"),
+)
 
 
 def _schema() -> str:
@@ -31,6 +47,8 @@ class Settings:
 
     A group's detail lags by `detail_lag` wall seconds; by a code it is joined while it has less than `scan_most`
     members, by invitation up to `chat_most`.
+    `app` is the app that calls now; `contact_members` a JSON list of who may have customers, empty for everybody. A
+    welcome is handed out for `welcome_seconds` of the wall clock.
     """
 
     corp_id: str
@@ -65,14 +83,17 @@ class Settings:
     detail_lag: float = 2.0
     scan_most: int = 200
     chat_most: int = 500
+    welcome_seconds: float = 0.3
+    contact_members: str = ""
+    app: int = MAIN
 
 
 class Store:
-    """One connection to the sandbox's file, shared by threads and used by one at a time."""
+    """One connection to a corp's file, shared by threads and used by one at a time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, file: str = FILE) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.path = directory / FILE
+        self.path = directory / file
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
@@ -80,9 +101,15 @@ class Store:
         # A killed process loses nothing that was committed; only a power cut could, which a sandbox may replay.
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(f"BEGIN IMMEDIATE; {_schema()} COMMIT;")
-        columns = {row["name"] for row in self._connection.execute("PRAGMA table_info(customers)")}
-        if "discount" not in columns:  # a file from before people got any
-            self._connection.execute("ALTER TABLE customers ADD COLUMN discount REAL DEFAULT 0")
+        for table, column, kind in LATER:
+            known = {row["name"] for row in self._connection.execute(f"PRAGMA table_info({table})")}
+            if column not in known:
+                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+        self._connection.execute(
+            "INSERT OR IGNORE INTO apps (agentid, name, secret, told) "
+            "SELECT ?, '自建应用', value, 1 FROM settings WHERE name = 'secret'",
+            (MAIN,),
+        )
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

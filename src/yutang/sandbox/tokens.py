@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from secrets import token_urlsafe
 
-from yutang.sandbox.store import Settings, count
+from yutang.sandbox.store import CONTACT_SYNC, Settings, count
 from yutang.sandbox.wire import ANYBODY, APP, CONTACTS, Arguments, Call, PlatformError, invalid
 
 
@@ -15,39 +15,40 @@ def get_token(con: sqlite3.Connection, settings: Settings, arguments: Arguments,
     secret = arguments.text("corpsecret", missing=41004, limit=512)
     if corp != settings.corp_id:
         raise PlatformError(40013)
-    contacts = bool(settings.sync_secret) and secret == settings.sync_secret
-    if secret != settings.secret and not contacts:
+    app = con.execute("SELECT agentid, enabled FROM apps WHERE secret = ?", (secret,)).fetchone()
+    if app is None:
         raise PlatformError(40001)
+    if not app["enabled"]:
+        raise PlatformError(50003)
     row = con.execute(
-        "SELECT token, expires_wall FROM tokens WHERE expires_wall > ? AND NOT revoked "
-        "AND (token IN (SELECT token FROM contact_tokens)) = ?",
-        (wall, contacts),
+        "SELECT token, expires_wall FROM tokens WHERE expires_wall > ? AND NOT revoked AND app = ?",
+        (wall, app["agentid"]),
     ).fetchone()
     if row is None:
         row = {"token": token_urlsafe(64), "expires_wall": wall + settings.token_seconds}
-        con.execute("INSERT INTO tokens VALUES (?, ?, 0)", (row["token"], row["expires_wall"]))
-        if contacts:
-            con.execute("INSERT INTO contact_tokens VALUES (?)", (row["token"],))
+        con.execute(
+            "INSERT INTO tokens (token, expires_wall, revoked, app) VALUES (?, ?, 0, ?)",
+            (row["token"], row["expires_wall"], app["agentid"]),
+        )
     return {"access_token": row["token"], "expires_in": max(1, round(row["expires_wall"] - wall))}
 
 
-def check_token(con: sqlite3.Connection, token: str, wall: float) -> str:
-    """Whose token it is, `APP` or `CONTACTS`. A missing (41001), unknown, withdrawn (40014) or expired (42001) one is
-    refused."""
+def check_token(con: sqlite3.Connection, token: str, wall: float) -> int:
+    """The app whose token it is. Refuses a missing (41001), unknown or withdrawn (40014) or expired (42001) one."""
     if not token:
         raise PlatformError(41001)
-    row = con.execute("SELECT expires_wall, revoked FROM tokens WHERE token = ?", (token,)).fetchone()
+    row = con.execute("SELECT expires_wall, revoked, app FROM tokens WHERE token = ?", (token,)).fetchone()
     if row is None or row["revoked"]:
         raise PlatformError(40014)
     if row["expires_wall"] <= wall:
         raise PlatformError(42001)
-    contacts = con.execute("SELECT 1 FROM contact_tokens WHERE token = ?", (token,)).fetchone()
-    return CONTACTS if contacts else APP
+    return int(row["app"])
 
 
-def check_secret(api: str, call: Call, whose: str) -> None:
+def check_secret(api: str, call: Call, app: int) -> None:
     """Refuse a token of the wrong secret: 48002, or 48009 where the contact-sync secret would read the directory, which
     new addresses may not since 2022-08-15."""
+    whose = CONTACTS if app == CONTACT_SYNC else APP
     if whose not in call.secrets:
         raise PlatformError(48009 if whose == CONTACTS and api.startswith(("department/", "user/")) else 48002)
 

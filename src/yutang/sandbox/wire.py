@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ TEXTS = {
     40003: "invalid userid",
     40013: "invalid corpid",
     40014: "invalid access_token",
+    40066: "invalid party list",
     40058: "invalid Request Parameter",
     40063: "some param is empty",
     40068: "invalid tagid",
@@ -82,12 +84,20 @@ TEXTS = {
     41009: "userid missing",
     41035: "missing external userid",
     41041: "contact way user count out of limit",
+    41037: "missing contact way type",
+    41038: "invalid contact way type",
+    41039: "missing contact way scene",
+    41040: "invalid contact way scene",
+    41042: "invalid contact way style",
+    41043: "missing contact way config id",
     41044: "invalid contact way config id",
     41045: "contact way count out of limit",
     41046: "missing group msg id",
     41047: "invalid group msg id",
     41048: "no customer to send",
+    41049: "missing welcome code",
     41050: "invalid welcome code",
+    41051: "externaluser has started chatting",
     41055: "group welcome template count out of limit",
     41058: "invalid group welcome template id",
     41056: "invalid external userid type",
@@ -97,16 +107,21 @@ TEXTS = {
     41091: "chat count of join way out of limit",
     41093: "group msg has been cancelled",
     41094: "group msg remind out of limit",
+    41096: "welcome msg is being distributed",
     42001: "access_token expired",
     45009: "api freq out of limit",
     45033: "api concurrent out of limit",
     45035: "api concurrent out of limit for the same external contact",
     48005: "api has been withdrawn",
     49008: "chat has been dismissed",
+    50003: "app disabled",
+    50006: "system app disabled",
     50100: "invalid cursor",
     60020: "not allow to access from your ip",
+    60030: "user out of scope",
     81017: "userid count out of limit",
     84061: "not external contact",
+    84074: "no external contact permission",
     90500: "the owner of this chat is not resigned",
     90501: "chat is not external group chat",
     90502: "the owner of this chat is resigned",
@@ -138,14 +153,21 @@ def invalid(name: str) -> PlatformError:
     return PlatformError(40058, f"invalid param '{name}'")
 
 
-def envelope(error: PlatformError | None, data: Mapping[str, object], caller: str) -> dict[str, object]:
-    """The body of an answer. On failure the usual data field stays, empty, and the text carries its hint."""
+WARNING = "Warning: wrong json format. "
+
+
+def envelope(
+    error: PlatformError | None, data: Mapping[str, object], caller: str, *, loose: bool = False
+) -> dict[str, object]:
+    """The body of an answer. On failure the usual data field stays, empty, and the text carries its hint. `loose`: the
+    call's JSON was not quite JSON, which every text then says (WeCom doc 90313)."""
+    warning = WARNING if loose else ""
     if error is None:
-        return {"errcode": 0, "errmsg": "ok", **data}
+        return {"errcode": 0, "errmsg": f"{warning}ok", **data}
     at = wall_now().timestamp()
     hint = f"{int(at)}{salt('hint', str(at), caller) % 10**14:014d}"
     text = (
-        f"{error.text}, hint: [{hint}], from ip: {caller}, "
+        f"{warning}{error.text}, hint: [{hint}], from ip: {caller}, "
         f"more info at https://open.work.weixin.qq.com/devtool/query?e={error.code}"
     )
     return {"errcode": error.code, "errmsg": text, **data}
@@ -243,6 +265,7 @@ class Call:
     `file`: a POST that carries a file (multipart, field `media`) beside its query. `secrets`: whose tokens it takes.
     `after`: what the platform does by itself once it has answered.
     `alone`: what it is done to, to which nothing else can be done at the same time (45035).
+    `quota`: how often it may be made in a "minute", "hour", "day" or "month", where it is not as often as any call.
     """
 
     method: str
@@ -252,7 +275,22 @@ class Call:
     file: bool = False
     secrets: frozenset[str] = frozenset({APP})
     after: Callable[[Store], object] | None = None
+    quota: Mapping[str, int] = field(default_factory=dict)
     alone: Callable[[Arguments], str] | None = None
+
+
+_LOOSE = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
+
+
+def read_json(body: bytes) -> tuple[object, bool]:
+    """What a body says, and whether it is loosely formed: with raw control characters in its texts, commas before a
+    bracket or words after its end, of which as much is taken as can be read. Raises ValueError."""
+    try:
+        return json.loads(body), False
+    except ValueError:
+        text = _LOOSE.sub(lambda one: "" if one.group() == "," else one.group(), body.decode("utf-8-sig"))
+        value, _ = json.JSONDecoder(strict=False).raw_decode(text.lstrip())
+        return value, True
 
 
 def _is_text(value: object, limit: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from yutang.kernel.errors import Refused
 from yutang.sandbox.contracts import Relation, Spec, checked, digest, habit_weights
 from yutang.sandbox.directory import put_directory
-from yutang.sandbox.store import Settings, Store, find_settings, put
+from yutang.sandbox.store import CONTACT_SYNC, MAIN, Settings, Store, find_settings, put
 
 
 def seed(directory: Path, spec: Spec) -> bool:
@@ -65,6 +65,16 @@ def seed_store(store: Store, spec: Spec) -> bool:
             visible_departments=" ".join(map(str, spec.visible_departments)),
             old_app=spec.old_app,
         )
+        con.execute(
+            "INSERT INTO apps (agentid, name, secret, told) VALUES (?, '自建应用', ?, 1) "
+            "ON CONFLICT (agentid) DO UPDATE SET secret = excluded.secret",
+            (MAIN, spec.secret),
+        )
+        con.execute("DELETE FROM apps WHERE agentid = ?", (CONTACT_SYNC,))
+        if spec.sync_secret:
+            con.execute(
+                "INSERT INTO apps (agentid, name, secret) VALUES (?, '通讯录同步', ?)", (CONTACT_SYNC, spec.sync_secret)
+            )
         con.executemany(
             "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)",
             (

@@ -1,3 +1,4 @@
+-- 成员、客户、群发与活码 / Members, customers, mass sends, contact ways
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, expires_wall REAL, revoked INT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS members (

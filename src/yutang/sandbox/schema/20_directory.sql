@@ -17,8 +17,6 @@ CREATE VIEW IF NOT EXISTS staff AS SELECT m.userid, m.name, coalesce(p.status, 1
 CREATE VIEW IF NOT EXISTS placed AS SELECT userid, department, place, leads FROM placements
     UNION ALL SELECT userid, 1, 0, 0 FROM members m
     WHERE NOT EXISTS (SELECT 1 FROM placements p WHERE p.userid = m.userid);
--- Tokens of the contact-sync secret; all others are the app's.
-CREATE TABLE IF NOT EXISTS contact_tokens (token TEXT PRIMARY KEY) WITHOUT ROWID;
 -- Tickets of the JS-SDK: the corp's (wx.config) and the app's (wx.agentConfig).
 CREATE TABLE IF NOT EXISTS tickets (kind TEXT, ticket TEXT PRIMARY KEY, expires_wall REAL) WITHOUT ROWID;
 -- What a browser was sent back with: one exchange, five minutes. userid NULL: somebody from outside the corp.
