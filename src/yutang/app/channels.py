@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
+from yutang.channels.shared import DatabaseBlocks, DatabaseTokens
 from yutang.channels.sync.contracts import Connection
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
@@ -18,6 +19,9 @@ from yutang.channels.wecom.mass_send import WeComMassSend
 from yutang.channels.wecom.media import WeComMedia
 from yutang.channels.wecom.messages import WeComStaffMessages
 from yutang.channels.wecom.tokens import MemoryTokenStore
+from yutang.intake.pulses import alive
+from yutang.kernel.clock import monotonic
+from yutang.kernel.database import is_shared
 from yutang.organisation.queries import channel_accounts, corps
 
 if TYPE_CHECKING:
@@ -32,15 +36,23 @@ if TYPE_CHECKING:
     from yutang.reflex.contracts import WelcomePorts
 
 T = TypeVar("T")
+WECOM = "wecom"
+WORKER, CLOCK = "worker", "clock"  # the processes that call platforms, where they run apart
+COUNTED_FOR = 10.0  # seconds for which they are not counted again
 
 
 class Channels:
-    """The connectors; `sandbox` is where our own sandbox answers. Safe to ask from any thread."""
+    """The connectors; `sandbox` is where our own sandbox answers. Safe to ask from any thread.
 
-    def __init__(self, sandbox: str) -> None:
+    `shared`: tokens and blocks are those of all processes, and each takes its share of the platform's rates.
+    """
+
+    def __init__(self, sandbox: str, *, shared: bool = False) -> None:
         self._sandbox = sandbox
+        self._shared = shared
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str], WeComClient] = {}
+        self._counted_at = float("-inf")
 
     def mass_send(self) -> Ports:
         """For `reach`: those by relation, and those by which the brand speaks itself."""
@@ -58,6 +70,21 @@ class Channels:
     def welcomes(self) -> WelcomePorts:
         """For `reflex`."""
         return self._each(WeComWelcome)
+
+    def client(self, corp: CorpFacts) -> WeComClient:
+        """The one client of a corp's app at where it answers."""
+        base = corp.address or f"{self._sandbox}/cgi-bin/"
+        key = (corp.corp, corp.secret, base)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._made(corp, base)
+            return self._clients[key]
+
+    def _made(self, corp: CorpFacts, base: str) -> WeComClient:
+        if not self._shared:
+            return WeComClient(base, corp.corp, corp.secret, token_store=MemoryTokenStore())
+        scope = f"{WECOM}:{corp.corp}:{'sandbox' if corp.sandboxed else 'real'}"
+        return WeComClient(base, corp.corp, corp.secret, token_store=DatabaseTokens(), blocks=DatabaseBlocks(scope))
 
     def staff_messages(self) -> dict[tuple[str, str], StaffMessagePort]:
         """For whoever tells staff something."""
@@ -83,12 +110,10 @@ class Channels:
         return self._of_corp(lambda corp, client: port(client))
 
     def _of_corp(self, port: Callable[[CorpFacts, WeComClient], T]) -> dict[tuple[str, str], T]:
-        found = {}
-        for corp in corps():
-            base = corp.address or f"{self._sandbox}/cgi-bin/"
-            key = (corp.corp, corp.secret, base)
-            with self._lock:
-                if key not in self._clients:
-                    self._clients[key] = WeComClient(base, corp.corp, corp.secret, token_store=MemoryTokenStore())
-                found[corp.channel, corp.corp] = port(corp, self._clients[key])
-        return found
+        found = [(corp, self.client(corp)) for corp in corps() if corp.channel == WECOM]
+        if self._shared and is_shared() and monotonic() - self._counted_at > COUNTED_FOR:
+            self._counted_at = monotonic()
+            processes = alive(WORKER) + alive(CLOCK)
+            for _, client in found:
+                client.share(processes)
+        return {(corp.channel, corp.corp): port(corp, client) for corp, client in found}

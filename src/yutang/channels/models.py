@@ -24,6 +24,38 @@ class Callback(models.Model):
         constraints = (models.UniqueConstraint(fields=["channel", "corp", "digest"], name="one_callback_once"),)
 
 
+class RefusedCallback(models.Model):
+    """How many bodies for a corp were turned away since their signature or seal was wrong, and when last."""
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    count = models.PositiveBigIntegerField(default=0)
+    last_at = models.DateTimeField(default=wall_now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["channel", "corp"], name="one_count_of_refusals"),)
+
+
+class PlatformToken(models.Model):
+    """The token that a platform gave for an app's secret, for all processes. `key` does not give the secret away."""
+
+    key = models.CharField(max_length=160, unique=True)
+    value = EncryptedTextField()
+    expires_at = models.DateTimeField()
+
+
+class PlatformBlock(models.Model):
+    """A call of a platform that is blocked until a moment, for all processes, the `strikes`-th time in a row."""
+
+    scope = models.CharField(max_length=160)
+    api = models.CharField(max_length=80)
+    until = models.DateTimeField()
+    strikes = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["scope", "api"], name="one_block_once"),)
+
+
 class Endpoint(models.Model):
     """An address to which events of some types are posted. `cursor`: the last slice of the log that was cut for it.
 

@@ -7,6 +7,8 @@ write locks what it read, or takes `alone`.
 
 from __future__ import annotations
 
+import fcntl
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ from django.db import (
 from yutang.kernel.errors import BadInput, OutOfSpace, Refused, Unavailable, YutangError
 
 M = TypeVar("M", bound=models.Model)
+_guard = threading.Lock()
+_locks: dict[str, threading.Lock] = {}
 FILE = "yutang.sqlite3"
 SCHEMES = ("postgres", "postgresql")
 OLDEST = 14  # Django 5.2 takes no older server
@@ -129,6 +133,43 @@ def alone(name: str) -> Iterator[None]:
         yield
     finally:
         _advisory("advisory_unlock", name)
+
+
+@contextmanager
+def one_by_one(name: str) -> Iterator[None]:
+    """Do this while no other thread and no other process of this installation does the same; wait for it.
+
+    Where one process works on SQLite, a command may yet run beside it: there a file is locked, which the system lets go
+    of when its process dies. Not to be taken inside a transaction, whose write lock the other may be waiting for.
+    """
+    if is_shared():
+        with alone(name):
+            yield
+        return
+    with _guard:
+        lock_of = _locks.setdefault(name, threading.Lock())
+    with lock_of:
+        path = Path(str(connection.settings_dict["NAME"]))
+        if not path.is_absolute():  # a database in memory, which no other process sees
+            yield
+            return
+        folder = path.parent / "locks"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with (folder / f"{zlib.crc32(name.encode()):08x}").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def borrowed() -> Iterator[None]:
+    """A connection for a thread that may be none of Django's: one that had none lets go of it at the end."""
+    had = connection.connection is not None
+    refresh_connection()
+    try:
+        yield
+    finally:
+        if not had:
+            connection.close()
 
 
 @contextmanager

@@ -120,6 +120,45 @@ def test_four_calls_at_most_run_in_parallel(platform: Platform, client: WeComCli
     assert platform.most_parallel == 4
 
 
+def test_after_too_many_at_once_half_as_many_run_for_a_minute(
+    platform: Platform, client: WeComClient, clock: SteppedClock
+) -> None:
+    platform.plays(API, error(45033, "api concurrent out of limit"), Slow(0.03, ok()))
+    with pytest.raises(TryLater):
+        client.call(API)
+
+    def most() -> int:
+        platform.most_parallel = 0
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: client.call(API), range(12)))
+        return platform.most_parallel
+
+    assert most() == 2
+    clock.at += timedelta(seconds=60)
+    assert most() == 4
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_call_that_came_too_close_to_another_is_made_again(
+    platform: Platform, client: WeComClient, clock: SteppedClock, repeatable: bool
+) -> None:
+    platform.plays(API, error(45035), ok())
+    client.call(API, body={}, repeatable=repeatable, alone="a wm1")
+    assert (len(platform.calls(API)), clock.slept) == (2, [1.0])
+    platform.plays(API, error(45035))
+    with pytest.raises(TryLater):
+        client.call(API, body={}, repeatable=repeatable, alone="a wm1")
+    assert len(platform.calls(API)) == 5
+
+
+def test_calls_about_the_same_thing_go_one_after_another(platform: Platform, client: WeComClient) -> None:
+    platform.plays(API, Slow(0.02, ok()))
+    client.call(API)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: client.call(API, body={}, alone="a wm1"), range(6)))
+    assert platform.most_parallel == 1
+
+
 def test_rates_are_kept_by_waiting_before_the_call(platform: Platform, connect: Connect, clock: SteppedClock) -> None:
     client = connect(limits=WeComLimits(per_minute=30, per_hour=10_000))
     times = []

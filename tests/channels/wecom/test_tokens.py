@@ -30,6 +30,7 @@ def all_at_once(count: int, act: Callable[[], object]) -> None:
         list(pool.map(run, range(count)))
 
 
+@pytest.mark.wecom("gettoken")
 def test_eight_threads_fetch_one_token(platform: Platform, client: WeComClient) -> None:
     platform.plays(API, ok())
     platform.token_pause = 0.05
@@ -90,6 +91,7 @@ def test_the_stores_key_tells_apps_apart_and_gives_no_secret_away(platform: Plat
     assert "token-" not in repr(kept)
 
 
+@pytest.mark.wecom("gettoken")
 @pytest.mark.parametrize("code", [40014, 41001, 42001])
 def test_a_refused_token_is_renewed_and_the_call_repeated(platform: Platform, client: WeComClient, code: int) -> None:
     platform.plays(API, error(code), ok(follow_user=["zhangsan"]))

@@ -2,7 +2,8 @@
 
 What it promises: a refused token is renewed and the call repeated once, never more (WeCom doc 91039); a call that may
 be repeated is tried three times when the platform is busy (doc 90313); a call that may not is never repeated once it
-may have left; rates, parallel calls and block windows are kept (doc 90312); no secret, token or recipient is logged.
+may have left; rates, parallel calls and block windows are kept (doc 90312), and calls that change the same thing go one
+after another (45035); no secret, token or recipient is logged.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
@@ -22,7 +24,7 @@ import structlog
 
 from yutang.channels.contracts import AnswerLost, TryLater, UnexpectedAnswer
 from yutang.channels.wecom import errcodes
-from yutang.channels.wecom.pacing import Pace, WeComLimits
+from yutang.channels.wecom.pacing import Blocks, Pace, Parallel, WeComLimits
 from yutang.channels.wecom.tokens import Tokens, TokenStore, token_key
 from yutang.kernel.clock import Clock, monotonic, wall_now
 from yutang.kernel.errors import BadInput
@@ -36,6 +38,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STALE_PAGES = 50
 LIFE_OF_A_TOKEN = 7_200
+STRIPES = 64  # things that are changed one at a time share so many locks
 
 _NEVER_LEFT = (
     httpx.ConnectError,
@@ -76,11 +79,17 @@ class _Outcome:
     def worth_repeating(self) -> bool:
         return self.errcode == errcodes.BUSY and self.fate not in (_Fate.REDIRECTED, _Fate.UNREADABLE)
 
+    @property
+    def came_too_close(self) -> bool:
+        """Nothing was done, since another call about the same thing was under way."""
+        return self.errcode == errcodes.PAIR_BUSY
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What is asked for: by POST where there is a body or a file, by GET otherwise. `kept`: a file may come back.
-    `open_to_all`: a call that takes no token, since its address is the secret."""
+    `open_to_all`: a call that takes no token, since its address is the secret. `alone`: what no other call may change
+    at the same time."""
 
     api: str
     params: Mapping[str, str]
@@ -88,6 +97,7 @@ class _Asked:
     file: tuple[str, bytes] | None = field(default=None, repr=False)
     kept: bool = False
     open_to_all: bool = False
+    alone: str = ""
 
 
 class WeComClient:
@@ -106,6 +116,7 @@ class WeComClient:
         token_store: TokenStore,
         http: httpx.Client | None = None,
         limits: WeComLimits | None = None,
+        blocks: Blocks | None = None,
         now: Clock = wall_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -117,8 +128,9 @@ class WeComClient:
         # a proxy set in the environment cannot reach a sandbox on this machine
         self._http = http or httpx.Client(timeout=TIMEOUT, trust_env=self._base.host not in LOOPBACK)
         self._sleep = sleep
-        self._pace = Pace(self.limits, now, sleep)
-        self._parallel = threading.BoundedSemaphore(self.limits.parallel)
+        self._pace = Pace(self.limits, now, sleep, blocks)
+        self._parallel = Parallel(self.limits.parallel, now)
+        self._stripes = [threading.Lock() for _ in range(STRIPES)]
         self._token_store = token_store
         self._tokens = Tokens(token_key(corp_id, secret), token_store, self._fetch_token, now)
         self._bad_secret: tuple[datetime, _Outcome] | None = None
@@ -132,13 +144,15 @@ class WeComClient:
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
         open_to_all: bool = False,
+        alone: str = "",
     ) -> Mapping[str, Any]:
         """The answer of `api` (such as `externalcontact/list`), its errcode being 0. POST with a body, GET without.
 
         A call that is not `repeatable` goes out once, and `AnswerLost` is raised when nobody can say whether it took
         effect. Raises `TryLater`, `RefusedByPlatform`, `UnexpectedAnswer` besides. `open_to_all`: one without a token.
+        Calls with the same `alone` (a relation's two ids, say) go one after another.
         """
-        return self._ask(_Asked(api, params or {}, body, open_to_all=open_to_all), repeatable)[0]
+        return self._ask(_Asked(api, params or {}, body, open_to_all=open_to_all, alone=alone), repeatable)[0]
 
     def upload(self, api: str, params: Mapping[str, str], name: str, content: bytes) -> Mapping[str, Any]:
         """The answer to a file. It may be repeated: what was uploaded twice has two ids, and one is never used."""
@@ -158,10 +172,23 @@ class WeComClient:
     def _ask(self, asked: _Asked, repeatable: bool) -> tuple[Mapping[str, Any], bytes]:
         """The data of a good answer, and its file. A refused token is renewed, and the call repeated, once."""
         token = "" if asked.open_to_all else self._tokens.current()
-        outcome = self._persist(_with(asked, token), repeatable)
-        if outcome.errcode in errcodes.TOKEN_REFUSED and not asked.open_to_all:
-            outcome = self._persist(_with(asked, self._tokens.current(refused=token)), repeatable)
+        with self._one_after_another(asked.alone):
+            outcome = self._persist(_with(asked, token), repeatable)
+            if outcome.errcode in errcodes.TOKEN_REFUSED and not asked.open_to_all:
+                outcome = self._persist(_with(asked, self._tokens.current(refused=token)), repeatable)
         return self._judged(asked.api, outcome, repeatable), outcome.content
+
+    def check_secret(self) -> None:
+        """Ask `gettoken` itself, whatever token is known: whether corp and secret are right. Raises as `call` does."""
+        self._fetch_token()
+
+    def share(self, processes: int) -> None:
+        """Take one of so many equal shares of the platform's rates from now on."""
+        self._pace.share(processes)
+
+    def _one_after_another(self, alone: str) -> AbstractContextManager[object]:
+        """Other processes are kept apart by the platform itself, which answers 45035; then the call is tried again."""
+        return self._stripes[hash(alone) % STRIPES] if alone else nullcontext()
 
     def rows(
         self, api: str, body: Mapping[str, Any], listed: str, identity: Callable[[Mapping[str, Any]], Hashable]
@@ -202,8 +229,8 @@ class WeComClient:
 
     def _persist(self, asked: _Asked, repeatable: bool) -> _Outcome:
         outcome = self._exchange(asked)
-        for attempt in range(1, self.limits.tries if repeatable else 1):
-            if not outcome.worth_repeating:
+        for attempt in range(1, self.limits.tries):
+            if not (outcome.came_too_close or (repeatable and outcome.worth_repeating)):
                 break
             self._sleep(self.limits.pause.total_seconds() * 2 ** (attempt - 1))
             outcome = self._exchange(asked)
@@ -212,8 +239,8 @@ class WeComClient:
     def _exchange(self, asked: _Asked) -> _Outcome:
         """One request on the wire, and one line in the log."""
         self._pace.admit(asked.api)
-        with self._parallel:
-            started = monotonic()
+        with self._parallel.place():
+            began, started = self.now(), monotonic()
             try:
                 response = self._http.request(
                     "GET" if asked.body is None and asked.file is None else "POST",
@@ -237,6 +264,8 @@ class WeComClient:
             hint=errcodes.hint_of(outcome.errmsg),
             milliseconds=round((monotonic() - started) * 1000),
         )
+        if outcome.errcode == errcodes.TOO_PARALLEL:
+            self._parallel.lower(began)
         return outcome
 
     def _judged(self, api: str, outcome: _Outcome, repeatable: bool) -> Mapping[str, Any]:
@@ -262,8 +291,10 @@ class WeComClient:
                 raise self._later(api, BUSY_PAUSE, "平台繁忙", "the platform is busy")
             case errcodes.TOO_OFTEN:
                 raise self._pace.block(api)
-            case errcodes.TOO_PARALLEL | errcodes.PAIR_BUSY:
+            case errcodes.TOO_PARALLEL:
                 raise self._later(api, PARALLEL_PAUSE, "同时进行的调用太多", "too many calls at the same time")
+            case errcodes.PAIR_BUSY:
+                raise self._later(api, PARALLEL_PAUSE, "同一对象正在被修改", "the same thing is being changed")
         raise errcodes.refusal(api, outcome.errcode, outcome.errmsg)
 
     def _later(self, api: str, pause: timedelta, zh: str, en: str) -> TryLater:

@@ -16,7 +16,7 @@ TOKEN_REFUSED: Final = frozenset({40014, 41001, 42001})  # WeCom doc 91039: fetc
 BAD_SECRET: Final = frozenset({40001, 40013})
 TOO_OFTEN: Final = 45009
 TOO_PARALLEL: Final = 45033
-PAIR_BUSY: Final = 45035
+PAIR_BUSY: Final = 45035  # two calls at once on one relation; doc 90313 of 2024 does not name it
 NO_SUCH_CUSTOMER: Final = 40096
 NO_SUCH_TAG: Final = 40068
 TAG_NAME_TAKEN: Final = 40071
@@ -234,6 +234,14 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
     ),
     42001: _TOKEN,
     48002: _TICK_APP,
+    50003: (
+        "应用已被停用，请在管理后台的应用详情页启用",
+        "The app is switched off; switch it on on its page in the admin console",
+    ),
+    50006: (
+        "系统应用已被停用，请改用自建应用的 Secret",
+        "The system app is switched off; use the secret of an app of your own",
+    ),
     50100: ("翻页中途数据变了，请从头再读一次", "The data changed while being paged; read again from the start"),
     60011: _MEMBER_RANGE,
     60020: (

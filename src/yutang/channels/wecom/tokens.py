@@ -29,9 +29,10 @@ class Token:
 
 
 class TokenStore(Protocol):
-    """Where a token is kept. `lease` lets one holder at a time fetch the token of a key."""
+    """Where a token is kept. `lease` lets one holder at a time fetch the token of a key. `get` may answer from memory,
+    but looks at what others may have written before it gives the `refused` one again."""
 
-    def get(self, key: str) -> Token | None: ...
+    def get(self, key: str, refused: str | None = None) -> Token | None: ...
 
     def put(self, key: str, token: Token) -> None: ...
 
@@ -57,7 +58,7 @@ class MemoryTokenStore:
         self._tokens: dict[str, Token] = {}
         self._leases = _Leases()
 
-    def get(self, key: str) -> Token | None:
+    def get(self, key: str, refused: str | None = None) -> Token | None:
         return self._tokens.get(key)
 
     def put(self, key: str, token: Token) -> None:
@@ -84,7 +85,7 @@ class SharedTokenStore:
         self._write = write
         self._lease = lease or _Leases()
 
-    def get(self, key: str) -> Token | None:
+    def get(self, key: str, refused: str | None = None) -> Token | None:
         return self._read(key)
 
     def put(self, key: str, token: Token) -> None:
@@ -119,7 +120,7 @@ class Tokens:
             return value
 
     def _known(self, refused: str | None) -> str | None:
-        token = self._store.get(self._key)
+        token = self._store.get(self._key, refused)
         usable = token is not None and token.value != refused and self._now() < token.expires_at
         return token.value if token is not None and usable else None
 
