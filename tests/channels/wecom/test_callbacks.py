@@ -7,7 +7,9 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -82,6 +84,26 @@ def test_another_implementation_reads_ours_and_we_read_the_sandboxs(text: str) -
     sealed = sandbox.seal(receiver, CORP, text)
     CRYPTO.check(sandbox.sign(receiver, "1", "2", sealed), "1", "2", sealed)
     assert CRYPTO.decrypt(sealed).decode() == text
+
+
+@pytest.mark.long
+def test_ten_thousand_messages_are_read_either_way() -> None:
+    random = Random(20)
+    peer = WeChatCrypto(TOKEN, KEY, CORP)
+    for number in range(10_000):
+        text = "".join(
+            chr(random.choice((random.randint(32, 126), random.randint(0x4E00, 0x9FFF))))
+            for _ in range(random.randint(1, 300))
+        )
+        ours = CRYPTO.encrypt(text.encode())
+        envelope = f"<xml><Encrypt><![CDATA[{ours}]]></Encrypt></xml>"
+        said = peer.decrypt_message(envelope, CRYPTO.sign(str(number), "nonce", ours), str(number), "nonce")
+        assert (said.decode() if isinstance(said, bytes) else said) == text
+        sealed = peer.encrypt_message(text, "nonce", str(number))
+        theirs = encrypted_part(sealed.encode())
+        signature = ElementTree.fromstring(sealed).findtext("MsgSignature") or ""
+        CRYPTO.check(signature, str(number), "nonce", theirs)
+        assert CRYPTO.decrypt(theirs).decode() == text
 
 
 @given(st.integers(0, 10_000), st.integers(1, 255))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,11 +27,13 @@ GET = "externalcontact/get_contact_way"
 LIST = "externalcontact/list_contact_way"
 UPDATE = "externalcontact/update_contact_way"
 DELETE = "externalcontact/del_contact_way"
+CLOSE = "externalcontact/close_temp_chat"
 WELCOME = "externalcontact/send_welcome_msg"
 
 STATE_CHARACTERS = REMARK_CHARACTERS = 30
 MOST_USERS = 100
-QR_SCENE, SEVERAL = 2, 2
+QR_SCENE, SOLE, SEVERAL = 2, 1, 2
+MOST_TEMPORARY = timedelta(days=14)
 AGAIN = timedelta(seconds=1)  # another app is sending: well inside the 20 seconds
 
 
@@ -74,6 +77,73 @@ class WeComContactWays:
                 raise
             found.append(_way(way))
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class TemporarySpec:
+    """A code for one chat without a friendship, with one member (WeCom: hospitals and the like only).
+
+    The code lives `lives`, a chat by it `chat_lives`, either 14 days at most; with `unionid` one person may enter.
+    `ending` is sent when a chat ends: its text, and the first of its links.
+    """
+
+    user: str
+    state: str = ""
+    remark: str = ""
+    lives: timedelta = timedelta(days=7)
+    chat_lives: timedelta = timedelta(hours=24)
+    unionid: str = ""
+    ending: MessageContent | None = None
+
+
+class WeComTemporaryChats:
+    """Temporary ways and their chats (WeCom doc 92228). They are not in `list_contact_way`: keep the config id."""
+
+    def __init__(self, client: WeComClient) -> None:
+        self._client = client
+
+    def create(self, spec: TemporarySpec) -> PlatformWay:
+        """`add_contact_way` with `is_temp`. Not idempotent, and what a lost answer made cannot be found: it ends by
+        itself. Raises BadInput for lives that the platform refuses."""
+        if not timedelta(0) < spec.lives <= MOST_TEMPORARY or not timedelta(0) < spec.chat_lives <= MOST_TEMPORARY:
+            raise BadInput("临时活码和临时会话至多 14 天。", "A temporary way and its chats last 14 days at most.")
+        body: dict[str, Any] = {
+            "type": SOLE,
+            "scene": QR_SCENE,
+            "is_temp": True,
+            "user": [spec.user],
+            "expires_in": round(spec.lives.total_seconds()),
+            "chat_expires_in": round(spec.chat_lives.total_seconds()),
+        }
+        said = {
+            "state": spec.state[:STATE_CHARACTERS],
+            "remark": spec.remark[:REMARK_CHARACTERS],
+            "unionid": spec.unionid,
+        }
+        body |= {name: value for name, value in said.items() if value}
+        if spec.ending is not None:
+            body["conclusions"] = _ending(spec.ending)
+        answer = self._client.call(ADD, body=body, repeatable=False)
+        if not answer.get("config_id"):
+            raise AnswerLost(ADD, "no config_id")
+        return PlatformWay(str(answer["config_id"]), str(answer.get("qr_code") or ""), spec.state, (spec.user,))
+
+    def close(self, user: str, external_userid: str) -> bool:
+        """`close_temp_chat`: end a chat, which sends its ending; False where none was open, so again is no error."""
+        try:
+            self._client.call(CLOSE, body={"userid": user, "external_userid": external_userid})
+        except RefusedByPlatform as refused:
+            if refused.errcode == errcodes.NO_CUSTOMER:
+                return False
+            raise
+        return True
+
+
+def _ending(content: MessageContent) -> dict[str, Any]:
+    """Empty objects are refused (40063), so they are left out."""
+    said = text_and_links(MessageContent(content.text, content.links[:1]))
+    attached = said.pop("attachments", [])
+    return said | ({"link": attached[0]["link"]} if attached else {})
 
 
 class WeComWelcome:
