@@ -36,7 +36,7 @@ class DatabaseTokens:
             row = PlatformToken.objects.filter(key=key).first()
         if row is None:
             return None
-        self._memory[key] = Token(row.value, row.expires_at)
+        self._memory[key] = Token(row.value or "", row.expires_at)
         return self._memory[key]
 
     def put(self, key: str, token: Token) -> None:

@@ -221,7 +221,7 @@ class Postman:
             if row["id"] in known or about in busy or places[row["app"]] <= 0 or len(flying) + len(found) >= TOGETHER:
                 continue
             assert settings is not None
-            found.append(_Letter(*row, settings.corp_id))
+            found.append(_Letter(row["id"], row["app"], row["about"], row["body"], row["posts"], settings.corp_id))
             places[row["app"]] -= 1
             if row["about"]:
                 busy.add(about)
