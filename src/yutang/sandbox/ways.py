@@ -14,8 +14,9 @@ from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import draw, salt
 from yutang.sandbox.callbacks import enqueue
 from yutang.sandbox.content import FIELDS, one_of, read_content
-from yutang.sandbox.contracts import bad
+from yutang.sandbox.contracts import ROOT, bad
 from yutang.sandbox.customers import known_member
+from yutang.sandbox.directory import members_below
 from yutang.sandbox.habits import offgate_sends
 from yutang.sandbox.store import MAIN, Settings, put, settings_of
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
@@ -25,7 +26,6 @@ MOST_USERS = 100
 MOST_WAYS = 500_000  # of a corp (WeCom doc 90312); temporary ones are not counted
 DAYS_LISTED = 90
 DAY = 86_400
-ROOT = 1  # the department above all others
 TEMPORARY = ("is_temp", "expires_in", "chat_expires_in", "unionid", "conclusions")
 
 
@@ -212,12 +212,11 @@ def _fields(con: sqlite3.Connection, arguments: Arguments, kind: int, scene: int
 
 def _people(con: sqlite3.Connection, users: Sequence[str], parties: Sequence[int]) -> list[str]:
     """Who can be added by a way: its users, and the members of its departments (40066 for one that is not there)."""
-    found = dict.fromkeys(users)
     for party in parties:
-        if party != ROOT:
+        if party != ROOT and con.execute("SELECT 1 FROM departments WHERE id = ?", (party,)).fetchone() is None:
             raise PlatformError(40066)
-        found |= dict.fromkeys(row["userid"] for row in con.execute("SELECT userid FROM members ORDER BY userid"))
-    return list(found)
+    below = members_below(con, settings_of(con), parties) if parties else []
+    return list(dict.fromkeys([*users, *below]))
 
 
 def _temporary(arguments: Arguments, kind: int, before: Mapping[str, object] | None = None) -> dict[str, object]:

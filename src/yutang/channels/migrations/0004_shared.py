@@ -7,7 +7,7 @@ import yutang.kernel.fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels", "0002_webhooks")]
+    dependencies = [("channels", "0003_direct")]
 
     operations = [
         migrations.CreateModel(
