@@ -7,7 +7,7 @@ import yutang.kernel.fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels", "0003_direct")]
+    dependencies = [("channels", "0005_syncs")]
 
     operations = [
         migrations.CreateModel(
