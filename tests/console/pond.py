@@ -138,6 +138,7 @@ def _pushed() -> None:
 
     os.environ[ALLOW_PRIVATE] = "1"
     add_endpoint(OWNER, "erp", "http://127.0.0.1:9/nobody-listens", ["order.placed", "lead.submitted"])
+    _mailed()
     open_hook("shopify_orders", OWNER, secret="shpss_secret")
     for number, currency in enumerate(("EUR", "USD")):
         order = {"id": 4000 + number, "created_at": "2026-03-01T10:00:00+08:00", "currency": currency}
@@ -151,6 +152,26 @@ def _pushed() -> None:
         lead = {"clue_id": f"c{number}", "phone": "13800001234", "cost": 30 + number,
                 "create_time": "2026-03-01 10:00:00", "form_name": "预约到店", "campaign_id": "春季"}  # fmt: skip
         take("oceanengine_leads", place, Delivery(json.dumps(lead).encode()))
+
+
+def _mailed() -> None:
+    """The brand's mailbox, whose server is away, and what left by it before."""
+    from yutang.channels.direct import accounts
+    from yutang.channels.models import Letter, Mailing, Outlet
+    from yutang.kernel.clock import business_now, wall_now
+    from yutang.organisation.queries import OWNER
+
+    given = {"host": "127.0.0.1", "port": "9", "security": "none", "from": "hello@pond.example", "name": "鱼塘"}
+    accounts.keep_account(OWNER, "email", "hello", given | {"identity": "鱼塘母婴"}, title="会员邮箱", cost="0.002")
+    trouble = "连不上邮件服务器 127.0.0.1，请检查地址。", "The mail server 127.0.0.1 cannot be reached."
+    Outlet.objects.create(channel="email", corp="hello", trouble_zh=trouble[0], trouble_en=trouble[1])
+    mailing = Mailing.objects.create(uid="ltpond", channel="email", corp="hello", sender="hello", created_at=NOW)
+    for index, state in enumerate(("sent", "sent", "delivered", "bounced", "cancelled", "unknown")):
+        left = state in ("sent", "delivered", "bounced")
+        Letter.objects.create(
+            mailing=mailing, uid=f"ltpond{index}", state=state, settled_at=wall_now(), cost="0.002" if left else "0",
+            sent_at=business_now() if left else None, reason="" if left else "withdrawn:consent",
+        )  # fmt: skip
 
 
 def _doubtful() -> None:

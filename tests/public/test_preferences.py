@@ -59,7 +59,7 @@ def test_one_tap_stops_everything_at_once_and_twice_is_once(world: World, client
     person = world.near.person
     people.give_consent(person, "marketing", "*", at=START, proof="x", partner="cinema")
     path = f"/p/{links.token_of(person)}/"
-    assert client.get(f"{path}stop/").status_code == 405
+    assert client.get(f"{path}stop/").status_code == 200  # a mail program that knows no POST is shown the page
     assert touchable(world) is None
     answer = client.post(f"{path}stop/")
     assert answer.status_code == 200

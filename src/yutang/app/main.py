@@ -39,6 +39,7 @@ def root(opener: Opener | None = None) -> click.Group:
     from yutang.app import commands as whole
     from yutang.cli import (
         access,
+        channels,
         commands,
         groups,
         hooks,
@@ -60,7 +61,8 @@ def root(opener: Opener | None = None) -> click.Group:
         context.obj = Shell(opener or house.open_house, language())
 
     yutang.add_command(imports.import_group)
-    for module in (commands, access, organisation, keys, ways, groups, hooks, outgoing, persons):
+    modules = (commands, access, organisation, keys, ways, groups, hooks, channels, outgoing, persons)
+    for module in modules:
         for group in module.GROUPS:
             yutang.add_command(group)
     commands.plan(yutang)

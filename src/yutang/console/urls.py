@@ -10,6 +10,7 @@ from yutang.console import (
     account,
     audit,
     campaigns,
+    channels,
     connect,
     entrance,
     group_ways,
@@ -64,5 +65,6 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *audit.urls,
         *leads.urls,
         *outgoing.urls,
+        *channels.urls,
         *quality.urls,
     ]

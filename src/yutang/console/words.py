@@ -141,6 +141,16 @@ PARCELS: dict[str, Promise] = {
     "sent": _("已送达"),
     "dead": _("死信"),
 }
+LETTERS: dict[str, Promise] = {
+    "queued": _("等待"),
+    "sending": _("正在发"),
+    "sent": _("已发出"),
+    "delivered": _("确认送达"),
+    "bounced": _("退回"),
+    "refused": _("被拒"),
+    "unknown": _("不明"),
+    "cancelled": _("已取消"),
+}
 OFF: dict[str, Promise] = {
     "by_hand": _("已停用"),
     "failing": _("连续失败，已自动停用"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from yutang.channels.direct.queries import in_trouble as channels_in_trouble
 from yutang.channels.webhook.queries import in_trouble
 from yutang.kernel import database
 from yutang.kernel.clock import business_now, wall_now
@@ -98,6 +99,14 @@ def _state(warehouse: Warehouse) -> Iterator[Finding]:
         not troubled,
         f"投递有问题：{names}，请看「设置 → 对外投递」" if troubled else "对外投递正常",
         f"webhooks out in trouble: {names}; see Settings → Webhooks out" if troubled else "webhooks out are well",
+    )
+    stuck = channels_in_trouble()
+    zh, en = "；".join(f"{name}：{said[0]}" for _, name, said in stuck), "; ".join(f"{n}: {s[1]}" for _, n, s in stuck)
+    yield Finding(
+        "channels",
+        not stuck,
+        f"渠道账号发不出：{zh}" if stuck else "渠道账号正常",
+        f"channels in trouble: {en}" if stuck else "channels are well",
     )
     as_of = profile_queries.as_of(warehouse)
     text = f"{as_of:%Y-%m-%d %H:%M} UTC" if as_of else "-"
