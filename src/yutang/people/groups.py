@@ -184,7 +184,12 @@ def keep_groups(
     for number, one in moved:
         last[number] = max(one.word.at, last.get(number, one.word.at))
     _rewrite(keep, corp, read_at, last)
-    return Kept(sum(row.read_at is None for row, _, _ in keep), changed, tuple(one for _, one in moved), names)
+    return Kept(
+        sum(row.read_at is None for row, _, _ in keep),
+        changed,
+        tuple(one for _, one in moved),
+        names,
+    )
 
 
 def _homes(corp: str) -> dict[str, tuple[SenderId | None, NodeId | None]]:
@@ -313,3 +318,13 @@ def owners_of(corp: str) -> set[str]:
     """Who owns groups of a corp that stand. Unscoped because syncs ask the platform by it."""
     rows = Group.objects.filter(corp=corp, ended_at=None).exclude(owner="")
     return set(rows.values_list("owner", flat=True).distinct())
+
+
+def outdated(versions: Mapping[str, str]) -> list[str]:
+    """Those of the groups, each with its membership's version, of which we know another. Unscoped because syncs ask."""
+    rows = [
+        row
+        for part in bulk.chunks(sorted(versions), 500)
+        for row in Group.objects.filter(code__in=part, read_at__isnull=False).values_list("code", "version")
+    ]
+    return sorted(code for code, version in rows if version and version != versions[code])
