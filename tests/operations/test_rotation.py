@@ -46,6 +46,7 @@ NOT_SEALED = {
     "intake_hook.place": "hash of 144 random bits, by the key that stays",
     "intake_hookdelivery.mark": "hash of a delivery's id, by the key that stays",
     "channels_callback.digest": "hash of a whole body, without a key",
+    "channels_archivedmessage.digest": "hash of the platform's own id of a message, without a key",
     "people_donotcontact.digest": "hash of an erased person's identifier, by a key of its own that stays",
     "connect_way.picture": "a public QR picture",
     "connect_join.who": "hash of a friend's id at the platform, by the key that stays; counted for a day",

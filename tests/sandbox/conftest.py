@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from tests.sandbox.files import mp4, png
 from yutang.sandbox.asgi import create_app
 from yutang.sandbox.contracts import Customer, Member, Relation, Spec, spec_json
 
@@ -135,6 +136,12 @@ class Client:
             f"/cgi-bin/{api}", params={"access_token": self.token, **query}, files={"media": (name, content)}
         )
         return answer.json()
+
+    def attachment(self, purpose: int, kind: str = "image") -> str:
+        """The id of an upload for Moments (1) or the album (2)."""
+        content = png() if kind == "image" else mp4()
+        answer = self.upload("media/upload_attachment", content, media_type=kind, attachment_type=purpose)
+        return str(answer["media_id"])
 
     def control(self, door: str, /, **body: object) -> dict:
         answer = self.http.post(f"/control/{door}", json=body)

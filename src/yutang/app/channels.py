@@ -10,14 +10,17 @@ from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
 from yutang.channels.shared import DatabaseBlocks, DatabaseTokens
 from yutang.channels.sync.contracts import Connection
+from yutang.channels.wecom.album import WeComAlbum
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
 from yutang.channels.wecom.directory import WeComVisitors
 from yutang.channels.wecom.groups import WeComJoinWays
+from yutang.channels.wecom.interception import WeComInterception
 from yutang.channels.wecom.jssdk import WeComPages
 from yutang.channels.wecom.mass_send import WeComMassSend
 from yutang.channels.wecom.media import WeComMedia
 from yutang.channels.wecom.messages import WeComStaffMessages
+from yutang.channels.wecom.moments import WeComMoments
 from yutang.channels.wecom.tokens import MemoryTokenStore
 from yutang.intake.pulses import alive
 from yutang.kernel.clock import monotonic
@@ -25,9 +28,9 @@ from yutang.kernel.database import is_shared
 from yutang.organisation.queries import channel_accounts, corps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from yutang.channels.contracts import StaffMessagePort
+    from yutang.channels.contracts import AlbumPort, InterceptionPort, MomentsPort, StaffMessagePort
     from yutang.channels.sync.contracts import Connections
     from yutang.connect.group_ways import GroupWayPorts
     from yutang.connect.services import WayPorts
@@ -105,6 +108,18 @@ class Channels:
     def syncs(self) -> Connections:
         """For `channels.sync`."""
         return self._of_corp(Connection)
+
+    def moments(self) -> Mapping[tuple[str, str], MomentsPort]:
+        """What members publish to all their friends."""
+        return self._each(WeComMoments)
+
+    def albums(self) -> Mapping[tuple[str, str], AlbumPort]:
+        """Products that members send in chats."""
+        return self._each(WeComAlbum)
+
+    def interceptions(self) -> Mapping[tuple[str, str], InterceptionPort]:
+        """What members may not write to customers."""
+        return self._each(WeComInterception)
 
     def _each(self, port: Callable[[WeComClient], T]) -> dict[tuple[str, str], T]:
         return self._of_corp(lambda corp, client: port(client))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 from yutang.kernel.errors import Unavailable, YutangError
@@ -497,6 +497,245 @@ class PageSignature:
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class MomentLink:
+    """The card of a moment, with its cover. `title` ≤ 64 characters, `url` ≤ 2048 bytes (WeCom doc 95094)."""
+
+    title: str
+    url: str
+    cover: str
+
+
+@dataclass(frozen=True, slots=True)
+class MomentContent:
+    """What a moment shows: a text of ≤ 2,000 characters and ≤ 4,000 UTF-8 bytes, and one of ≤ 9 pictures, a video, a
+    link; never nothing.
+
+    Pictures, videos and covers are ids of uploads made for Moments, which live three days.
+    """
+
+    text: str = ""
+    pictures: tuple[str, ...] = ()
+    video: str = ""
+    link: MomentLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRange:
+    """Who is asked to publish (none named: every member), for customers with one of these tags (none: all friends).
+
+    Tags are the corp's own; those of a rule group are not taken.
+    """
+
+    members: tuple[str, ...] = ()
+    departments: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class JobState(StrEnum):
+    """How far a job of the platform's is. GONE: it is older than the platform remembers, 24 hours."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class MomentJob:
+    """What became of asking for a moment. `moment_id` once it is DONE; `errcode` and a sentence where it FAILED.
+
+    What was named and is not there is left out: members, departments and tags.
+    """
+
+    job: str
+    state: JobState
+    moment_id: str = ""
+    errcode: int = 0
+    no_members: tuple[str, ...] = ()
+    no_departments: tuple[int, ...] = ()
+    no_tags: tuple[str, ...] = ()
+
+
+class Origin(StrEnum):
+    """Who made a thing that the platform lists: software or an administrator for the corp, or a member alone."""
+
+    CORP = "corp"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformMoment:
+    """A moment as the platform lists it. `creator` is the member who made it, empty where software did.
+
+    Of a member's own (`origin` MEMBER) the house knew nothing: it is a touch beside the gate.
+    """
+
+    moment_id: str
+    origin: Origin
+    creator: str
+    created_at: datetime
+    public: bool
+    content: MomentContent
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Whether a member who was asked has published."""
+
+    member: str
+    published: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Somebody liked or commented; never what was written. `member`: it was a colleague, not a customer."""
+
+    who: str
+    at: datetime
+    member: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """What a moment drew from those who saw it at one member's."""
+
+    likes: tuple[Reaction, ...]
+    comments: tuple[Reaction, ...]
+
+
+class MomentsPort(Protocol):
+    """A platform on which members publish, once each has confirmed, what the corp asks them to, to all their friends.
+
+    May raise as `MassSendPort` does; `MomentNotReady` of everything that is asked about a moment being handed out.
+    """
+
+    def ask(self, content: MomentContent, among: MomentRange) -> str:
+        """Ask for a moment; the job's id. Not idempotent: on `AnswerLost` look with `find_moments` before asking again,
+        not before a minute has passed."""
+        ...
+
+    def read_job(self, job: str) -> MomentJob:
+        """What became of it; asked again while it is RUNNING."""
+        ...
+
+    def cancel(self, moment_id: str) -> None:
+        """Stop those who have not published; what was published stays. Cancelling again is no error."""
+        ...
+
+    def find_moments(self, since: datetime, until: datetime, origin: Origin | None = None) -> Sequence[PlatformMoment]:
+        """The moments made in the span (both ends included), oldest first: the corp's, members' own, or both."""
+        ...
+
+    def read_publishing(self, moment_id: str) -> Sequence[Publishing]:
+        """Who was asked, and who has published. Only of the corp's."""
+        ...
+
+    def read_audience(self, moment_id: str, member: str) -> Sequence[str]:
+        """For whom a member published it; nobody while it is not published."""
+        ...
+
+    def read_shown(self, moment_id: str, member: str) -> Sequence[str]:
+        """Who of them can see it: without those who had been shown enough of the corp's. Nobody before it is
+        published."""
+        ...
+
+    def read_reactions(self, moment_id: str, member: str) -> Reactions:
+        """Likes and comments at that member's so far; none before it is published."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product of the album. `price` in the brand's currency, to the cent; `code` ≤ 128 letters and digits; 1–9
+    `pictures` by the ids of uploads made for albums; `description` ≤ 300 characters."""
+
+    description: str
+    price: Decimal
+    pictures: tuple[str, ...]
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformProduct:
+    """A product as the platform has it. The list does not say when it was made."""
+
+    product_id: str
+    product: Product
+    created_at: datetime | None = None
+
+
+class AlbumPort(Protocol):
+    """A platform with an album of products that members send in chats. May raise as `MassSendPort` does."""
+
+    def add_product(self, product: Product) -> str:
+        """Its id. Not idempotent: on `AnswerLost` look with `find_products` for the code before ever adding again."""
+        ...
+
+    def read_product(self, product_id: str) -> PlatformProduct | None:
+        """None for one that is not there, or no more."""
+        ...
+
+    def find_products(self) -> Sequence[PlatformProduct]:
+        """All of them, by id."""
+        ...
+
+    def change_product(self, product_id: str, product: Product) -> None:
+        """Make it so; again is no error."""
+        ...
+
+    def delete_product(self, product_id: str) -> None:
+        """Deleting again is no error."""
+        ...
+
+
+class Semantics(IntEnum):
+    """What a rule finds by its meaning, beside its words."""
+
+    PHONE = 1
+    EMAIL = 2
+    RED_PACKET = 3
+
+
+@dataclass(frozen=True, slots=True)
+class InterceptRule:
+    """Words that members may not write to customers. `block`: the message is not sent; otherwise they are only warned.
+
+    `name` (≤ 20 characters) is unique in the corp; ≤ 300 words of ≤ 32 characters; some member or department.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    block: bool
+    members: tuple[str, ...] = ()
+    departments: tuple[int, ...] = ()
+    semantics: frozenset[Semantics] = frozenset()
+
+
+class InterceptionPort(Protocol):
+    """A platform that watches what members write to customers. May raise as `MassSendPort` does."""
+
+    def add_rule(self, rule: InterceptRule) -> str:
+        """Its id. Not idempotent: on `AnswerLost` look with `find_rules` for the name before ever adding again."""
+        ...
+
+    def find_rules(self) -> Mapping[str, str]:
+        """The names of the corp's rules by id."""
+        ...
+
+    def read_rule(self, rule_id: str) -> InterceptRule | None:
+        """None for one that is not there, or no more."""
+        ...
+
+    def change_rule(self, rule_id: str, rule: InterceptRule) -> None:
+        """Make it so; again is no error. Reads it first, since the platform takes ranges as differences."""
+        ...
+
+    def delete_rule(self, rule_id: str) -> None:
+        """Deleting again is no error."""
+        ...
+
+
 class CodeSpent(YutangError):
     """The code of a welcome works no more: used, expired, or used by another app (`elsewhere`)."""
 
@@ -561,6 +800,17 @@ class TaskNotReady(YutangError):
             f"Task {task_id} is still being handed out; read its results in a few minutes.",
         )
         self.task_id = task_id
+
+
+class MomentNotReady(YutangError):
+    """The platform is still handing the moment out; nothing can be read of it yet."""
+
+    def __init__(self, moment_id: str) -> None:
+        super().__init__(
+            f"朋友圈 {moment_id} 正在下发，请过几分钟再查看。",
+            f"Moment {moment_id} is still being handed out; look again in a few minutes.",
+        )
+        self.moment_id = moment_id
 
 
 class UnexpectedAnswer(YutangError):

@@ -220,3 +220,49 @@ class HeardOnce(models.Model):
 
     digest = models.BinaryField(max_length=32, primary_key=True)
     at = models.DateTimeField(default=wall_now, db_index=True)
+
+
+class Archive(models.Model):
+    """A corp's session archive: its secret, and up to which message (`seq`) it was read. `keys_changed` counts changes
+    of keys since what could not be opened was tried last."""
+
+    corp = models.CharField(max_length=64, unique=True)
+    secret = EncryptedTextField()
+    seq = models.BigIntegerField(default=0)
+    keys_changed = models.PositiveIntegerField(default=0)
+    read_at = models.DateTimeField(null=True)
+
+
+class ArchiveKey(models.Model):
+    """The private key whose public half the platform knows as this version."""
+
+    corp = models.CharField(max_length=64)
+    version = models.PositiveIntegerField()
+    pem = EncryptedTextField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["corp", "version"], name="one_archive_key"),)
+
+
+class ArchivedMessage(models.Model):
+    """A message between members and customers, once (`digest` is of the platform's id); what it says is sealed.
+
+    `state`: kept, or unopened; then `sealed` holds it as it came, sealed for the key of `version`.
+    """
+
+    corp = models.CharField(max_length=64)
+    digest = models.BinaryField(max_length=32)
+    state = models.CharField(max_length=8)
+    seq = models.BigIntegerField()
+    version = models.PositiveIntegerField(null=True)
+    kind = models.CharField(max_length=24, blank=True)
+    sent_at = models.DateTimeField(null=True)
+    member = models.CharField(max_length=64, blank=True)
+    inbound = models.BooleanField(default=False)
+    room = models.CharField(max_length=64, blank=True)
+    sealed = SealedField(context="channels_archivedmessage.sealed")
+    read_at = models.DateTimeField(default=wall_now, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["corp", "digest"], name="one_message_once"),)
+        indexes = (models.Index(fields=["corp", "id"], condition=models.Q(state="unopened"), name="messages_unopened"),)

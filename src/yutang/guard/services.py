@@ -17,6 +17,7 @@ import phonenumbers
 import structlog
 from django.db import IntegrityError, transaction
 
+from yutang.channels.archive.services import forget_messages_of
 from yutang.channels.direct.addresses import forget as forget_addresses
 from yutang.channels.direct.sending import forget_letters_to
 from yutang.channels.services import forget_callbacks_of
@@ -166,11 +167,13 @@ def _traces(warehouse: Warehouse, row: Erasure, patience: float) -> None:
     work = Work.of(row)
     ids = [one.value for one in work.identifiers if one.kind in ("external_userid", "unionid", "openid")]
     words = sorted({word for one in work.identifiers for word in spellings(one)})
-    at: int | None = 0
-    while at is not None and ids:
-        with transaction.atomic():
-            at = forget_callbacks_of(ids, at)
     forget_customers([(one.namespace, one.value) for one in Work.of(row).identifiers if one.kind == "external_userid"])
+    at: int | None
+    for forget_of in (forget_callbacks_of, forget_messages_of):
+        at = 0
+        while at is not None and ids:
+            with transaction.atomic():
+                at = forget_of(ids, at)
     for forget in (forget_messages_with, forget_deliveries_with, forget_parcels_with):
         at = 0
         while at is not None and words:

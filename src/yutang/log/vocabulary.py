@@ -71,6 +71,11 @@ _COUPON = {
     "coupon": Prop(str, required=True, zh="券", en="the coupon"),
     "campaign": Prop(str, zh="活动", en="its campaign"),
 }
+_TALK = {
+    "kind": Prop(str, zh="消息类型", en="text, image, voice and so on, as the platform says"),
+    "group": Prop(str, zh="群", en="the customer group's id, where it was in one"),
+    "synthetic": _SYNTHETIC,
+}
 _CONSENT = {
     "purpose": Prop(str, required=True, zh="用途", en="what for, such as marketing"),
     "channel": Prop(str, required=True, zh="渠道", en="by which channel, or * for all"),
@@ -262,6 +267,10 @@ VOCABULARY = Vocabulary(
                 "触达",
                 "a message reached a person through the gate",
                 {"rule": Prop(str, zh="规则", en="the reflex rule that sent it")},
+            ),
+            EventType("message.received", "客户来消息", "a person wrote to staff; what they wrote is not said", _TALK),
+            EventType(
+                "message.written", "导购回消息", "staff wrote to a person in a chat; no touch of the gate's", _TALK
             ),
             EventType("offgate.sent", "闸外触达", "staff sent something on their own"),
             EventType("page.viewed", "看网页", "a page of a site was opened", _PAGE),

@@ -19,6 +19,7 @@ from functools import partial
 import structlog
 from django.db import close_old_connections
 
+from yutang.channels.archive.services import forget_old_messages
 from yutang.channels.direct.sending import forget_old_letters
 from yutang.channels.services import forget_old_callbacks
 from yutang.channels.sync.services import forget_old_runs
@@ -247,6 +248,7 @@ class Loop:
         if monotonic() - self.tidied >= TIDY:
             forget_old_callbacks()
             forget_old_uploads()
+            forget_old_messages()
             hooks.forget_old_deliveries()
             forget_old_parcels()
             forget_old_letters()

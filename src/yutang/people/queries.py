@@ -104,6 +104,28 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((at for at in (one, other) if at is not None), default=None)
 
 
+def refused_among(identifiers: Iterable[IdentifierValue], purpose: str, channel: str) -> set[IdentifierValue]:
+    """Those of the identifiers whose person has said no to us to that purpose on that channel. Nobody who said nothing
+    is among them. Unscoped because it guards what is kept, and names nobody whom the caller did not name."""
+    country = brand_or_presumed().country
+    clean = {one: normalised(one, country) for one in identifiers}
+    known = identity.find(set(clean.values())) if clean else {}
+    asked = {one: PersonId(person) for one, (_, person) in known.items() if person is not None}
+    survivors, births = _births_by_survivor(asked.values())
+    words: dict[int, list[Word]] = defaultdict(list)
+    columns = ("person_id", "purpose", "channel", "granted", "at", "partner")
+    for *row, partner in identity.rows_of(Consent, columns, births):
+        if not partner:
+            words[births[row[0]]].append(Word(*row))
+    refused = {
+        survivor
+        for survivor, said in words.items()
+        for standing in [effective(said)]
+        if (word := standing.get((purpose, channel)) or standing.get((purpose, "*"))) is not None and not word[0]
+    }
+    return {one for one, kept in clean.items() if kept in asked and survivors[asked[kept]] in refused}
+
+
 def existing(persons: Iterable[PersonId]) -> set[PersonId]:
     """Those of the numbers that are persons. Unscoped because it tells nothing but that."""
     return {PersonId(person) for (person,) in bulk.select(Person, ("id",), "id", persons)}

@@ -28,7 +28,8 @@ T = TypeVar("T", bound="DataclassInstance")
 class Member:
     """A staff account. `habit` is one of HABITS, or weights over them from which each task draws its own.
 
-    `offgate_per_day` is the expected number of mass sends that the member makes on their own each business day.
+    `offgate_per_day` is the expected number of mass sends that the member makes on their own each business day;
+    `moments_per_day` that of the moments.
     `departments`: the main one first; `leads`: those of them that the member leads. `status` (WeCom doc 90201): 1
     active, 2 disabled, 4 not activated, 5 left. `gender`: 1 male, 2 female, 0 not said.
     """
@@ -46,6 +47,7 @@ class Member:
     mobile: str = ""
     email: str = ""
     direct_leader: str = ""
+    moments_per_day: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Spec:
     `sync_secret` is the contact-sync secret, where there is one. The app, of `agent_id`, sees the subtrees of
     `visible_departments` (none named: everybody); an `old_app` is told members' telephones and e-mails. The corp has
     `account_cap` accounts, which is what its daily messages are counted by.
+    The corp may ask for `moments_per_minute` moments (wall clock), of which a customer is shown `moments_per_month` in
+    a natural month: a rule that the platform changed several times.
     """
 
     corp_id: str
@@ -136,6 +140,8 @@ class Spec:
     account_cap: int = 1_000
     visible_departments: tuple[int, ...] = ()
     old_app: bool = False
+    moments_per_minute: int = 10
+    moments_per_month: int = 4
 
 
 def spec_json(spec: Spec) -> dict[str, object]:
@@ -215,7 +221,8 @@ def checked(spec: Spec) -> Spec:
         raise bad("cap", f"应为 {'、'.join(CAPS)} 之一", f"must be one of {', '.join(CAPS)}")
     if not 0 <= spec.scans_per_day <= 1000:
         raise bad("scans_per_day", "应在 0–1000", "must be 0–1,000")
-    if min(spec.per_minute, spec.per_hour, spec.concurrent, spec.token_seconds) < 1 or spec.effect_days < 0:
+    limits = (spec.per_minute, spec.per_hour, spec.concurrent, spec.token_seconds, spec.moments_per_minute)
+    if min(*limits, spec.moments_per_month) < 1 or spec.effect_days < 0:
         raise bad("per_minute", "各项上限应为正数", "limits must be positive")
     if not 0 <= spec.arrivals_per_day <= 1000 or not 0 <= spec.arrival_rate <= 50:
         raise bad(

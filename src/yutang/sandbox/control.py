@@ -18,12 +18,14 @@ from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import NotFound, Refused, YutangError
 from yutang.sandbox import chats
 from yutang.sandbox.apps import find_app, put_apps, shown_apps
+from yutang.sandbox.archive import happen, read_said
 from yutang.sandbox.callbacks import Receiver, enqueue
 from yutang.sandbox.contracts import bad, instant, read_department, read_member, read_relation, read_spec
 from yutang.sandbox.customers import befriend, edit, license_members
 from yutang.sandbox.directory import change_department, change_member, give_code
 from yutang.sandbox.faults import read_faults, read_quotas
 from yutang.sandbox.messages import make_robot, press, received
+from yutang.sandbox.moments import act_on_moment, publish_own
 from yutang.sandbox.store import MAIN, find_settings, settings_of
 from yutang.sandbox.tags import administer
 from yutang.sandbox.tokens import revoke_tokens
@@ -84,6 +86,8 @@ class Control:
             Route("/edit", _guarded(self._told(edit)), methods=["POST"]),
             Route("/tags", _guarded(self._told(administer)), methods=["POST"]),
             Route("/licences", _guarded(self._told(license_members)), methods=["POST"]),
+            Route("/moment", _guarded(self.moment), methods=["POST"]),
+            Route("/archive", _guarded(self.archive), methods=["GET", "POST"]),
             Route("/tell", _guarded(self.tell), methods=["POST"]),
             Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),
             Route("/apps", _guarded(self.apps), methods=["GET", "POST"]),
@@ -183,6 +187,27 @@ class Control:
             return answer
 
         return door
+
+    def moment(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"userid", "text"}`: a member publishes a moment of their own, now → its id. `{"moment_id", "userid", "do",
+        "external_userid"?}`: the member publishes or deletes one, or a customer likes or comments it."""
+        userid, moment_id = str(body.get("userid", "")), str(body.get("moment_id", ""))
+        with self._store.write() as con:
+            if moment_id:
+                what, who = str(body.get("do", "")), str(body.get("external_userid", ""))
+                return act_on_moment(con, moment_id, userid, what, who)
+            settings = settings_of(con)
+            return {"moment_id": publish_own(con, settings, userid, settings.now, str(body.get("text", "")))}
+
+    def archive(self, body: dict[str, object]) -> dict[str, object]:
+        """GET `seq`, `limit`: what the archive's native library would tell. POST: see `archive.happen`."""
+        if "seq" in body:
+            with self._store.read() as con:
+                return {"said": read_said(con, int(str(body["seq"])), int(str(body.get("limit", 1000))))}
+        with self._store.write() as con:
+            answer = happen(con, body)
+        self._postman.wake()
+        return answer
 
     def tell(self, body: dict[str, object]) -> dict[str, object]:
         """`{"event", "change", "fields": {...}}`: any other callback, as it is said."""

@@ -190,6 +190,11 @@ def all_seen(con: sqlite3.Connection, settings: Settings) -> list[str]:
     return members_below(con, settings, _visible(settings))
 
 
+def departments_seen(con: sqlite3.Connection, settings: Settings) -> set[int]:
+    """The departments that the app sees."""
+    return {int(row["id"]) for row in _tree(con, settings, _visible(settings))}
+
+
 def places(con: sqlite3.Connection, userid: str) -> list[tuple[int, int]]:
     """A member's departments, the main one first, and whether they lead it."""
     rows = con.execute("SELECT department, leads FROM placed WHERE userid = ? ORDER BY place", (userid,))

@@ -12,6 +12,7 @@ from yutang.kernel.calendars import day_start, local_day
 from yutang.sandbox.callbacks import Postman
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.habits import offgate_sends
+from yutang.sandbox.moments import due_moments, next_moment, publish, publish_own
 from yutang.sandbox.outbox import Outbox, money
 from yutang.sandbox.population import (
     BASELINE,
@@ -26,6 +27,9 @@ from yutang.sandbox.population import (
 from yutang.sandbox.store import Settings, Store, put, settings_of
 from yutang.sandbox.tasks import Tap, release, send_offgate
 from yutang.sandbox.ways import end_chats, scan_now_and_then
+
+Taps = list[tuple[int, str, str]]
+"""(at, msgid, member); without a msgid it is the member's own."""
 
 
 class Engine:
@@ -121,9 +125,15 @@ class Engine:
             today = local_day(datetime.fromtimestamp(settings.now, UTC), settings.zone)
             stop = min(target, int(day_start(today + timedelta(days=1), settings.zone).timestamp()))
             done = Counter[str]()
-            for at, msgid, userid in sorted([*_taps(con, settings.now, stop), *_offgate(con, settings, stop)]):
-                tap = release(con, settings, msgid, userid, at) if msgid else send_offgate(con, settings, userid, at)
-                done += _counted(tap, "taps" if msgid else "offgate")
+            taps = sorted([*_taps(con, settings.now, stop), *_offgate(con, settings, stop)])
+            for at, moment_id, userid in sorted(due_moments(con, settings, stop)):
+                taps = _tap_until(con, settings, taps, at, done)
+                done["moments"] += 1
+                if moment_id:
+                    done["shown"] += publish(con, settings, moment_id, userid, at)
+                else:
+                    publish_own(con, settings, userid, at, OWN)
+            _tap_until(con, settings, taps, stop, done)
             came = arrive(con, settings, today, settings.now, stop)
             baseline, extra = buy(
                 con,
@@ -153,18 +163,45 @@ class Engine:
         tap = con.execute(
             "SELECT min(tap_at) FROM member_tasks WHERE tapped_at IS NULL AND tap_at IS NOT NULL"
         ).fetchone()[0]
-        own = [at for at, _, _ in _offgate(con, settings, midnight)]
+        published = next_moment(con)
+        own = [at for at, _, _ in [*_offgate(con, settings, midnight), *due_moments(con, settings, midnight)]]
         alive = con.execute(
             "SELECT EXISTS (SELECT 1 FROM customers WHERE daily_rate > 0) "
-            "OR EXISTS (SELECT 1 FROM members WHERE offgate_per_day > 0)"
+            "OR EXISTS (SELECT 1 FROM members WHERE offgate_per_day > 0) "
+            "OR EXISTS (SELECT 1 FROM moment_habits WHERE per_day > 0)"
         ).fetchone()[0]
         alive = alive or settings.arrivals_per_day > 0
-        return min([*([tap] if tap is not None else []), *own, *([midnight] if alive else [])], default=None)
+        soon = [at for at in (tap, published) if at is not None]
+        return min([*soon, *own, *([midnight] if alive else [])], default=None)
 
 
 _NOTHING = dict.fromkeys(
-    ("taps", "scans", "sent", "not_friend", "capped", "offgate", "arrivals", "purchases", "extra_purchases"), 0
+    (
+        "taps",
+        "scans",
+        "sent",
+        "not_friend",
+        "capped",
+        "offgate",
+        "moments",
+        "shown",
+        "arrivals",
+        "purchases",
+        "extra_purchases",
+    ),
+    0,
 )
+OWN = "合成：导购自发朋友圈"
+
+
+def _tap_until(con: sqlite3.Connection, settings: Settings, taps: Taps, until: int, done: Counter[str]) -> Taps:
+    """Make the taps up to an instant, which stand in order of time; returns those after it."""
+    for place, (at, msgid, userid) in enumerate(taps):
+        if at > until:
+            return taps[place:]
+        tap = release(con, settings, msgid, userid, at) if msgid else send_offgate(con, settings, userid, at)
+        done.update(_counted(tap, "taps" if msgid else "offgate"))
+    return []
 
 
 def _taps(con: sqlite3.Connection, after: int, until: int) -> list[tuple[int, str, str]]:

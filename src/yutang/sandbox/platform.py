@@ -22,15 +22,21 @@ from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
 from yutang.sandbox import (
+    album,
     apps,
+    archive,
     customers,
     directory,
     group_welcome,
     groups,
+    interception,
     join_ways,
     media,
     messages,
+    moments,
     statistics,
+    strategies,
+    strategy_tags,
     tags,
     tasks,
     tokens,
@@ -59,6 +65,12 @@ CALLS: dict[str, Call] = {
     **join_ways.CALLS,
     **group_welcome.CALLS,
     **statistics.CALLS,
+    **moments.CALLS,
+    **album.CALLS,
+    **interception.CALLS,
+    **strategies.CALLS,
+    **strategy_tags.CALLS,
+    **archive.CALLS,
 }
 """Every call by its name below `/cgi-bin/`; each family says its own."""
 

@@ -86,6 +86,8 @@ class Settings:
     welcome_seconds: float = 0.3
     contact_members: str = ""
     app: int = MAIN
+    moments_per_minute: int = 10
+    moments_per_month: int = 4
 
 
 class Store:

@@ -11,6 +11,7 @@ from pathlib import Path
 from yutang.kernel.errors import Refused
 from yutang.sandbox.contracts import Relation, Spec, checked, digest, habit_weights
 from yutang.sandbox.directory import put_directory
+from yutang.sandbox.moments import put_habits
 from yutang.sandbox.store import CONTACT_SYNC, MAIN, Settings, Store, find_settings, put
 
 
@@ -64,6 +65,8 @@ def seed_store(store: Store, spec: Spec) -> bool:
             accounts=spec.account_cap,
             visible_departments=" ".join(map(str, spec.visible_departments)),
             old_app=spec.old_app,
+            moments_per_minute=spec.moments_per_minute,
+            moments_per_month=spec.moments_per_month,
         )
         con.execute(
             "INSERT INTO apps (agentid, name, secret, told) VALUES (?, '自建应用', ?, 1) "
@@ -100,6 +103,7 @@ def seed_store(store: Store, spec: Spec) -> bool:
                 for one in spec.customers
             ),
         )
+        put_habits(con, spec.members)
         put_relations(con, spec.relations)
         put_directory(con, spec.departments, spec.members)
     return True

@@ -136,6 +136,19 @@ class WeComClient:
         self._bad_secret: tuple[datetime, _Outcome] | None = None
         logging.getLogger("httpx").addFilter(_without_query)
 
+    def of_app(self, secret: str) -> WeComClient:
+        """A client of another app of the corp (such as the session archive), with a token and rates of its own."""
+        return WeComClient(
+            str(self._base),
+            self._corp_id,
+            secret,
+            token_store=self._token_store,
+            http=self._http,
+            limits=self.limits,
+            now=self.now,
+            sleep=self._sleep,
+        )
+
     def call(
         self,
         api: str,

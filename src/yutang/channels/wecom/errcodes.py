@@ -25,6 +25,13 @@ NO_LICENCE: Final = 701008
 BEING_HANDED_OUT: Final = 41063
 CANCELLED: Final = 41093
 NO_SUCH_WAY: Final = 41044
+BAD_PARAMETER: Final = 40058
+MOMENT_NOT_PUBLISHED: Final = 41062
+MOMENT_JOBS: Final = 41078
+MOMENT_BEING_HANDED_OUT: Final = 41079
+PRODUCT_GONE: Final = frozenset({41074, 41075})
+RULE_GONE: Final = frozenset({41070, 41071})
+NOT_A_PAIR: Final = frozenset({40003, 40096, 60111, 84061})
 WELCOME_SPENT: Final = 41050
 WELCOME_TAKEN: Final = 41051
 WELCOME_UNDER_WAY: Final = 41096
@@ -57,6 +64,8 @@ EVERYDAY: Final = frozenset(
         NO_SUCH_MOBILE,
         NOBODY_TO_TELL,
         *OAUTH_SPENT,
+        MOMENT_NOT_PUBLISHED,
+        MOMENT_BEING_HANDED_OUT,
     }
 )
 
@@ -226,6 +235,31 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "企业没有绑定微信开发者账号，请在管理后台「客户联系 → API」里绑定",
         "The corp has not bound a WeChat developer account; bind it under 客户联系 → API in the admin console",
     ),
+    40123: ("平台上没有这个部门，请重新同步通讯录", "There is no such department; sync the directory again"),
+    41060: ("平台上没有这条朋友圈，可能已被删除", "The platform knows no such moment; it may have been deleted"),
+    41061: ("这条朋友圈没有派给该成员", "The moment was not handed to this member"),
+    41067: (
+        "这是成员个人发表的朋友圈，不能按企业任务查询或停止",
+        "A member published this on their own; it is no task of the corp's",
+    ),
+    41068: ("一条敏感词规则最多 300 个词，请分成几条", "A rule takes 300 words at most; split it"),
+    41069: ("企业最多 100 条敏感词规则，请先删除不用的", "A corp has 100 rules at most; delete some first"),
+    41070: ("平台上没有这条敏感词规则", "The platform knows no such interception rule"),
+    41071: ("这条敏感词规则已被删除", "This interception rule was deleted"),
+    41073: ("商品描述超过 300 个字，请缩短", "The product's description is longer than 300 characters; shorten it"),
+    41074: ("这个商品已被删除", "This product was deleted"),
+    41075: ("平台上没有这个商品", "The platform knows no such product"),
+    41076: (
+        "敏感词规则的成员太多，请改用部门",
+        "The rule names too many members; name departments instead",
+    ),
+    41077: ("已有同名的敏感词规则，请换一个名称", "Another rule has this name; choose another"),
+    41083: ("敏感词应为 1–32 个字", "A word has 1–32 characters"),
+    41085: ("商品编码只能用数字和字母，最多 128 位", "A product's code takes letters and digits, 128 at most"),
+    41086: ("商品价格应在 0–50000 元之间", "A product's price is 0–50,000"),
+    41087: ("商品描述不能为空", "A product needs a description"),
+    41088: ("商品至少要有一张图片", "A product needs a picture"),
+    41089: ("朋友圈的文字和附件不能都为空", "A moment needs a text or an attachment"),
     41064: _ATTACHMENTS,
     41065: _ATTACHMENTS,
     41094: (
@@ -263,6 +297,19 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
     ),
     84074: _MEMBER_RANGE,
     85002: _WORDS,
+    301042: (
+        "本机的 IP 不在会话内容存档的可信名单里，请在管理后台「会话内容存档」里加入",
+        "This machine's IP is not trusted for the session archive; add it under 会话内容存档 in the admin console",
+    ),
+    301052: (
+        "会话内容存档已过期，请在管理后台续费",
+        "The session archive has expired; renew it in the admin console",
+    ),
+    301053: (
+        "企业没有开启会话内容存档，请在管理后台开通",
+        "The corp has no session archive; open it in the admin console",
+    ),
+    301059: ("只能查询内部群", "Only rooms of members among themselves can be asked about"),
 }
 _OTHERWISE = (
     "平台拒绝了这次调用，请按错误码在 https://developer.work.weixin.qq.com/devtool/query 查询原因",
