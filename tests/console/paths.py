@@ -64,6 +64,7 @@ PATHS: tuple[str, ...] = (
     "/settings/channels/one/?channel=email&corp=hello",
     "/settings/outgoing/",
     "/settings/outgoing/one/?name=erp",
+    "/settings/syncs/",
     "/groups/",
     "/groups/?full=no&silent=1&least=2&sort=-moved_at",
     "/groups/{group}/",

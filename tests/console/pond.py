@@ -137,6 +137,7 @@ def _pushed() -> None:
     from yutang.organisation.queries import OWNER
 
     os.environ[ALLOW_PRIVATE] = "1"
+    _synced()
     add_endpoint(OWNER, "erp", "http://127.0.0.1:9/nobody-listens", ["order.placed", "lead.submitted"])
     _mailed()
     open_hook("shopify_orders", OWNER, secret="shpss_secret")
@@ -172,6 +173,26 @@ def _mailed() -> None:
             mailing=mailing, uid=f"ltpond{index}", state=state, settled_at=wall_now(), cost="0.002" if left else "0",
             sent_at=business_now() if left else None, reason="" if left else "withdrawn:consent",
         )  # fmt: skip
+
+
+def _synced() -> None:
+    """Syncs of every state: done first, done with what was missed, failed, under way."""
+    from datetime import timedelta
+
+    from yutang.channels.sync.models import SyncHint, SyncRun
+    from yutang.kernel.clock import wall_now
+
+    now = wall_now()
+    common = {"channel": "wecom", "corp": CORP, "kind": "customers"}
+    ended = {"started_at": now - timedelta(minutes=9), "ended_at": now - timedelta(minutes=4)}
+    SyncRun.objects.create(**common, **ended, state="done", first=True, read=30_412, added=30_412)
+    note = {"note_zh": "2 位成员不在本系统的员工里，他们的客户没有读取。",
+            "note_en": "2 members are none of the staff here, and their customers were not read."}  # fmt: skip
+    SyncRun.objects.create(**common, **ended, **note, state="done", read=30_500, added=12, changed=40, ended=3)
+    SyncRun.objects.create(**common, **ended, state="failed", error_zh="请勾选本应用。", error_en="Tick this app.")
+    SyncRun.objects.create(**common, state="doing", claimed_by="elsewhere:1:x", by="owner", done=1_200, total=6_000,
+                           claim_until=now + timedelta(days=1))  # fmt: skip
+    SyncHint.objects.create(channel="wecom", corp=CORP, kind="customer", ref="wm1")
 
 
 def _doubtful() -> None:

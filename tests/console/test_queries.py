@@ -28,6 +28,7 @@ BASELINES = {
     "/persons/{person}/": (21, 7),
     "/settings/": (37, 2),  # two for each of eight kinds of documents
     "/imports/": (9, 0),
+    "/settings/syncs/": (12, 0),
     "/groups/": (14, 0),
 }
 

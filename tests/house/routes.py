@@ -165,6 +165,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "outgoing list": (Ask(),),
     "outgoing ping": (Ask(words=("asked",)),),
     "outgoing redeliver": (Ask(words=("asked",)),),
+    "sync": (Ask(words=("customers",)),),
     "outgoing switch": (Ask(words=("asked", "off")),),
     "users add": (Ask(words=("somebody", "--role", "owner")),),
 }
@@ -297,6 +298,9 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "outgoing": (Ask("/settings/outgoing/"),),
     "outgoing_add": (Ask("/settings/outgoing/add/", {"name": "asked", "url": "http://x"}),),
     "outgoing_one": (Ask("/settings/outgoing/one/?name=asked"),),
+    "syncs": (Ask("/settings/syncs/"),),
+    "syncs_now": (Ask("/settings/syncs/now/"),),
+    "syncs_begin": (Ask("/settings/syncs/begin/", {"kind": "customers"}),),
     "outgoing_act": (Ask("/settings/outgoing/act/", {"name": "asked", "act": "off"}),),
     "groups": (
         Ask("/groups/", shows=("group", "group_name", "guide")),

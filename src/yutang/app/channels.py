@@ -48,11 +48,13 @@ class Channels:
     """The connectors; `sandbox` is where our own sandbox answers. Safe to ask from any thread.
 
     `shared`: tokens and blocks are those of all processes, and each takes its share of the platform's rates.
+    `only_reached`: leave out the corps in a sandbox, because it does not answer where this process is.
     """
 
-    def __init__(self, sandbox: str, *, shared: bool = False) -> None:
+    def __init__(self, sandbox: str, *, shared: bool = False, only_reached: bool = False) -> None:
         self._sandbox = sandbox
         self._shared = shared
+        self._only_reached = only_reached
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str], WeComClient] = {}
         self._counted_at = float("-inf")
@@ -125,7 +127,8 @@ class Channels:
         return self._of_corp(lambda corp, client: port(client))
 
     def _of_corp(self, port: Callable[[CorpFacts, WeComClient], T]) -> dict[tuple[str, str], T]:
-        found = [(corp, self.client(corp)) for corp in corps() if corp.channel == WECOM]
+        reached = [corp for corp in corps() if not (self._only_reached and corp.sandboxed)]
+        found = [(corp, self.client(corp)) for corp in reached if corp.channel == WECOM]
         if self._shared and is_shared() and monotonic() - self._counted_at > COUNTED_FOR:
             self._counted_at = monotonic()
             processes = alive(WORKER) + alive(CLOCK)

@@ -15,7 +15,8 @@ from django.db import transaction
 
 from yutang.app import house
 from yutang.app.secrets import secrets_group
-from yutang.cli.context import Shell, answering, command, headquarters_only, show
+from yutang.channels.sync.contracts import RunState
+from yutang.cli.context import Shell, answering, command, headquarters_only, show, table
 from yutang.kernel.database import is_shared
 from yutang.kernel.errors import Refused
 from yutang.operations import doctor as operations
@@ -44,6 +45,22 @@ def add_to(group: click.Group) -> None:
         load_demo(shell.warehouse, _sandbox(), lambda text: click.echo(text, err=True))
         found = totals(shell.warehouse)
         return found, [f"{name} {value:,}" for name, value in found.items()]
+
+    @command(group, "sync")
+    @click.argument("kind", default="")
+    @click.option("--corp", default="", help="只同步这个企业 / of this corp only")
+    def sync(shell: Shell, viewer: Viewer, kind: str, corp: str) -> tuple[object, list[object]]:
+        """把平台上的客户、标签等重读一遍，补上回调漏掉的 / read platforms anew, and find what callbacks missed"""
+        from yutang.app.syncing import sync_now
+
+        runs = sync_now(viewer, kind, corp, lambda text: click.echo(text, err=True))
+        shell.failed = any(run.state is RunState.FAILED for run in runs)
+        rows = [
+            (run.corp, run.kind, run.state, run.found.read, run.found.added, run.found.changed, run.found.ended,
+             shell.said(*run.error) or shell.said(*run.found.note))
+            for run in runs
+        ]  # fmt: skip
+        return runs, [table(("corp", "kind", "state", "read", "added", "changed", "ended", "note"), rows)]
 
     @command(group, "doctor", brand_needed=False)
     def doctor(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:

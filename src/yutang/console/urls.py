@@ -31,6 +31,7 @@ from yutang.console import (
     sameness,
     segments,
     settings,
+    syncs,
     today,
 )
 from yutang.console.settings import Checked
@@ -66,5 +67,6 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *leads.urls,
         *outgoing.urls,
         *channels.urls,
+        *syncs.urls,
         *quality.urls,
     ]

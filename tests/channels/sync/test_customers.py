@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 
 from tests.channels.sync.conftest import CORP, Shore
+from yutang.app.syncing import sync_now
 from yutang.channels.contracts import TryLater
 from yutang.channels.sync import customers, known, services
 from yutang.channels.sync.contracts import RunState
 from yutang.channels.sync.doors import install_ways
 from yutang.channels.sync.models import KnownRelation, SyncHint, SyncRun
 from yutang.kernel.clock import business_clock
+from yutang.kernel.errors import NotFound, Refused
 from yutang.log.contracts import IdentifierValue
+from yutang.organisation.contracts import RoleName, Viewer
+from yutang.organisation.queries import OWNER
 from yutang.people import identity
 from yutang.people.models import Person
 from yutang.people.shunned import shun
@@ -214,3 +218,17 @@ def test_nothing_is_kept_of_an_erased_customer_whom_the_platform_shows_still(sho
     shore.move()
     assert shore.run().found.read == 3
     assert KnownRelation.objects.count() == 3
+
+
+def test_a_shell_does_what_it_can_reach_and_says_how_far_it_is(shore: Shore, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    (waits,) = sync_now(OWNER, "customers", "", said.append, patience=-1)  # no process answers for the sandbox
+    assert (waits.state, said) == (RunState.WAITING, [f"{CORP} customers waiting"])
+    monkeypatch.setenv("YUTANG_SANDBOX_URL", shore.sandbox.address)
+    (done,) = sync_now(OWNER, "customers", CORP, said.append)
+    assert (done.id, done.state, done.found.added) == (waits.id, RunState.DONE, 5)
+    assert said[-1] == f"{CORP} customers done 3/3"
+    with pytest.raises(NotFound):
+        sync_now(OWNER, "", "another", said.append)
+    with pytest.raises(Refused):
+        sync_now(Viewer("keeper", RoleName.MANAGER, frozenset()), "", "", said.append)

@@ -36,10 +36,11 @@ from yutang.channels.wecom.callbacks import Notice
 from yutang.intake.lease import lives, me
 from yutang.kernel.calendars import local_day, zone
 from yutang.kernel.clock import monotonic, wall_now
-from yutang.kernel.errors import NotFound, Unavailable, YutangError
+from yutang.kernel.errors import NotFound, Refused, Unavailable, YutangError
 from yutang.kernel.turns import my_turn
-from yutang.organisation.contracts import CorpFacts
+from yutang.organisation.contracts import CorpFacts, Viewer
 from yutang.organisation.queries import brand, corps
+from yutang.organisation.services import audit
 
 NIGHT = time(3, 0)  # of the brand's zone, by the wall clock: the platform's night
 HOLD = timedelta(minutes=5)  # after which a claim is given up, whoever made it
@@ -74,6 +75,24 @@ def begin(kind: str, corp: CorpFacts, by: str = "") -> RunFacts:
         open_runs.update(not_before=None)  # a person asks: what was put off is tried now
         row.refresh_from_db()
     return facts_of(row)
+
+
+def ask(viewer: Viewer, kind: str = "", corp: str = "") -> list[RunFacts]:
+    """Ask for a kind of sync (empty: every kind) of a corp (empty: of all); returns the runs, open ones as they stand.
+
+    Raises Refused for whoever is not headquarters, NotFound for an unknown kind or corp.
+    """
+    if not (viewer.may_operate and viewer.sees_all):
+        raise Refused("同步属于整个品牌，请找总部运营。", "Syncs belong to the whole brand; ask headquarters.")
+    kinds = [registry.kind_named(kind)] if kind else list(registry.KINDS)
+    chosen = [corp_named(corp)] if corp else corps()
+    if not chosen:
+        raise Refused(
+            "还没有接入企业，没有可以同步的平台。", "No corp is connected yet, so there is nothing to read anew."
+        )
+    begun = [begin(one.name, of, viewer.name) for of in chosen for one in kinds if one.channel == of.channel]
+    audit(viewer, "sync", corp or "all", kind=kind or "all")
+    return begun
 
 
 def begin_due(since: datetime) -> int:
