@@ -53,6 +53,7 @@ def candidate(person: int, plan_index: int = 0, **columns: Any) -> dict[str, Any
         "consent": True,
         "preference": True,
         "risk": 0,
+        "reachable": True,
         "friend_since": LONG_AGO,
         "zone": 0,
         "bucket": 5000,
@@ -111,7 +112,7 @@ def test_a_suppressed_touch_has_a_reason_and_no_sender_and_no_window():
 @pytest.mark.parametrize(
     ("columns", "terms", "reason"),
     [
-        ({"friend_since": None}, {}, "relation"),
+        ({"reachable": False}, {}, "relation"),
         ({"consent": False}, {}, "consent"),
         ({"preference": False}, {}, "preference"),
         ({}, {"content_problem": "absolute_claim"}, "content"),
@@ -356,3 +357,26 @@ def test_a_plan_must_end_after_it_starts_and_hours_must_open_before_they_close()
         plan(deadline=NOON)
     with pytest.raises(ValueError, match="open before they close"):
         Hours(time(21), time(9))
+
+
+# Channels that reach people by an address -------------------------------------------------------------------------
+
+
+def test_an_address_stands_for_a_friend_and_whoever_has_none_is_told_so():
+    terms = (plan(channel="sms", addressed=True),)
+    told = outcomes([candidate(1, friend_since=None), candidate(2, friend_since=None, reachable=False)], terms)
+    assert said(told) == ["send", "no_address"]
+
+
+def test_whoever_is_reached_through_their_store_is_no_new_friend():
+    assert said(outcomes([candidate(1, friend_since=None)])) == ["send"]
+
+
+def test_what_is_written_to_an_address_needs_no_tap_and_takes_none():
+    rows = [candidate(1, 0), candidate(2, 1), candidate(3, 2)]
+    sms = [plan(2, channel="sms", addressed=True, priority=9), plan(3, channel="sms", addressed=True, priority=9)]
+    told = outcomes(rows, (plan(1), *sms), [relation(one) for one in (1, 2, 3)], tap_budget=1)
+    assert said(told) == ["send"] * 3
+    taken = [{"sender": GUIDE, "plan": 0, "tasks_taken": 1}]
+    assert said(outcomes([candidate(1)], (plan(channel="sms", addressed=True),), tasks=taken, tap_budget=1)) == ["send"]
+    assert said(outcomes([candidate(1)], tasks=taken, tap_budget=1)) == ["tap_budget"]

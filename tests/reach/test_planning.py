@@ -410,7 +410,7 @@ def test_batches_are_cut_alike_from_the_same_decisions_and_within_the_platforms_
     rows = pa.table(columns)
 
     def cut(table: pa.Table) -> list[tuple[int, int, int, int]]:
-        return [(b.sender, b.ordinal, b.offset, b.size) for b in planning._batches(table)]
+        return [(b.sender, b.ordinal, b.offset, b.size) for b in planning._batches(table, planning.TASK_LIMIT)]
 
     batches = cut(rows)
     assert cut(rows.take(np.random.default_rng(seed).permutation(len(sender)))) == batches

@@ -151,6 +151,7 @@ def _tick(terms: Any, now: datetime, person: Any, consent: Any, guide: Any) -> T
         "expected_value": np.ones(size),
         "consent": consent,
         "preference": np.ones(size, np.bool_),
+        "reachable": np.ones(size, np.bool_),
         "friend_since": pa.repeat(friend_since, size),
         "bucket": np.full(size, BUCKETS - 1),
     }

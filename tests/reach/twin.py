@@ -77,7 +77,8 @@ def row_refusals(
     since = candidate["friend_since"]
     may_promote = policy.promotions_free + policy.promotions_per_value * candidate["value_30d"]
     return [
-        ("relation", since is None),
+        ("relation", not plan.addressed and not candidate["reachable"]),
+        ("no_address", plan.addressed and not candidate["reachable"]),
         ("consent", unasked and not candidate["consent"]),
         ("preference", unasked and not candidate["preference"]),
         ("content", plan.content_problem is not None),
@@ -129,6 +130,10 @@ class Used:
     sender: dict[int, int] = field(default_factory=dict)
     tasks: dict[int, set[int]] = field(default_factory=dict)
 
+    def tapped(self, sender: int, plans: tuple[PlanTerms, ...]) -> set[int]:
+        """The plans that were given to a sender and that wait for a tap of theirs."""
+        return self.tasks.get(sender, set()) & {plan.plan for plan in plans if not plan.addressed}
+
 
 def allocate_naively(
     tick: Tick, candidates: list[Row], passed: list[tuple[int, tuple[datetime, datetime]]], told: Told
@@ -167,7 +172,10 @@ def allocate_naively(
                     (
                         "tap_budget",
                         over_budget(
-                            tick.policy, plan, used.tasks.get(sender, set()), taken.get((sender, candidate["plan"]), 0)
+                            tick.policy,
+                            plan,
+                            used.tapped(sender, tick.plans),
+                            taken.get((sender, candidate["plan"]), 0),
                         ),
                     ),
                 )
@@ -220,7 +228,7 @@ def over_cap(policy: Policy, plan: PlanTerms, candidate: Row, used: Used) -> boo
 
 
 def over_budget(policy: Policy, plan: PlanTerms, granted: set[int], taken: int) -> bool:
-    return plan.plan not in granted and taken + len(granted) >= policy.tap_budget
+    return not plan.addressed and plan.plan not in granted and taken + len(granted) >= policy.tap_budget
 
 
 def grant(plan: PlanTerms, candidate: Row, sender: int, used: Used) -> None:

@@ -46,7 +46,8 @@ Rows = list[dict[str, Any]]
 def world(seed: int, crowd: int = 1) -> Tick:
     """The world of that number; always the same. `crowd` multiplies the people, and what there is for them."""
     chance = random.Random(seed)
-    wish = random.Random(~seed)  # a stream of its own: the worlds stay what they were before anybody asked for anything
+    # streams of their own: the worlds stay what they were before anybody asked for anything, or had an address
+    wish, place = random.Random(~seed), random.Random(f"address {seed}")
     now = INSTANTS[seed % len(INSTANTS)] + timedelta(seconds=chance.gauss(0, 30_000))
     policy = random_policy(chance, now.date())
     plans = tuple(random_plan(chance, index, now, crowd) for index in range(chance.randint(3, 5)))
@@ -62,7 +63,7 @@ def world(seed: int, crowd: int = 1) -> Tick:
     for row in relations:
         since[row["person"]] = min(row["added_at"], since.get(row["person"], row["added_at"]))
     candidates = [
-        random_candidate(chance, wish, index, person, since.get(person))
+        random_candidate(chance, wish, place, plans[index], index, person, since.get(person))
         for index in range(len(plans))
         for person in people
         if chance.random() < 0.95
@@ -127,7 +128,7 @@ def random_plan(chance: random.Random, index: int, now: datetime, crowd: int) ->
         occasion=f"w{chance.randint(1, 2)}",
         touch_class=kind,
         purpose="promotion",
-        channel=CHANNELS[int(chance.random() < 0.35)],
+        channel=(channel := CHANNELS[int(chance.random() < 0.35)]),
         start=start,
         deadline=max(start, now) + length,
         priority=chance.randint(0, 2),
@@ -136,6 +137,7 @@ def random_plan(chance: random.Random, index: int, now: datetime, crowd: int) ->
         hold_out=chance.choice([0.0, 0.1, 0.3]),
         at_most=chance.randint(1, 8 * crowd) if chance.random() < 0.5 else None,
         attempt=chance.randint(1, 2),
+        addressed=channel == "sms",
     )
 
 
@@ -159,8 +161,15 @@ def random_relations(chance: random.Random, person: int, senders: Rows, now: dat
 
 
 def random_candidate(
-    chance: random.Random, wish: random.Random, plan: int, person: int, since: datetime | None
+    chance: random.Random,
+    wish: random.Random,
+    place: random.Random,
+    terms: PlanTerms,
+    plan: int,
+    person: int,
+    since: datetime | None,
 ) -> dict[str, Any]:
+    """Some are reached by an address only, some by somebody in the store whose friend they are not."""
     return {
         "plan": plan,
         "person": person,
@@ -172,6 +181,7 @@ def random_candidate(
         "own_opens": wish.choice([0, 9 * 60, 12 * 60 + 15]) if wish.random() < 0.12 else None,
         "own_closes": wish.choice([10 * 60, 12 * 60 + 30, 24 * 60]) if wish.random() < 0.12 else None,
         "risk": chance.choices(range(4), [70, 20, 4, 6])[0],
+        "reachable": place.random() < 0.9 if terms.addressed else since is not None or place.random() < 0.05,
         "friend_since": since,
         "zone": chance.randrange(len(ZONES)),
         "bucket": chance.randrange(chance.choice([1000, 10_000])),

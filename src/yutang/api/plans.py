@@ -109,6 +109,7 @@ def preview_plan(request: HttpRequest, document: DocumentIn) -> PreviewOut:
         effects=[EffectOut.model_validate(point, from_attributes=True) for point in found.effects],
         content_problem=found.content_problem,
         batches=found.batches,
+        cost=float(found.cost),
     )
 
 

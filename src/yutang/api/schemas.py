@@ -335,7 +335,8 @@ class EffectOut(Schema):
 
 
 class PreviewOut(Schema):
-    """`candidates = send + held_out + globally_held_out + sum(suppressed)`."""
+    """`candidates = send + held_out + globally_held_out + sum(suppressed)`. `cost`: of all that is to be sent, in the
+    brand's currency."""
 
     candidates: int
     send: int
@@ -347,6 +348,7 @@ class PreviewOut(Schema):
     effects: list[EffectOut]
     content_problem: str | None
     batches: int
+    cost: float
 
 
 class CountsOut(Schema):

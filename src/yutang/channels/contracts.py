@@ -139,6 +139,7 @@ class Delivery(StrEnum):
 
     Of channels by which the brand speaks itself: REFUSED by the provider, BOUNCED off the address, WITHDRAWN because
     the customer said stop before it left, UNKNOWN because nobody can say whether it left: it is never sent again.
+    NOT_REACHED: one of our people tried, and met nobody.
     """
 
     UNSENT = "unsent"
@@ -149,6 +150,7 @@ class Delivery(StrEnum):
     BOUNCED = "bounced"
     WITHDRAWN = "withdrawn"
     UNKNOWN = "unknown"
+    NOT_REACHED = "not_reached"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from yutang.kernel.documents import Document, Part, register
 from yutang.kernel.errors import BadInput
-from yutang.reach.documents import Message
+from yutang.reach.limits import check_text
 from yutang.reach.policy import ClockTime
 
 SOURCES = ("package_card", "poster", "store", "ad", "live_room", "partner", "inviter", "other")
@@ -110,7 +110,9 @@ class ContactWay(Document):
     @field_validator("welcome")
     @classmethod
     def _fits(cls, welcome: str | None) -> str | None:
-        return None if welcome is None else Message(text=welcome).text
+        if welcome is not None:
+            check_text("wecom", welcome, marketing=False)
+        return welcome
 
     @field_validator("link")
     @classmethod

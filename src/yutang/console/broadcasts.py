@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from yutang.channels.capabilities import capabilities
+from yutang.channels.contracts import CannotCarry, Capabilities
 from yutang.console.figures import bar, curve
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.texts import base_version, compared, read_as, sentences
@@ -27,18 +29,21 @@ from yutang.kernel.calendars import zone
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadDocument, BadInput, NotFound, Refused
+from yutang.organisation.queries import OWNER, senders
 from yutang.reach import drafts, planning, services
+from yutang.reach.approach import price_of
 from yutang.reach.contracts import Preview
 from yutang.reach.documents import BroadcastDocument, broken_rule
+from yutang.reach.limits import check_text, way_of
 from yutang.reach.queries import plan, rivals
 from yutang.segments import queries as segments
 
-MOST_BYTES = 4000
 WAVES = ("1", "0.2,1", "0.01,0.05,0.2,1")
 _FIELDS = {
     "title": "title",
     "message": "text",
     "audience": "audience",
+    "channel": "channel",
     "start": "start",
     "waves": "waves",
     "wave_hours": "wave_hours",
@@ -129,7 +134,15 @@ def preview(request: Page) -> HttpResponse:
 def check(request: Page) -> HttpResponse:
     """Whether the text may be sent: which rule and word stand against it."""
     text = request.POST.get("text", "")
-    return render(request, "console/_plans_text.html", {"broken": _broken(text), "size": len(text.encode())})
+    context = {"broken": _broken(text), "size": len(text.encode()), "problem": ""}
+    try:
+        channel = request.POST.get("channel") or _ways()[0].channel
+        check_text(channel, text, marketing=True)
+        if text.strip():
+            price_of(channel, text.strip())
+    except (BadInput, CannotCarry) as error:
+        context["problem"] = error.sentence(language())
+    return render(request, "console/_plans_text.html", context)
 
 
 @page
@@ -249,6 +262,7 @@ def document_of(request: Page, form: Mapping[str, str]) -> BroadcastDocument:
         "audience": {"everyone": True} if form.get("audience") == "*" else {"segment": form.get("audience")},
         "purpose": "marketing",
         "value": form.get("value") == "1",
+        "channel": form.get("channel") or _ways()[0].channel,
         "message": {"text": form.get("text", "").strip()},
         "hold_out": _share(form.get("hold_out", "10")),
         "waves": [float(share) for share in form["waves"].split(",")] if form.get("waves") in WAVES else [1.0],
@@ -297,6 +311,7 @@ def _form_of(request: Page, template: BroadcastDocument | None) -> dict[str, obj
             "from": "",
             "title": f"{_('新群发')} {business_now().astimezone(zone(request.brand.zone)):%m-%d}",
             "audience": "*",
+            "channel": _ways()[0].channel,
             "text": "",
             "waves": WAVES[0],
             "wave_hours": 24,
@@ -313,6 +328,7 @@ def _form_of(request: Page, template: BroadcastDocument | None) -> dict[str, obj
         "from": template.name,
         "title": template.title.text(language()),
         "audience": template.audience.segment or "*",
+        "channel": template.channel,
         "text": template.message.text,
         "waves": waves,
         "wave_hours": template.wave_hours,
@@ -328,19 +344,28 @@ def _form_of(request: Page, template: BroadcastDocument | None) -> dict[str, obj
 
 
 def _page(request: Page, form: Mapping[str, object], problems: Mapping[str, str], status: int = 200) -> HttpResponse:
+    ways = _ways(str(form.get("channel", "")))
     context = {
         "form": form,
         "problems": problems,
         "templates": templates(),
         "segments": segments.offered(request.warehouse, str(form.get("audience", ""))),
         "waves": WAVES,
-        "most_bytes": MOST_BYTES,
+        "ways": ways,
+        "way": next((way for way in ways if way.channel == form.get("channel")), ways[0]),
         "broken": _broken(str(form.get("text", ""))),
         "size": len(str(form.get("text", "")).encode()),
         "zone": request.brand.zone,
         "now": business_now(),
     }
     return render(request, "console/plans_new.html", context, status=status)
+
+
+def _ways(chosen: str = "") -> list[Capabilities]:
+    """The channels on which somebody of ours can speak, and the chosen one; WeCom where there is none yet."""
+    there = {one.channel for one in senders(OWNER) if one.active} | {chosen}
+    found = [way_of(name) for name in dict.fromkeys(one.channel for one in capabilities().values()) if name in there]
+    return [way for way in found if way.window is None and way.marketing] or [way_of("wecom")]
 
 
 def _problems(error: BadInput) -> dict[str, str]:

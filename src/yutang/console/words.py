@@ -25,6 +25,7 @@ WHAT_HELPS: dict[str, Promise] = {
 }
 REASONS: dict[str, Promise] = {
     "relation": _("没有在线好友关系：从未加过，或已被删除，发不出去。"),
+    "no_address": _("没有这个渠道的联系方式（手机号、邮箱等），发不到。"),
     "consent": _("没有同意接收这类消息（没问过、不同意或已撤回）。"),
     "preference": _("客户要求免打扰，或在偏好里拒绝了这个主题或渠道。"),
     "silent": _("发送前一刻复核：客户刚要求免打扰。"),
@@ -43,6 +44,10 @@ REASONS: dict[str, Promise] = {
     "not_friend": _("平台回复：已不是好友。"),
     "capped": _("平台回复：客户本期的接收次数已用完。"),
     "unsent": _("平台回复：未发送。"),
+    "refused": _("服务商拒绝发送。"),
+    "bounced": _("地址无效，消息被退回。"),
+    "withdrawn": _("发送前一刻复核：客户刚要求不再收到。"),
+    "not_reached": _("导购试过，没联系上。"),
 }
 OUTCOMES: dict[str, Promise] = {
     "sent": _("已发送"),
@@ -134,6 +139,7 @@ KINDS: dict[str, Promise] = {
     "event_type": _("事件类型"),
     "webhook": _("推送来源"),
 }
+LIST_STATES: dict[str, Promise] = {"open": _("进行中"), "handed_in": _("已交回"), "over": _("已结束")}
 LEADS: dict[str, Promise] = {"new": _("新线索"), "contacted": _("已联系"), "won": _("成交"), "lost": _("放弃")}
 PARCELS: dict[str, Promise] = {
     "due": _("等待投递"),

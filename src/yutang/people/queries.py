@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from django.db.models import Q, QuerySet
 
 from yutang.kernel.errors import NotFound
@@ -188,6 +189,47 @@ def all_identifiers_of(persons: Iterable[PersonId], kind: str, namespace: str) -
     }
 
 
+def addresses_of(persons: Iterable[PersonId], kind: str, namespace: str) -> dict[PersonId, list[str]]:
+    """The identifiers of that kind and namespace by which each person can be written to, the one learned last at the
+    end. What is several people's, or no number that can exist, is nobody's address; persons without any are absent.
+
+    Unscoped because connectors address messages with it; never show it.
+    """
+    asked, births = _births_by_survivor(persons)
+    found: dict[int, dict[int, str]] = defaultdict(dict)
+    for part in bulk.chunks(births):
+        rows = Identifier.objects.filter(person_id__in=part, kind=kind, namespace=namespace, hub=False)
+        for key, person, value in rows.values_list("pk", "person_id", "value"):
+            if person is not None and value is not None and (kind != "phone" or value.startswith("+")):
+                found[births[person]][key] = value
+    return {
+        person: [value for _, value in sorted(found[survivor].items())]
+        for person, survivor in asked.items()
+        if survivor in found
+    }
+
+
+def who_has(kind: str) -> pa.Table:
+    """Every person (`person`, the survivor) who has an identifier of a kind that is theirs alone, once for each of its
+    namespaces (`space`). Unscoped because whoever plans counts for all, and it tells nothing but ids."""
+    rows = Identifier.objects.filter(kind=kind, hub=False).exclude(person=None)
+    found = list(rows.values_list("person_id", "namespace").distinct())
+    owners = survivors(np.array([birth for birth, _ in found], np.int64))
+    spaces = [space for _, space in found]
+    table = pa.table({"person": pa.array(owners, pa.int64()), "space": pa.array(spaces, pa.string())})
+    return table.group_by(["person", "space"]).aggregate([])
+
+
+def births_of(persons: Iterable[PersonId]) -> dict[PersonId, list[PersonId]]:
+    """Every birth person of each person, their survivor first. Unscoped because it tells nothing but ids."""
+    asked, births = _births_by_survivor(persons)
+    together: dict[int, list[PersonId]] = {survivor: [PersonId(survivor)] for survivor in asked.values()}
+    for birth in sorted(births):
+        if birth != births[birth]:
+            together[births[birth]].append(PersonId(birth))
+    return {person: together[survivor] for person, survivor in asked.items()}
+
+
 def may_be_touched(
     senders: Mapping[PersonId, SenderId | None], purpose: str, channel: str, topic: str | None = None
 ) -> dict[PersonId, Refusal | None]:
@@ -364,6 +406,14 @@ def names_of(viewer: Viewer, persons: Sequence[PersonId]) -> dict[PersonId, str]
 def seen_among(viewer: Viewer, persons: Sequence[PersonId]) -> set[PersonId]:
     """Those of the surviving persons whom the viewer may see."""
     return {PersonId(one) for one in _visible(viewer, set(persons))}
+
+
+def masked_phones(viewer: Viewer, persons: Sequence[PersonId]) -> dict[PersonId, str]:
+    """The phone number, its middle hidden, of those of the persons whom the viewer may see and who have one."""
+    asked, _ = _births_by_survivor(persons)
+    visible = _visible(viewer, set(asked.values()))
+    found = addresses_of([person for person, survivor in asked.items() if survivor in visible], "phone", "")
+    return {person: masked("phone", numbers[-1]) for person, numbers in found.items()}
 
 
 def person_card(viewer: Viewer, person: PersonId) -> PersonCard:

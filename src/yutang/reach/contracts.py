@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from yutang.kernel.ids import BatchId, PlanId, SenderId
@@ -13,6 +14,7 @@ from yutang.reach.lift import SmallestEffect
 
 REASONS: Mapping[str, tuple[str, str]] = {
     "relation": ("没有在线好友关系", "no live friendship"),
+    "no_address": ("没有这个渠道的联系方式", "no address on this channel"),
     "consent": ("没有同意接收这类消息", "no consent to messages of this kind"),
     "preference": ("客户要求免打扰，或不想收到这类消息", "asked to be left in peace, or not to hear of this"),
     "content": ("文案碰了红线", "the text breaks a content rule"),
@@ -31,6 +33,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "not_friend": ("平台回复：已不是好友", "the platform: no longer a friend"),
     "capped": ("平台回复：本期接收次数已用完", "the platform: received enough this period"),
     "unsent": ("平台回复：未发送", "the platform: not sent"),
+    "refused": ("服务商拒绝发送", "the provider would not send it"),
+    "bounced": ("地址无效，被退回", "it came back: nobody at this address"),
+    "withdrawn": ("发送前客户刚要求不再收到", "asked not to hear from us just before"),
+    "not_reached": ("导购没联系上", "our people met nobody"),
 }
 """Why somebody was not reached, in a few words of Chinese and of English."""
 
@@ -95,7 +101,7 @@ class PlanCounts:
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """A plan as lists show it."""
+    """A plan as lists show it. `unit_cost`: what one of its messages costs, as it was said when it was launched."""
 
     id: PlanId
     document: BroadcastDocument
@@ -105,6 +111,7 @@ class PlanFacts:
     start: datetime | None
     versions: Mapping[str, object]
     trouble: str = ""
+    unit_cost: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,12 @@ class Preview:
     content_problem: str | None
     batches: int
     guides: int = 0
+    unit_cost: Decimal = Decimal(0)
+
+    @property
+    def cost(self) -> Decimal:
+        """What it costs if all that is to be sent is sent, in the brand's currency."""
+        return self.unit_cost * self.send
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +153,7 @@ class BatchFacts:
     occasion: str = ""
     attempt: int = 1
     left: int = 0
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)

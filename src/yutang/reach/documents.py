@@ -6,11 +6,12 @@ import unicodedata
 from datetime import datetime
 from typing import ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from yutang.kernel.documents import NAME, Document, Part, register
 from yutang.kernel.errors import BadInput
 from yutang.reach.gate.contracts import TouchClass
+from yutang.reach.limits import check_text, way_of
 
 
 class Audience(Part):
@@ -30,25 +31,15 @@ class Audience(Part):
 
 
 class Message(Part):
-    """What the customer reads. The platform's limit of 4,000 bytes is checked here (WeCom doc 92135)."""
+    """What the customer reads. What a channel can carry of it is checked by the document that names the channel."""
 
     text: str = Field(min_length=1)
-
-    @field_validator("text")
-    @classmethod
-    def _fits(cls, text: str) -> str:
-        size = len(text.encode())
-        if size > 4000:
-            raise BadInput(
-                f"文案有 {size} 字节，企业微信最多 4000 字节（约 1300 个汉字），请缩短。",
-                f"the text has {size} bytes; WeCom takes at most 4,000 (about 1,300 Chinese characters); shorten it.",
-            )
-        return text
 
 
 @register
 class BroadcastDocument(Document):
-    """A broadcast. `topic` is one of the policy's: who refused it is left out. `waves` are cumulative shares of the
+    """A broadcast on one `channel`, whose limits bind its text. `topic` is one of the policy's: who refused it is left
+    out. `waves` are cumulative shares of the
     audience, one every `wave_hours`; `within_hours` is how long one attempt may wait for the guide's tap; what is not
     tapped is gated again up to `attempts` times. In the text, `{{preferences}}` becomes the address at which customers
     refuse.
@@ -75,6 +66,19 @@ class BroadcastDocument(Document):
     attempts: int = Field(default=2, ge=1, le=5)
     at_most: int | None = Field(default=None, ge=1, le=1_000_000_000)
     horizon_days: int = Field(default=28, ge=1, le=365)
+
+    @field_validator("channel")
+    @classmethod
+    def _known(cls, channel: str) -> str:
+        return way_of(channel).channel
+
+    @field_validator("message")
+    @classmethod
+    def _carried(cls, message: Message, info: ValidationInfo) -> Message:
+        if "channel" in info.data and "touch_class" in info.data:  # else they are what is wrong
+            marketing = info.data["touch_class"] is TouchClass.MARKETING
+            check_text(info.data["channel"], message.text, marketing=marketing)
+        return message
 
     @field_validator("waves")
     @classmethod

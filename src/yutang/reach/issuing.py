@@ -19,8 +19,10 @@ from django.db.models import F, Q
 
 from yutang.channels.contracts import (
     AnswerLost,
+    CannotCarry,
     MassSendPort,
     MessageContent,
+    Permit,
     PlatformTask,
     RefusedByPlatform,
     TaskNotReady,
@@ -37,8 +39,10 @@ from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
 from yutang.people import queries as people
 from yutang.people.contracts import Refusal
+from yutang.reach.approach import addresses_of, friends_only, without_address
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
 from yutang.reach.crowding import Recipient, caps_of, crowded_out
+from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate.contracts import TouchClass
 from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch, Run
@@ -148,9 +152,11 @@ def _look_up(
         }
     refusals: dict[PersonId, Refusal | None] = {}
     ids: dict[PersonId, str] = {}
-    for (channel, corp), asked in by_account.items():
+    by_friendship = friends_only(document.channel)
+    for (channel, corp), senders_of in by_account.items():
+        asked = senders_of if by_friendship else dict.fromkeys(senders_of)
         refusals |= people.may_be_touched(asked, document.purpose, channel, document.topic)
-        ids |= people.identifiers_of(asked, "external_userid", corp)
+        ids |= {person: known[0] for person, known in addresses_of(asked, channel, corp).items()}
     return Looked(touches, crowded, refusals, ids)
 
 
@@ -190,7 +196,7 @@ def _issue(
         _settle(batch, state=BatchState.CLOSED, closed_at=business_now())
         return False
     try:
-        created = port.create_task(sender.userid, list(recipients.values()), MessageContent(document.message.text))
+        created = port.create_task(sender.userid, list(recipients.values()), _content(document, batch))
     except AnswerLost:
         _mark_unknown(warehouse, batch, members)
         return False
@@ -198,7 +204,7 @@ def _issue(
         delay = max(later.until - wall_now(), timedelta(seconds=1))
         _settle(batch, state=BatchState.PLANNED, not_before=business_now() + delay)
         return False
-    except UnexpectedAnswer as odd:
+    except (UnexpectedAnswer, CannotCarry) as odd:
         _settle(batch, state=BatchState.PLANNED, not_before=business_now() + ASK_AGAIN, trouble=str(odd)[:200])
         return False
     except RefusedByPlatform as refusal:
@@ -216,6 +222,13 @@ def _issue(
         ),
     )
     return True
+
+
+def _content(document: BroadcastDocument, batch: Batch) -> MessageContent:
+    """What is said, and for what the gate let it through."""
+    marketing = document.touch_class is TouchClass.MARKETING
+    permit = Permit(document.purpose, document.topic, marketing=marketing, until=batch.deadline)
+    return MessageContent(document.message.text, permit=permit)
 
 
 def _claim(batch: Batch) -> bool:
@@ -263,7 +276,7 @@ def _recipients(warehouse: Warehouse, batch: Batch, members: list[Member], looke
     for member in members:
         reason = looked.crowded.get(member.touch) or looked.refusals[member.person]
         if reason is None and member.person not in looked.ids:
-            reason = "relation"
+            reason = without_address(document_of(batch.run.plan).channel)
         if reason is None:
             allowed[member.touch] = looked.ids[member.person]
         else:
@@ -328,7 +341,7 @@ def resolve_unknown(warehouse: Warehouse, ports: Ports) -> int:
 def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts) -> bool:
     port = ports.get((sender.channel, sender.corp))
     members = members_of(warehouse, [batch])[batch.pk]
-    ids = people.all_identifiers_of([member.person for member in members], "external_userid", sender.corp)
+    ids = addresses_of([member.person for member in members], sender.channel, sender.corp)
     recipients = {recipient for known in ids.values() for recipient in known}
     try:
         matches = tasks_like(port, batch, recipients, bound_tasks())

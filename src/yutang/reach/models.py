@@ -17,6 +17,7 @@ class Plan(models.Model):
 
     `scope`: the nodes that its author may see (null: the whole brand). `versions` names the versions of segment,
     policy and content rules used at launch. `trouble`: why it cannot be planned at the moment, in both languages.
+    `unit_cost`: of one message, in the brand's currency, as it was at launch.
     """
 
     name = models.CharField(max_length=63, db_index=True)
@@ -29,6 +30,7 @@ class Plan(models.Model):
     versions = models.JSONField(default=dict)
     audience_frozen = models.BooleanField(default=False)
     trouble = models.CharField(max_length=400, blank=True)
+    unit_cost = models.DecimalField(max_digits=12, decimal_places=4, default=0, db_default=0)
 
 
 class Run(models.Model):

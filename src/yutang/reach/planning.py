@@ -8,7 +8,7 @@ anywhere before, the run is abandoned and its decisions are rows that nobody rea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from yutang.intake import pump
 from yutang.intake.lease import Held, lease
 from yutang.kernel import calendars
 from yutang.kernel.clock import business_now, wall_now
+from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadInput, NotFound, Refused, Unavailable, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import NodeId, PlanId, draw_array, salt
@@ -33,11 +34,23 @@ from yutang.people import bulk
 from yutang.people.links import VARIABLE, general_link
 from yutang.profiles import services as profiles
 from yutang.profiles.queries import in_scope, select_traits
+from yutang.reach import approach
 from yutang.reach.contracts import BatchState, PlanState, RunState
 from yutang.reach.documents import BroadcastDocument, ContentRules, Message, broken_rule
 from yutang.reach.gate import decide
-from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, TASKS, Decisions, PlanTerms, Tick
+from yutang.reach.gate.contracts import (
+    CANDIDATES,
+    RELATIONS,
+    SENDERS,
+    TASKS,
+    Decisions,
+    Hours,
+    PlanTerms,
+    Policy,
+    Tick,
+)
 from yutang.reach.ledger import committed, repeated
+from yutang.reach.limits import narrowed, way_of
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.policy import PolicyDocument
 from yutang.segments import queries as segments
@@ -47,7 +60,7 @@ _log = structlog.get_logger(__name__)
 LEASE = "planning"
 POLICY = "default"
 RULES = "default"
-TASK_LIMIT = 10_000  # recipients of one WeCom task (WeCom doc 92135)
+TASK_LIMIT = 10_000  # recipients of one batch at most; of one WeCom task too (WeCom doc 92135)
 WHOLE_TICK = -1  # the window that spans those of all plans of a tick
 
 
@@ -120,6 +133,7 @@ def terms_of(
         at_most=None if document.at_most is None else max(0, document.at_most - granted),
         attempt=attempt,
         topic=document.topic,
+        addressed=way_of(document.channel).addressed_by is not None,
     )
 
 
@@ -151,8 +165,10 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
         }
         rows = warehouse.query(named("reach/candidates", params, tables))
         candidates.append(rows.append_column("plan", pa.array(np.full(rows.num_rows, index, np.int32))))
-        found = warehouse.query(named("reach/relations", {"channel": terms.channel}, {"audience": item.audience}))
+        found, reached = approach.acquainted(warehouse, way_of(terms.channel), item.audience)
         relations.append(found)
+        friends = pc.is_valid(rows["friend_since"]) if reached is None else pc.is_in(rows["person"], reached)
+        candidates[-1] = candidates[-1].append_column("reachable", friends)
     rows = pa.concat_tables(candidates)
     encoded = pc.dictionary_encode(rows["zone"]).combine_chunks()
     zones = tuple(encoded.dictionary.to_pylist()) or (brand.zone,)
@@ -163,13 +179,24 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
     return Tick(
         now=now,
         plans=tuple(item.terms for item in due),
-        policy=book.policy.policy(brand.country, now),
+        policy=_policy(book, {item.terms.channel for item in due}, brand.country, now),
         zones=zones,
         candidates=rows.select(CANDIDATES.names).cast(CANDIDATES),
         relations=friendships.select(RELATIONS.names).cast(RELATIONS),
         senders=_senders(standing),
         tasks=_tasks(standing),
     )
+
+
+def _policy(book: Rulebook, channels: Iterable[str], country: str, now: datetime) -> Policy:
+    """What the gate applies to plans on these channels, within the hours in which each platform takes anything."""
+    policy = book.policy.policy(country, now)
+    hours = dict(policy.channel_hours)
+    for channel in channels:
+        way, before = way_of(channel), policy.hours_of(channel)
+        if way.hours is not None:
+            hours[channel] = Hours(*narrowed(way, before.opens, before.closes))
+    return replace(policy, channel_hours=hours)
 
 
 def _instants(table: pa.Table, name: str) -> pa.Table:
@@ -220,7 +247,14 @@ def _standing(warehouse: Warehouse, due: Sequence[Due], visible: pa.Table, zone:
         "end": _naive([span[1] for span in spans.values()]),
     }
     tables = {"batches": pa.table(batches), "windows": pa.table(windows), "committed": visible}
-    return warehouse.query(named("reach/standing", {"begin": begin, "end": end, "limit": TASK_LIMIT}, tables))
+    limit = task_limit(due[0].terms.channel)
+    return warehouse.query(named("reach/standing", {"begin": begin, "end": end, "limit": limit}, tables))
+
+
+def task_limit(channel: str) -> int:
+    """How many recipients one task of a channel takes; of what needs no tap, as many as are handed over together."""
+    way = way_of(channel)
+    return min(TASK_LIMIT, way.recipients) if way.taps else TASK_LIMIT
 
 
 def _naive(moments: Sequence[datetime]) -> pa.Array:
@@ -334,6 +368,7 @@ def _due_of(warehouse: Warehouse, plan: Plan, found: tuple[str, int, Run | None]
     granted = sum(run.granted for run in plan.runs.filter(state=RunState.COMMITTED, attempt=1))
     document = document_of(plan)
     terms = terms_of(plan.pk, document, now, book.rules, occasion=occasion, attempt=attempt, granted=granted)
+    _policy(book, [terms.channel], organisation.brand().country, now)  # one plan without hours holds up no other
     if before is None:
         _freeze(warehouse, plan)
         return Due(plan, terms, _wave(warehouse, plan, occasion))
@@ -426,7 +461,7 @@ def _commit(due: Sequence[Due], runs: Sequence[Run], decided: Sequence[pa.Table]
             run.granted = int(pc.sum(pc.not_equal(rows["outcome"], "suppressed")).as_py() or 0)
             run.state = RunState.COMMITTED
             run.save(update_fields=["state", "granted"])
-            _keep_batches(run, item, _batches(rows))
+            _keep_batches(run, item, _batches(rows, task_limit(item.terms.channel)))
         failpoint("plan.before_commit")
     failpoint("plan.committed")
     return len(runs)
@@ -444,16 +479,16 @@ class Cut:
     size: int
 
 
-def _batches(rows: pa.Table) -> list[Cut]:
+def _batches(rows: pa.Table, limit: int) -> list[Cut]:
     """The batches that a run's decisions imply: the same for the same decisions, in whatever process they are cut."""
     sent = rows.select(["sender", "due_at", "deadline"]).filter(pc.equal(rows["outcome"], "send"))
     groups = sent.group_by(["sender", "due_at", "deadline"]).aggregate([([], "count_all")])
     order = [("sender", "ascending"), ("due_at", "ascending"), ("deadline", "ascending")]
     columns = [groups.sort_by(order)[name].to_pylist() for name in ("sender", "due_at", "deadline", "count_all")]
     return [
-        Cut(sender, due_at, deadline, ordinal, offset, min(TASK_LIMIT, size - offset))
+        Cut(sender, due_at, deadline, ordinal, offset, min(limit, size - offset))
         for sender, due_at, deadline, size in zip(*columns, strict=True)
-        for ordinal, offset in enumerate(range(0, size, TASK_LIMIT))
+        for ordinal, offset in enumerate(range(0, size, limit))
     ]
 
 
@@ -494,8 +529,8 @@ def with_links(document: BroadcastDocument) -> BroadcastDocument:
     text = document.message.text
     if VARIABLE not in text:
         return document
-    message = Message(text=text.replace(VARIABLE, general_link()))  # checks the platform's limit once more
-    return document.model_copy(update={"message": message})
+    filled = document.model_copy(update={"message": Message(text=text.replace(VARIABLE, general_link()))})
+    return parse(BroadcastDocument, filled.as_data())  # checks the platform's limit once more
 
 
 def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
@@ -511,6 +546,7 @@ def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
             f"topic「{document.topic}」不在触达规则的 topics 里，可用：{known}。",
             f"The topic “{document.topic}” is none of the policy's; there are: {known}.",
         )
+    approach.price_of(document.channel, document.message.text)  # says what an account cannot carry
     problem = broken_rule(document.message.text, book.rules)
     if problem:
         rule, word = problem

@@ -54,6 +54,7 @@ def _facts(row: Plan) -> PlanFacts:
         start=row.start,
         versions=row.versions,
         trouble=row.trouble,
+        unit_cost=row.unit_cost,
     )
 
 
@@ -77,6 +78,12 @@ def plan(viewer: Viewer, plan_id: int) -> PlanFacts:
     if row is None:
         raise NotFound(f"没有编号为 {plan_id} 的计划。", f"There is no plan number {plan_id}.")
     return _facts(row)
+
+
+def plans_of_tasks(tasks: Sequence[str]) -> dict[str, PlanFacts]:
+    """The plan that each task of a platform is of. (Unscoped: whoever may see a task may know what it is for.)"""
+    rows = Batch.objects.filter(task__in=list(tasks)).exclude(task="").select_related("run__plan")
+    return {row.task: _facts(row.run.plan) for row in rows}
 
 
 def counts(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> PlanCounts:
@@ -115,6 +122,7 @@ def _batches(viewer: Viewer, rows: QuerySet[Batch]) -> list[BatchFacts]:
             row.run.occasion,
             row.run.attempt,
             row.left,
+            row.task,
         )
         for row in rows.select_related("run")
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,10 +25,10 @@ from yutang.channels.contracts import (
 from yutang.kernel.clock import business_now
 from yutang.kernel.database import rows_held
 from yutang.kernel.failpoints import failpoint
-from yutang.kernel.ids import SenderId
+from yutang.kernel.ids import PersonId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
-from yutang.people import queries as people
+from yutang.reach.approach import addresses_of, at_hand
 from yutang.reach.contracts import BatchState, PlanState, ReceiptState
 from yutang.reach.issuing import (
     AT_LARGE,
@@ -53,6 +53,10 @@ FINAL = {
     Delivery.SENT: ReceiptState.SENT,
     Delivery.NOT_FRIEND: ReceiptState.FAILED,
     Delivery.CAPPED: ReceiptState.FAILED,
+    Delivery.REFUSED: ReceiptState.FAILED,
+    Delivery.BOUNCED: ReceiptState.FAILED,
+    Delivery.NOT_REACHED: ReceiptState.FAILED,
+    Delivery.WITHDRAWN: ReceiptState.SUPPRESSED,
 }
 _log = structlog.get_logger(__name__)
 
@@ -76,13 +80,15 @@ class Desk:
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the platform said of one batch: receipts for what it has settled, when the first guide tapped, and whether
-    each has. `refused`: it could not be withdrawn, and why."""
+    each has. `refused`: it could not be withdrawn, and why. `doubtful` are touches that may have gone out, or not: they
+    stay unknown, and are not taken up again."""
 
     batch: Batch
     receipts: Sequence[pa.Table]
     tapped_at: datetime | None
     all_tapped: bool
     refused: str = ""
+    doubtful: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,11 @@ def _rounds(warehouse: Warehouse, ports: Ports, wanted: QuerySet[Batch], *, clos
     with ThreadPoolExecutor(PARALLEL) as pool:
         for start in range(0, len(batches), ROUND):
             part = batches[start : start + ROUND]
-            told = [item for item in pool.map(lambda one: _asked(ports, desk, one, closing), part) if item is not None]
+            ours = [batch for batch in part if at_hand(_account(desk.senders, batch)[0])]
+            theirs = [batch for batch in part if batch not in ours]
+            asked = [_asked(ports, desk, batch, closing) for batch in ours]
+            asked += pool.map(lambda one: _asked(ports, desk, one, closing), theirs)
+            told = [item for item in asked if item is not None]
             _put_off(warehouse, desk, [item for item in told if isinstance(item, Trouble)], closing=closing)
             answers = [item for item in told if isinstance(item, Told)]
             _keep(warehouse, desk, answers, closing=closing)
@@ -154,13 +164,14 @@ def _desk(warehouse: Warehouse, batches: Sequence[Batch]) -> Desk:
     senders = {row.id: row for row in organisation.senders(organisation.OWNER)}
     members = members_of(warehouse, batches)
     open_touches = still_open(warehouse, [member.touch for part in members.values() for member in part])
-    corps = {senders[SenderId(batch.sender)].corp for batch in batches}
-    persons = {member.person for part in members.values() for member in part}
-    ids = {corp: people.all_identifiers_of(persons, "external_userid", corp) for corp in corps}
+    spoken_to: dict[tuple[str, str], set[PersonId]] = defaultdict(set)
+    for batch in batches:
+        spoken_to[_account(senders, batch)].update(member.person for member in members[batch.pk])
+    ids = {account: addresses_of(persons, *account) for account, persons in spoken_to.items()}
     recipients: dict[int, set[str]] = {batch.pk: set() for batch in batches}
     touches: dict[int, dict[str, list[int]]] = {batch.pk: defaultdict(list) for batch in batches}
     for batch in batches:
-        known = ids[senders[SenderId(batch.sender)].corp]
+        known = ids[_account(senders, batch)]
         for member in members[batch.pk]:
             recipients[batch.pk].update(known.get(member.person, ()))
             for recipient in known.get(member.person, ()) if member.touch in open_touches else ():
@@ -168,6 +179,11 @@ def _desk(warehouse: Warehouse, batches: Sequence[Batch]) -> Desk:
     by_userid = {(row.channel, row.corp, row.userid.casefold()): row.id for row in senders.values()}
     bound = frozenset() if all(batch.task for batch in batches) else bound_tasks()
     return Desk(senders, by_userid, members, recipients, touches, bound, business_now())
+
+
+def _account(senders: Mapping[SenderId, SenderFacts], batch: Batch) -> tuple[str, str]:
+    sender = senders[SenderId(batch.sender)]
+    return sender.channel, sender.corp
 
 
 def _asked(ports: Ports, desk: Desk, batch: Batch, closing: bool) -> Told | Trouble | None:
@@ -212,14 +228,19 @@ def _told(port: MassSendPort, desk: Desk, batch: Batch, sender: SenderFacts, tas
     asked about, and whoever really spoke is kept. Before a guide's tap nothing of theirs is settled."""
     touches = desk.touches[batch.pk]
     receipts: list[pa.Table] = []
+    doubtful: set[int] = set()
     asked = [(task, state) for task in tasks for state in port.read_task(task)]
     tapped = [(task, state) for task, state in asked if state.sent]
     for task, state in tapped:
-        rows = [row for row in port.read_results(task, state.sender) if row.state in FINAL and row.recipient in touches]
+        results = [row for row in port.read_results(task, state.sender) if row.recipient in touches]
+        rows = [row for row in results if row.state in FINAL]
+        lost = [touch for row in results if row.state is Delivery.UNKNOWN for touch in touches[row.recipient]]
+        doubtful.update(lost)
+        receipts.append(receipts_of(lost, ReceiptState.UNKNOWN, at=desk.now, key=task, batch=batch.pk))
         who = desk.by_userid.get((sender.channel, sender.corp, state.sender.casefold()))
         receipts += _receipts(batch, task, rows, touches, who, desk.now)
     first = min((state.sent_at or desk.now for _, state in tapped), default=None)
-    return Told(batch, receipts, first, len(tapped) == len(asked))
+    return Told(batch, receipts, first, len(tapped) == len(asked), doubtful=frozenset(doubtful))
 
 
 def _receipts(
@@ -230,7 +251,7 @@ def _receipts(
     sender: int | None,
     now: datetime,
 ) -> Iterator[pa.Table]:
-    for state in (ReceiptState.SENT, ReceiptState.FAILED):
+    for state in (ReceiptState.SENT, ReceiptState.FAILED, ReceiptState.SUPPRESSED):
         chosen = [(touch, row) for row in rows if FINAL[row.state] is state for touch in touches[row.recipient]]
         yield receipts_of(
             [touch for touch, _ in chosen],
@@ -255,7 +276,8 @@ def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bo
             changes["trouble"] = ""
         Batch.objects.filter(pk=item.batch.pk).update(read_at=business_now(), **changes)
     if closing:
-        _close(warehouse, [item.batch for item in told if not item.refused], desk.members)
+        doubtful = {touch for item in told for touch in item.doubtful}
+        _close(warehouse, [item.batch for item in told if not item.refused], desk.members, doubtful)
         refused = [Trouble(item.batch, item.refused) for item in told if item.refused]
         _put_off(warehouse, desk, refused, closing=True)
         return
@@ -267,9 +289,14 @@ def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bo
     Batch.objects.filter(pk__in=done, state=BatchState.ISSUED).update(state=BatchState.CLOSED, closed_at=business_now())
 
 
-def _close(warehouse: Warehouse, batches: Sequence[Batch], members: Mapping[int, Sequence[Member]]) -> None:
-    """Expire whoever is still open, and close the batches."""
-    left = still_open(warehouse, [member.touch for batch in batches for member in members[batch.pk]])
+def _close(
+    warehouse: Warehouse,
+    batches: Sequence[Batch],
+    members: Mapping[int, Sequence[Member]],
+    doubtful: Set[int] = frozenset(),
+) -> None:
+    """Expire whoever is still open, but for the doubtful, and close the batches."""
+    left = still_open(warehouse, [member.touch for batch in batches for member in members[batch.pk]]) - doubtful
     now = business_now()
     unreached = {batch.pk: [member.touch for member in members[batch.pk] if member.touch in left] for batch in batches}
     receipts = [

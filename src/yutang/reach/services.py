@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,6 +12,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Max, Min
 
+from yutang.channels.contracts import CannotCarry
 from yutang.documents import services as documents
 from yutang.kernel.clock import business_now
 from yutang.kernel.database import lock
@@ -19,12 +21,14 @@ from yutang.kernel.ids import PlanId
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import Viewer
 from yutang.reach import planning
+from yutang.reach.approach import price_of
 from yutang.reach.contracts import BatchState, PlanState, Preview, RunState
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import RuleName
 from yutang.reach.issuing import GIVE_UP, Ports, issue_due, reopen_or_keep, resolve_unknown
 from yutang.reach.lift import SmallestEffect, smallest_effect
+from yutang.reach.limits import way_of
 from yutang.reach.models import Batch, Plan
 from yutang.reach.queries import plan as visible_plan
 from yutang.reach.returns import expire, read_back
@@ -85,7 +89,16 @@ def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -
         content_problem=terms.content_problem,
         batches=sent.group_by(["sender", "due", "deadline"]).aggregate([]).num_rows,
         guides=pc.count_distinct(sent["sender"]).as_py(),
+        unit_cost=_price(document),
     )
+
+
+def _price(document: BroadcastDocument) -> Decimal:
+    """What a message costs; of a text that cannot be sent yet, what one costs at least."""
+    try:
+        return price_of(document.channel, document.message.text)
+    except CannotCarry:
+        return way_of(document.channel).cost
 
 
 def _next_number() -> int:
@@ -180,6 +193,7 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
             created_at=now,
             start=max(now, document.start) if document.start else now,
             versions={"broadcast": stored.version},
+            unit_cost=price_of(document.channel, document.message.text),
         )
         organisation.audit(viewer, "launch", f"plan {plan.pk}", name=document.name)
     return PlanId(plan.pk)

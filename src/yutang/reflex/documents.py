@@ -11,8 +11,8 @@ from yutang.connect.documents import Duty, TagName
 from yutang.kernel.documents import NAME, Document, Note, Part, register
 from yutang.kernel.errors import BadInput
 from yutang.log.contracts import Event
-from yutang.reach.documents import Message
 from yutang.reach.gate.contracts import TouchClass
+from yutang.reach.limits import check_text
 
 SEGMENT_ENTERED = "segment.entered"
 HOUR = 3600
@@ -70,7 +70,9 @@ class Welcome(Part):
     @field_validator("text")
     @classmethod
     def _fits(cls, text: str | None) -> str | None:
-        return None if text is None else Message(text=text).text
+        if text is not None:
+            check_text("wecom", text, marketing=False)
+        return text
 
     @property
     def kind(self) -> TouchClass:

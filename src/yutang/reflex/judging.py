@@ -81,6 +81,7 @@ def _candidates(wishes: Sequence[Wish], zones: Sequence[str], now: datetime) -> 
         "expected_value": [0.0] * size,
         "consent": [wish.refusal is not Refusal.CONSENT for wish in wishes],
         "preference": [wish.refusal is not Refusal.SILENT for wish in wishes],
+        "reachable": [True] * size,
         "friend_since": [now] * size,
         "zone": [zones.index(wish.zone) for wish in wishes],
     }

@@ -17,6 +17,7 @@ from yutang.reach.gate.rows import (
     content,
     grace_period,
     judge_rows,
+    no_address,
     preference,
     quiet_hours,
     relation,
@@ -24,7 +25,7 @@ from yutang.reach.gate.rows import (
     value_ratio,
 )
 
-ROW_RULES = (relation, consent, preference, content, risk, grace_period, quiet_hours, value_ratio)
+ROW_RULES = (relation, no_address, consent, preference, content, risk, grace_period, quiet_hours, value_ratio)
 ALLOCATION = (sender_choice, caps, capacity, platform_quota, tap_budget)
 ARMS = (global_holdout, plan_holdout)
 

@@ -255,7 +255,8 @@ class Caps(Resource):
 
 
 class Taps(Resource):
-    """Each guide's tasks of a day: one per plan, so whoever shares a granted plan costs no further tap.
+    """Each guide's tasks of a day: one per plan, so whoever shares a granted plan costs no further tap. What is written
+    to an address needs no tap, and takes none from others.
 
     Kept as the place in line of the first who was granted each (sender, plan); -1 from an earlier round.
     """
@@ -263,7 +264,8 @@ class Taps(Resource):
     def __init__(self, docket: Docket) -> None:
         tick = docket.tick
         self._plans = len(tick.plans)
-        self._budget = tick.policy.tap_budget
+        self._tapped = [index for index, terms in enumerate(tick.plans) if not terms.addressed]
+        self._budget = np.where([terms.addressed for terms in tick.plans], UNBOUND, tick.policy.tap_budget)
         self._tasks = tasks_taken(tick)
         self._first = np.full((len(tick.senders) + 1, self._plans), UNBOUND, np.int64)
 
@@ -273,9 +275,10 @@ class Taps(Resource):
 
     def refuses(self, line: Applicants) -> Bools:
         if self._plans == 1:  # then no plan of this tick takes a tap from another
-            return self._earlier >= self._budget
+            full: Bools = self._earlier >= self._budget[0]
+            return full
         own, others = self._standing(line, self._first)
-        full = self._earlier + others >= self._budget
+        full = self._earlier + others >= self._budget[line.plan]
         # The first to be granted a plan needs a free tap. Who finds none is refused, unless someone before her, who
         # may find one, opens the plan for her: without this only one of them would be decided at a time.
         opened, _ = self._standing(line, self._with(line, ~full))
@@ -284,10 +287,11 @@ class Taps(Resource):
 
     def passes(self, line: Applicants, hopeful: Bools) -> Bools:
         if self._plans == 1:
-            return self._earlier < self._budget
+            free: Bools = self._earlier < self._budget[0]
+            return free
         own, _ = self._standing(line, self._first)
         _, others = self._standing(line, self._with(line, hopeful))
-        passes: Bools = own | (self._earlier + others < self._budget)
+        passes: Bools = own | (self._earlier + others < self._budget[line.plan])
         return passes
 
     def settle(self, line: Applicants, granted: Bools, kept: Bools) -> None:  # as above
@@ -302,10 +306,11 @@ class Taps(Resource):
         return first
 
     def _standing(self, line: Applicants, first: Ints) -> tuple[Bools, Ints]:
-        """For each applicant: was her plan granted to this sender before her, and how many other plans were?"""
+        """For each applicant: was her plan granted to this sender before her, and how many other plans that need a tap
+        were? (What is told of the others means nothing to whoever needs none.)"""
         own: Bools = first[line.sender, line.plan] < line.places
         plans = np.zeros(len(line.rows), np.int64)
-        for index in range(self._plans):
+        for index in self._tapped:
             plans += first[line.sender, index] < line.places
         return own, plans - own
 

@@ -39,6 +39,7 @@ class RuleName(StrEnum):
     """The reasons for which a touch is suppressed, in the order in which the shipped policy asks them."""
 
     RELATION = "relation"
+    NO_ADDRESS = "no_address"
     CONSENT = "consent"
     PREFERENCE = "preference"
     CONTENT = "content"
@@ -122,7 +123,8 @@ class PlanTerms:
     deadline, which lie inside them. `value` says that the content gives rather than promotes. `content_problem` is the
     name of the content rule that the text breaks. `at_most` is how many touches the plan may still be granted.
     `wave` is the part [lower, upper) of the plan's hash draw whose people are candidates now; it was applied before.
-    `attempt` counts from 1. `topic`: what it is about, where it says so.
+    `attempt` counts from 1. `topic`: what it is about, where it says so. `addressed`: its channel reaches a
+    person by an address, and no guide need tap; else by somebody who knows them.
     """
 
     plan: PlanId
@@ -140,6 +142,7 @@ class PlanTerms:
     wave: tuple[float, float] = (0.0, 1.0)
     attempt: int = 1
     topic: str | None = None
+    addressed: bool = False
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.deadline.tzinfo is None:
@@ -169,6 +172,7 @@ CANDIDATES = pa.schema(
         ("own_opens", pa.int32()),  # minutes of their local day, from which they may be spoken to; null: as the policy
         ("own_closes", pa.int32()),  # and until which
         ("risk", pa.int32()),
+        ("reachable", pa.bool_()),  # by somebody who knows them, or by an address on the plan's channel
         ("friend_since", INSTANT),  # earliest live relation; null: none
         ("zone", pa.int32()),
         ("bucket", pa.int32()),  # 0–9,999
@@ -181,7 +185,8 @@ CANDIDATES = pa.schema(
         ("promo_30d", pa.int32()),  # marketing that promoted
     ]
 )
-# Live relations only. Fastest when they come ordered by person, and so for the candidates.
+# Who may speak to whom: live relations, or the account through which an address is written to. Fastest when they come
+# ordered by person, and so for the candidates.
 RELATIONS = pa.schema(
     [
         ("person", pa.int64()),

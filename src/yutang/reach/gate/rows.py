@@ -58,7 +58,19 @@ def judge_rows(docket: Docket, rules: Sequence[RowRule]) -> None:
 @row_rule(binds=ALL)
 def relation(docket: Docket) -> Verdict:
     """No live relation: nobody could speak to this person."""
-    return Verdict(docket.column("friend_since") == NEVER)
+    return Verdict(_unreachable(docket, addressed=False))
+
+
+@row_rule(binds=ALL)
+def no_address(docket: Docket) -> Verdict:
+    """The channel reaches people by an address, and this person has none there."""
+    return Verdict(_unreachable(docket, addressed=True))
+
+
+def _unreachable(docket: Docket, *, addressed: bool) -> Bools:
+    concerned = docket.of_plans([terms.addressed is addressed for terms in docket.tick.plans])
+    unreachable: Bools = concerned & np.equal(docket.column("reachable"), False)
+    return unreachable
 
 
 @row_rule(binds=UNASKED)

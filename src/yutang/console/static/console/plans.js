@@ -7,7 +7,11 @@
   const slider = by("hold_out");
 
   const write = () => {
-    by("bytes").textContent = new TextEncoder().encode(text.value).length.toLocaleString("en");
+    const way = by("channel")?.selectedOptions[0]?.dataset ?? {};
+    const size = way.characters ? text.value.length : new TextEncoder().encode(text.value).length;
+    by("bytes").textContent = size.toLocaleString("en");
+    if (way.most) by("most").textContent = Number(way.most).toLocaleString("en");
+    if (way.unit) by("unit").textContent = way.unit;
     by("bubble").textContent = text.value;
   };
 
@@ -56,6 +60,7 @@
   };
 
   text.addEventListener("input", write);
+  by("channel")?.addEventListener("change", write);
   // Typing has asked for a dry run already; leaving the field must not ask again and close the confirmation.
   text.addEventListener("change", (event) => event.stopPropagation());
   slider.addEventListener("input", slide);
