@@ -113,6 +113,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         plan = _plan(opened.warehouse)
         _doubtful()
         groups = _groups()
+        worked = _by_hand()
     organisation.step_clock(NOW)
     _sandbox(directory)
     return {
@@ -121,6 +122,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         "plan": plan,
         "slug": open_ways()["store_poster"][0].slug,
         **groups,
+        "list": worked,
     }
 
 
@@ -307,6 +309,26 @@ def _plan(warehouse) -> int:  # type: ignore[no-untyped-def]  # as above
     plan = launch(find(BroadcastDocument, "whole_pool").document, OWNER)
     planning.plan_due(warehouse)
     return int(plan)
+
+
+def _by_hand() -> int:
+    """A list that a guide has begun to work through."""
+    from yutang.channels.contracts import MessageContent, Permit
+    from yutang.channels.manual.contracts import Result
+    from yutang.channels.manual.mass_send import ManualMassSend, number_of
+    from yutang.channels.manual.services import note
+    from yutang.organisation import services as organisation
+    from yutang.organisation.queries import OWNER
+    from yutang.people.queries import find_by_identifier
+
+    organisation.add_senders([organisation.NewSender("s1", "阿英", "manual", "", "ying")])
+    persons = [str(find_by_identifier(OWNER, str(1000 + who))[0]) for who in range(0, 36, 3)]
+    text = "姐，这周会员日，常买的那款到货了，\n给您留一件？回个「好」就行。"
+    permit = Permit("marketing", "offers", until=NOW + timedelta(hours=6))
+    number = number_of(ManualMassSend().create_task("ying", persons, MessageContent(text, permit=permit)).task_id)
+    note(OWNER, number, [1, 2], Result.SENT)
+    note(OWNER, number, [3], Result.NOT_REACHED)
+    return number
 
 
 def _uploads(warehouse) -> dict[str, int]:  # type: ignore[no-untyped-def]  # as above

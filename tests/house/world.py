@@ -15,6 +15,8 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from tests import stores
+from yutang.channels.contracts import MessageContent
+from yutang.channels.manual.mass_send import ManualMassSend, number_of
 from yutang.connect.documents import ContactWay
 from yutang.connect.group_ways import GroupWayForm, keep_group_way
 from yutang.connect.services import keep_way
@@ -59,6 +61,7 @@ FAR = {
     "reflex_followup": 7_860_000,
     "people_group": 7_970_000,
     "connect_groupway": 7_180_000,
+    "manual_worklist": 7_290_000,
 }
 """The numbers of the far store's rows begin here, so that they can be told from any other number."""
 FAR_PLAN = 7_420_000
@@ -89,6 +92,7 @@ class Store:
     group_name: str
     group_way: str
     group_way_title: str
+    list: str
 
     def planted(self) -> dict[str, str]:
         """Each thing that somebody of another store must not be told, by what it is."""
@@ -112,6 +116,7 @@ class Store:
             "group_name": self.group_name,
             "group_way": self.group_way,
             "group_way_title": self.group_way_title,
+            "list": self.list,
         }
 
 
@@ -270,6 +275,7 @@ def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) 
         title,
         _follow_up(warehouse, person, code, userid),
         *_group(code, external, userid, viewer_named(author)),
+        _list(person, code, name),
     )
 
 
@@ -297,6 +303,13 @@ def _group(code: str, external: str, userid: str, viewer: Viewer) -> tuple[str, 
 def _way(name: str, title: str, code: str, viewer: Viewer) -> None:
     data = {"kind": "contact_way", "name": name, "title": {"zh": title, "en": title}, "source": "poster", "at": code}
     keep_way(ContactWay.model_validate({**data, "channel": "manual", "link": f"https://u.example/{code}"}), viewer)
+
+
+def _list(person: PersonId, code: str, name: str) -> str:
+    """A list that a guide of the store works through by hand."""
+    organisation.add_senders([NewSender(code, f"导购{name}", "manual", "", f"hand-{code}-x7")])
+    task = ManualMassSend().create_task(f"hand-{code}-x7", [str(person)], MessageContent("你好"))
+    return str(number_of(task.task_id))
 
 
 def _follow_up(warehouse: Warehouse, person: PersonId, code: str, userid: str) -> str:

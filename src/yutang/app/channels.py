@@ -6,8 +6,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from yutang.channels.capabilities import MANUAL
 from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
+from yutang.channels.manual.mass_send import ManualMassSend
 from yutang.channels.shared import DatabaseBlocks, DatabaseTokens
 from yutang.channels.sync.contracts import Connection
 from yutang.channels.wecom.album import WeComAlbum
@@ -25,7 +27,7 @@ from yutang.channels.wecom.tokens import MemoryTokenStore
 from yutang.intake.pulses import alive
 from yutang.kernel.clock import monotonic
 from yutang.kernel.database import is_shared
-from yutang.organisation.queries import channel_accounts, corps
+from yutang.organisation.queries import OWNER, channel_accounts, corps, senders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,9 +62,11 @@ class Channels:
         self._counted_at = float("-inf")
 
     def mass_send(self) -> Ports:
-        """For `reach`: those by relation, and those by which the brand speaks itself."""
+        """For `reach`: WeCom, the lists that people work by hand, and the channels by which the brand speaks itself."""
         direct = {(one.channel, one.corp): Outbox(one) for one in channel_accounts() if one.kind in kinds()}
-        return {**self._each(WeComMassSend), **direct}
+        by_hand = {one.corp for one in senders(OWNER) if one.channel == MANUAL.channel}
+        lists = {(MANUAL.channel, corp): ManualMassSend(corp) for corp in by_hand}
+        return {**self._each(WeComMassSend), **lists, **direct}
 
     def contact_ways(self) -> WayPorts:
         """For `connect`."""

@@ -45,6 +45,7 @@ def root(opener: Opener | None = None) -> click.Group:
         hooks,
         imports,
         keys,
+        lists,
         organisation,
         outgoing,
         persons,
@@ -61,7 +62,7 @@ def root(opener: Opener | None = None) -> click.Group:
         context.obj = Shell(opener or house.open_house, language())
 
     yutang.add_command(imports.import_group)
-    modules = (commands, access, organisation, keys, ways, groups, hooks, channels, outgoing, persons)
+    modules = (commands, access, organisation, keys, ways, groups, hooks, channels, outgoing, persons, lists)
     for module in modules:
         for group in module.GROUPS:
             yutang.add_command(group)

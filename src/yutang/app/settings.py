@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "yutang.people",
     "yutang.intake",
     "yutang.channels",
+    "yutang.channels.manual",
     "yutang.reach",
     "yutang.connect",
     "yutang.reflex",

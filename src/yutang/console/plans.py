@@ -13,6 +13,8 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from yutang.channels.manual.contracts import CHANNEL
+from yutang.channels.manual.mass_send import number_of
 from yutang.console import broadcasts
 from yutang.console.figures import interval_figure
 from yutang.console.pages import Page, operators_only, page
@@ -27,6 +29,7 @@ from yutang.reach import queries as reach
 from yutang.reach.contracts import BatchFacts, BatchState, PlanCounts, PlanFacts, PlanState
 from yutang.reach.ledger import plan_counts
 from yutang.reach.lift import Lift, Verdict
+from yutang.reach.limits import way_of
 
 PLANS_SHOWN = 20
 BATCHES_SHOWN = 20
@@ -53,12 +56,13 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """A batch with whose it is and where; `status` is one of STATUSES."""
+    """A batch with whose it is and where; `status` is one of STATUSES, `list` the list that is worked by hand."""
 
     batch: BatchFacts
     guide: SenderFacts | None
     store: NodeFacts | None
     status: str
+    list: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ def plan(request: Page, plan_id: int) -> HttpResponseBase:
         "status": request.GET.get("batch", ""),
         "stores": sorted({row.store.code: row.store for row in rows if row.store}.items()),
         "store": request.GET.get("store", ""),
+        "way": way_of(facts.document.channel),
         "at_large": reach.at_large(request.viewer, plan_id),
         "doubtful": [row for row in rows if row.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)],
         "runs": reach.runs(request.viewer, plan_id),
@@ -171,6 +176,7 @@ def _progress(request: Page, facts: PlanFacts) -> dict[str, object]:
     return {
         "facts": facts,
         "counts": counts,
+        "cost": facts.unit_cost * counts.sent,
         "terms": [term for term in terms if term.count],
         "reasons": [(said(REASONS, reason), count) for reason, count in counts.suppressed.items()],
         "intended": intended,
@@ -220,7 +226,9 @@ def _batches(request: Page, plan_id: int) -> list[BatchRow]:
     rows = []
     for batch in reach.batches(request.viewer, plan_id):
         guide = guides.get(batch.sender)
-        rows.append(BatchRow(batch, guide, stores.get(guide.store) if guide else None, _status(batch)))
+        by_hand = guide is not None and guide.channel == CHANNEL and batch.task
+        number = number_of(batch.task) if by_hand else None
+        rows.append(BatchRow(batch, guide, stores.get(guide.store) if guide else None, _status(batch), number))
     return rows
 
 

@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from yutang.channels.archive.services import forget_messages_of
 from yutang.channels.direct.addresses import forget as forget_addresses
 from yutang.channels.direct.sending import forget_letters_to
+from yutang.channels.manual.services import forget_lines_of
 from yutang.channels.services import forget_callbacks_of
 from yutang.channels.sync.known import forget_customers
 from yutang.channels.webhook.services import forget_parcels_with
@@ -152,6 +153,7 @@ def _people(warehouse: Warehouse, row: Erasure, patience: float) -> None:
         work = Work.of(row).with_births(births)
         erasing.block(births)
         forget_persons(frozenset(work.tombstones), frozenset(work.identifiers))
+        forget_lines_of(work.tombstones)
         forget_joins(erasing.lookups_of(work.identifiers))
         forget_letters_to(work.tombstones)
         forget_addresses(work.identifiers)

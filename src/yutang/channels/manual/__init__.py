@@ -1,0 +1,1 @@
+"""A channel without any platform: a list of people whom one member of staff speaks to by hand, and writes down."""
