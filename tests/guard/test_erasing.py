@@ -14,6 +14,10 @@ import pytest
 from pytest_django import DjangoDbBlocker, Settings
 
 from tests.house.world import CORP, SOURCE, START, World, shared
+from yutang.channels.contracts import MessageContent, Permit
+from yutang.channels.direct import accounts, addresses
+from yutang.channels.direct.outbox import Outbox
+from yutang.channels.models import Address, Letter
 from yutang.documents.queries import find
 from yutang.documents.services import save_document
 from yutang.guard import exporting, queries, retention, services
@@ -36,7 +40,7 @@ from yutang.kernel.ids import EventId, PersonId
 from yutang.log.contracts import Event, IdentifierValue
 from yutang.log.services import record
 from yutang.organisation.models import AuditEntry
-from yutang.organisation.queries import OWNER
+from yutang.organisation.queries import OWNER, channel_accounts
 from yutang.people import queries as people
 from yutang.people import services as people_services
 from yutang.people import shunned
@@ -169,6 +173,20 @@ def test_a_second_arrival_of_an_erased_persons_order_changes_nothing(world: Worl
     record([refund])
     pump_until_empty(world.warehouse)
     assert count(world, "SELECT min(net_amount) FROM orders WHERE person IS NULL") == 80
+
+
+def test_no_letter_to_them_waits_or_is_kept(world: World) -> None:
+    far, near = world.far, world.near
+    given = {"access_key_id": "k", "access_key_secret": "s", "signature": "x", "templates": "T\n你好"}
+    accounts.keep_account(OWNER, "sms.aliyun", "texts", given)
+    (account,) = channel_accounts()
+    numbers = [f"+86{one.phone}" for one in (far, near)]
+    service = Permit("service", marketing=False)
+    Outbox(account).create_task("texts", numbers, MessageContent("你好", permit=service))
+    addresses.note_dead("phone", "", numbers[0], "bounced")
+    erased(world, far.person)
+    assert list(Letter.objects.values_list("recipient", flat=True)) == numbers[1:]
+    assert not Address.objects.exists()
 
 
 @pytest.fixture

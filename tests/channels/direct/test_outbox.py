@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -431,6 +434,50 @@ def test_a_test_goes_to_oneself_at_once_and_is_kept_nowhere(box: Mailbox) -> Non
     assert not Letter.objects.exists()
     with pytest.raises(BadInput):
         accounts.send_test(OWNER, "email", "main", "me", MAIL)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from yutang.app import house
+opened = house.open_house(Path(sys.argv[1]))
+from tests.channels.direct.test_outbox import MAIL, content, mailer
+from tests.channels.direct.provider import Mailbox
+from tests.people.pond import found_pond
+from yutang.channels.direct import sending
+from yutang.kernel import failpoints
+if sys.argv[3] == "found":
+    found_pond()
+    port = mailer(Mailbox("127.0.0.1", int(sys.argv[2])))
+    port.create_task("main", [f"p{n}@example.com" for n in range(50)], content(MAIL, marketing=False))
+else:
+    failpoints.arm(sys.argv[3] if sys.argv[3] != "-" else None)
+    while not sending.work().idle:
+        pass
+    from yutang.channels.models import Letter
+    print(*Letter.objects.order_by("pk").values_list("state", flat=True))
+opened.close()
+"""
+
+
+@pytest.mark.long
+def test_killed_anywhere_nobody_gets_a_letter_twice(box: Mailbox, tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
+
+    def run(word: str) -> tuple[int, str]:
+        command = [sys.executable, "-c", KILLED, str(tmp_path / "data"), str(box.port), word]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    assert run("found")[0] == 0
+    for place in ("letters.claimed", "letters.answered"):
+        assert run(place)[0] == -9
+    code, said = run("-")
+    assert code == 0
+    assert said.split() == ["unknown"] * 40 + ["sent"] * 10
+    got = [recipients[0] for _, recipients, _ in box.taken]
+    assert len(got) == len(set(got)) == 30  # twenty were claimed and not sent, twenty sent and not kept
 
 
 def test_two_workers_at_once_send_each_letter_once(box: Mailbox) -> None:
