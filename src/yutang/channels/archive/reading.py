@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -54,10 +54,17 @@ KEPT, UNOPENED = "kept", "unopened"
 
 
 def read_on(
-    corp: str, library: ArchiveLibrary, agreements: Agreements, *, synthetic: bool = False, most: int = MOST_A_CALL
+    corp: str,
+    library: ArchiveLibrary,
+    agreements: Agreements,
+    *,
+    synthetic: bool = False,
+    most: int = MOST_A_CALL,
+    told: Callable[[int], None] = lambda seen: None,
 ) -> ReadSoFar:
-    """Read what is new of a corp, to the end; returns what it came to. Raises NotFound for a corp without an archive,
-    LibraryFailed, and what asking for agreements raises; what was kept before stays kept."""
+    """Read what is new of a corp, to the end; returns what it came to. `told` hears of each portion how many were seen
+    in all. Raises NotFound for a corp without an archive, LibraryFailed, and what asking for agreements and `told`
+    raise; what was kept before stays kept."""
     seq = _seq(corp)
     reader = _Reader(corp, agreements, synthetic, _keys(corp))
     so_far = reader.try_again(library)
@@ -66,6 +73,7 @@ def read_on(
         if not portion:
             return so_far
         so_far += reader.keep(library, seq, portion)
+        told(so_far.seen)
         seq = _seq(corp)
 
 

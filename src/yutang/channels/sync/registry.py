@@ -5,12 +5,12 @@ A new kind is a line here; whoever works through them needs no other word of it.
 
 from __future__ import annotations
 
-from yutang.channels.sync import customers, groups
+from yutang.channels.sync import archive, customers, groups
 from yutang.channels.sync.contracts import Hinted, Kind
 from yutang.kernel.errors import NotFound
 
-KINDS: tuple[Kind, ...] = (customers.KIND, groups.KIND)
-HINTED: tuple[Hinted, ...] = (customers.HINTED, groups.HINTED)
+KINDS: tuple[Kind, ...] = (customers.KIND, groups.KIND, archive.KIND)
+HINTED: tuple[Hinted, ...] = (customers.HINTED, groups.HINTED, archive.HINTED)
 
 
 def kind_named(name: str) -> Kind:
