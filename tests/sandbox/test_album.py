@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.sandbox.conftest import START, Client
+from tests.sandbox.test_apps import SECOND, as_app
 
 PRODUCT = {"description": "世界上最好的商品", "price": 30000, "product_sn": "SN001"}
 RULE = {
@@ -115,6 +116,19 @@ def test_a_rule_is_kept_changed_and_deleted(sandbox: Client) -> None:
         assert sandbox.post(call, rule_id=made)["errcode"] == 41071
         assert sandbox.post(call, rule_id="unknown")["errcode"] == 41070
     assert sandbox.get("externalcontact/get_intercept_rule_list")["rule_list"] == []
+
+
+def test_an_app_changes_what_it_made_and_reads_what_others_did(sandbox: Client, image: dict[str, object]) -> None:
+    product = sandbox.post("add_product_album", **PRODUCT, attachments=[image])["product_id"]
+    rule = sandbox.post("add_intercept_rule", **RULE)["rule_id"]
+    sandbox.control("apps", apps=[SECOND])
+    other = as_app(sandbox, "second-secret")
+    assert other.post("get_product_album", product_id=product)["errcode"] == 0
+    assert other.post("get_intercept_rule", rule_id=rule)["errcode"] == 0
+    assert other.post("update_product_album", product_id=product, price=1)["errcode"] == 60011
+    assert other.post("delete_product_album", product_id=product)["errcode"] == 60011
+    assert other.post("update_intercept_rule", rule_id=rule, rule_name="x")["errcode"] == 60011
+    assert other.post("del_intercept_rule", rule_id=rule)["errcode"] == 60011
 
 
 def test_what_a_rule_may_be(sandbox: Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sandbox.conftest import DAY, START, Client
+from tests.sandbox.test_apps import as_app
 
 NOW = int(START.timestamp())
 
@@ -56,6 +57,14 @@ def test_rooms(sandbox: Client) -> None:
     assert [one["memberid"] for one in room["members"]] == ["a", "b"]
     assert audit(sandbox, "groupchat/get", roomid="wr1")["errcode"] == 301059
     assert audit(sandbox, "groupchat/get")["errcode"] == 40063
+
+
+def test_the_archive_takes_its_own_secret_alone(sandbox: Client) -> None:
+    sandbox.control("archive", members={"a": 2})
+    assert audit(sandbox, "get_permit_user_list")["ids"] == ["a"]
+    sandbox.control("apps", apps=[{"agentid": 2000004, "name": "会话存档", "secret": "archive-secret"}])
+    assert audit(sandbox, "get_permit_user_list")["errcode"] == 48002
+    assert audit(as_app(sandbox, "archive-secret"), "get_permit_user_list")["ids"] == ["a"]
 
 
 def test_what_is_said_is_archived_for_five_days_unless_the_customer_disagreed(sandbox: Client) -> None:

@@ -196,6 +196,16 @@ def test_a_moment_for_tags_goes_to_those_who_know_one_and_is_seen_by_them_alone(
     assert listed["visible_type"] == 0
 
 
+def test_whom_the_app_does_not_see_is_not_asked(sandbox: Client) -> None:
+    sandbox.control("apps", apps=[{"agentid": 1000002, "members": ["A"]}])
+    told = sandbox.post("get_moment_task", moment_id=ask(sandbox))["task_list"]
+    assert [row["userid"] for row in told] == ["a"]
+    named = {"sender_list": {"user_list": ["a", "b"]}}
+    jobid = sandbox.post("add_moment_task", text=TEXT, visible_range=named)["jobid"]
+    result = sandbox.get("externalcontact/get_moment_task_result", jobid=jobid)["result"]
+    assert result["invalid_sender_list"] == {"user_list": ["b"]}
+
+
 def test_ten_a_minute_and_no_more(sandbox: Client) -> None:
     codes = [sandbox.post("add_moment_task", text=TEXT)["errcode"] for _ in range(12)]
     assert codes == [0] * 10 + [45009] * 2

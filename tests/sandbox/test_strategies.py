@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
 
 from tests.sandbox.conftest import START, Client
+from tests.sandbox.test_apps import SECOND, as_app
 
 NOW = int(START.timestamp())
 ALL = [{"type": 2, "partyid": 1}]
@@ -105,6 +109,32 @@ def test_below_a_parent_a_group_has_its_rights_and_some_of_its_members(sandbox: 
     assert sixth["errcode"] == 40058
     assert sandbox.post("customer_strategy/del", strategy_id=top)["errcode"] == 0
     assert sandbox.post("customer_strategy/list")["strategy"] == []
+
+
+def test_an_app_sees_its_own_groups_and_changes_its_own_tags(sandbox: Client) -> None:
+    mine = made(sandbox)
+    tags = sandbox.post("add_strategy_tag", strategy_id=mine, group_name="等级", tag=[{"name": "高"}])["tag_group"]
+    sandbox.control("apps", apps=[SECOND])
+    other = as_app(sandbox, "second-secret")
+    theirs = made(other)
+    assert sandbox.post("customer_strategy/list")["strategy"] == [{"strategy_id": mine}]
+    assert other.post("customer_strategy/list")["strategy"] == [{"strategy_id": theirs}]
+    for call in ("get", "get_range", "edit", "del"):
+        assert other.post(f"customer_strategy/{call}", strategy_id=mine)["errcode"] == 40058
+    assert other.post("get_strategy_tag_list")["tag_group"] == []
+    assert other.post("edit_strategy_tag", id=tags["tag"][0]["id"], name="低")["errcode"] == 60011
+    assert other.post("del_strategy_tag", group_id=[tags["group_id"]])["errcode"] == 60011
+    assert len(sandbox.post("get_strategy_tag_list")["tag_group"]) == 1
+
+
+def test_groups_are_changed_one_after_another(sandbox: Client) -> None:
+    one = made(sandbox)
+    slow = {"api": "externalcontact/customer_strategy/edit", "kind": "latency", "seconds": 0.2}
+    sandbox.control("faults", faults=[slow])
+    with ThreadPoolExecutor(2) as pool:
+        edit = partial(sandbox.post, "customer_strategy/edit", strategy_id=one, strategy_name="新")
+        codes = [answer["errcode"] for answer in pool.map(lambda _: edit(), range(2))]
+    assert sorted(codes) == [0, 45035]
 
 
 def test_what_a_group_may_be(sandbox: Client) -> None:

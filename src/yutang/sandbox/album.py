@@ -9,6 +9,7 @@ from typing import cast
 
 from yutang.kernel.ids import salt
 from yutang.sandbox.attachments import ALBUM, check_media
+from yutang.sandbox.owning import check_own, own
 from yutang.sandbox.store import Settings
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
@@ -28,6 +29,7 @@ def add_product(con: sqlite3.Connection, settings: Settings, arguments: Argument
         "INSERT INTO products VALUES (?, ?, ?, ?, ?, ?, NULL)",
         (product_id, described, price, sn, json.dumps(pictures), settings.now),
     )
+    own(con, settings, "product", product_id)
     return {"product_id": product_id}
 
 
@@ -57,8 +59,9 @@ def list_products(con: sqlite3.Connection, settings: Settings, arguments: Argume
 
 
 def update_product(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
-    """`update_product_album`: what is not said stays."""
+    """`update_product_album`: what is not said stays. Only the app that made it may."""
     row = _find(con, arguments)
+    check_own(con, settings, "product", row["product_id"])
     said = arguments.values
     con.execute(
         "UPDATE products SET description = ?, price = ?, product_sn = ?, pictures = ? WHERE product_id = ?",
@@ -76,6 +79,7 @@ def update_product(con: sqlite3.Connection, settings: Settings, arguments: Argum
 def delete_product(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`delete_product_album`; again → 41074."""
     row = _find(con, arguments)
+    check_own(con, settings, "product", row["product_id"])
     con.execute("UPDATE products SET deleted_at = ? WHERE product_id = ?", (settings.now, row["product_id"]))
     return {}
 

@@ -23,7 +23,7 @@ DAYS_KEPT = 5
 
 def list_members(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`get_permit_user_list`: whose chats are archived."""
-    _enabled(con)
+    _enabled(con, settings)
     edition = arguments.number("type", 0)
     if edition > 3:
         raise invalid("type")
@@ -33,7 +33,7 @@ def list_members(con: sqlite3.Connection, settings: Settings, arguments: Argumen
 
 def check_pairs(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`check_single_agree`: what customers said to members. `exteranalopenid` is how the platform spells it."""
-    _enabled(con)
+    _enabled(con, settings)
     pairs = arguments.values.get("info")
     if not isinstance(pairs, list) or not pairs:
         raise PlatformError(40063)
@@ -66,7 +66,7 @@ def check_pairs(con: sqlite3.Connection, settings: Settings, arguments: Argument
 
 def check_room(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`check_room_agree`: what the customers in a customer group said."""
-    _enabled(con)
+    _enabled(con, settings)
     room = arguments.text("roomid", missing=40063)
     rows = con.execute("SELECT * FROM room_answers WHERE roomid = ? ORDER BY external_userid", (room,)).fetchall()
     if not rows:
@@ -85,7 +85,7 @@ def check_room(con: sqlite3.Connection, settings: Settings, arguments: Arguments
 
 def get_room(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`msgaudit/groupchat/get`: rooms of members among themselves only (301059)."""
-    _enabled(con)
+    _enabled(con, settings)
     room = arguments.text("roomid", missing=40063)
     row = con.execute("SELECT * FROM inner_rooms WHERE roomid = ?", (room,)).fetchone()
     if row is None:
@@ -99,7 +99,11 @@ def get_room(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
     }
 
 
-def _enabled(con: sqlite3.Connection) -> None:
+def _enabled(con: sqlite3.Connection, settings: Settings) -> None:
+    """The archive's own secret is needed (48002), where the admin console has one: that of the app 2000004."""
+    has_app = con.execute("SELECT 1 FROM apps WHERE agentid = ?", (AGENT,)).fetchone() is not None
+    if has_app and settings.app != int(AGENT):
+        raise PlatformError(48002)
     if con.execute("SELECT 1 FROM archived_members LIMIT 1").fetchone() is None:
         raise PlatformError(301053)
 
@@ -196,8 +200,8 @@ def _mapping(body: dict[str, object], name: str) -> dict[str, Any]:
 
 _OF = "msgaudit/"
 CALLS = {
-    f"{_OF}get_permit_user_list": Call("POST", list_members, {"ids": []}),
-    f"{_OF}check_single_agree": Call("POST", check_pairs, {"agreeinfo": []}),
-    f"{_OF}check_room_agree": Call("POST", check_room, {"agreeinfo": []}),
-    f"{_OF}groupchat/get": Call("POST", get_room),
+    f"{_OF}get_permit_user_list": Call("POST", list_members, {"ids": []}, quota={"minute": 1_000}),
+    f"{_OF}check_single_agree": Call("POST", check_pairs, {"agreeinfo": []}, quota={"minute": 2_500}),
+    f"{_OF}check_room_agree": Call("POST", check_room, {"agreeinfo": []}, quota={"minute": 1_500}),
+    f"{_OF}groupchat/get": Call("POST", get_room, quota={"minute": 2_000}),
 }

@@ -7,6 +7,7 @@ import sqlite3
 from typing import cast
 
 from yutang.kernel.ids import salt
+from yutang.sandbox.owning import check_own, own
 from yutang.sandbox.parties import Parties, read_parties
 from yutang.sandbox.store import Settings
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid
@@ -46,6 +47,7 @@ def add_rule(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
             settings.now,
         ),
     )
+    own(con, settings, "rule", rule_id)
     return {"rule_id": rule_id}
 
 
@@ -79,8 +81,10 @@ def get_rule(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
 
 
 def update_rule(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
-    """`update_intercept_rule`: what is not said stays; no words leave the words, no semantics clear them."""
+    """`update_intercept_rule`: what is not said stays; no words leave the words, no semantics clear them. Only the app
+    that made it may."""
     row = _find(con, arguments)
+    check_own(con, settings, "rule", row["rule_id"])
     said = arguments.values
     name = _name(con, arguments, row["rule_id"]) if said.get("rule_name") is not None else row["name"]
     words = _words(arguments) if said.get("word_list") else json.loads(row["words"])
@@ -119,6 +123,7 @@ def update_rule(con: sqlite3.Connection, settings: Settings, arguments: Argument
 def delete_rule(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`del_intercept_rule`; again → 41071."""
     row = _find(con, arguments)
+    check_own(con, settings, "rule", row["rule_id"])
     con.execute("UPDATE intercept_rules SET deleted_at = ? WHERE rule_id = ?", (settings.now, row["rule_id"]))
     return {}
 

@@ -20,9 +20,8 @@ from yutang.kernel.ids import draw, salt
 from yutang.sandbox.attachments import MOMENTS, check_media
 from yutang.sandbox.contracts import Member, bad
 from yutang.sandbox.customers import known_member
-from yutang.sandbox.directory import all_seen
 from yutang.sandbox.habits import choose_habit, choose_tap, moments
-from yutang.sandbox.parties import members_of, read_parties
+from yutang.sandbox.parties import everybody, members_of, read_parties
 from yutang.sandbox.store import Settings, put, settings_of
 from yutang.sandbox.wire import TEXTS, Arguments, Call, PlatformError, invalid, page
 
@@ -269,7 +268,7 @@ def _range(con: sqlite3.Connection, settings: Settings, arguments: Arguments) ->
     senders = named.inner("sender_list") if named is not None else None
     customers = named.inner("external_contact_list") if named is not None else None
     wrong: dict[str, object] = {}
-    members = all_seen(con, settings)
+    members = everybody(con, settings)
     if senders is not None:
         parties = read_parties(con, settings, senders, 100_000, 100_000)
         members = members_of(con, settings, parties.users, parties.parties)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from yutang.sandbox.apps import seen_members
 from yutang.sandbox.directory import all_seen, departments_seen, members_below
 from yutang.sandbox.store import Settings
 from yutang.sandbox.wire import Arguments, invalid
@@ -43,7 +44,7 @@ def read_parties(
 
 def sort_parties(con: sqlite3.Connection, settings: Settings, users: Sequence[str], parties: Sequence[int]) -> Parties:
     """Which of them are there. Members come back as the directory writes them, since their ids ignore case."""
-    seen = {one.casefold(): one for one in all_seen(con, settings)} if users else {}
+    seen = {one.casefold(): one for one in everybody(con, settings)} if users else {}
     there = departments_seen(con, settings) if parties else set()
     return Parties(
         list(dict.fromkeys(seen[one.casefold()] for one in users if one.casefold() in seen)),
@@ -54,5 +55,16 @@ def sort_parties(con: sqlite3.Connection, settings: Settings, users: Sequence[st
 
 
 def members_of(con: sqlite3.Connection, settings: Settings, users: Sequence[str], parties: Sequence[int]) -> list[str]:
-    """The members named, and those of the departments and of all below them."""
-    return sorted({*users, *(members_below(con, settings, parties) if parties else ())})
+    """The members named, and those of the departments and of all below them whom the app sees."""
+    below = members_below(con, settings, parties) if parties else []
+    return sorted({*users, *_within(con, settings, below)})
+
+
+def everybody(con: sqlite3.Connection, settings: Settings) -> list[str]:
+    """Every member whom the app sees."""
+    return _within(con, settings, all_seen(con, settings))
+
+
+def _within(con: sqlite3.Connection, settings: Settings, members: Sequence[str]) -> list[str]:
+    seen = seen_members(con, settings)
+    return [one for one in members if seen is None or one.lower() in seen]

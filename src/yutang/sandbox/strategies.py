@@ -11,8 +11,9 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from yutang.sandbox.owning import own, owns
 from yutang.sandbox.parties import members_of, sort_parties
-from yutang.sandbox.store import Settings
+from yutang.sandbox.store import MAIN, Settings
 from yutang.sandbox.wire import Act, Arguments, Call, PlatformError, invalid, page
 
 ADMINS, NODES_A_CALL, NODES, LEVELS = 20, 100, 3_000, 5
@@ -59,8 +60,10 @@ def _list(kind: str) -> Act:
 
         def rows(start: Sequence[object], count: int) -> list[sqlite3.Row]:
             return con.execute(
-                "SELECT strategy_id FROM strategies WHERE kind = ? AND strategy_id > ? ORDER BY strategy_id LIMIT ?",
-                (kind, start[0] if start else 0, count),
+                "SELECT strategy_id FROM strategies s "
+                "LEFT JOIN owned o ON o.kind = 'strategy' AND o.id = CAST(s.strategy_id AS TEXT) "
+                "WHERE s.kind = ? AND coalesce(o.app, ?) = ? AND strategy_id > ? ORDER BY strategy_id LIMIT ?",
+                (kind, MAIN, settings.app, start[0] if start else 0, count),
             ).fetchall()
 
         found, cursor = page(
@@ -79,7 +82,7 @@ def _list(kind: str) -> Act:
 def _get(kind: str) -> Act:
     def act(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
         """`…_strategy/get`."""
-        row = find_strategy(con, kind, arguments)
+        row = find_strategy(con, settings, kind, arguments)
         return {
             "strategy": {
                 "strategy_id": row["strategy_id"],
@@ -97,7 +100,7 @@ def _get(kind: str) -> Act:
 def _get_range(kind: str) -> Act:
     def act(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
         """`…_strategy/get_range`: members first."""
-        row = find_strategy(con, kind, arguments)
+        row = find_strategy(con, settings, kind, arguments)
 
         def rows(start: Sequence[object], count: int) -> list[sqlite3.Row]:
             after, node = start or (0, "")
@@ -137,7 +140,7 @@ def _create(kind: str) -> Act:
         if not admins or not nodes:
             raise PlatformError(40063)
         if parent_id:
-            parent = find_strategy(con, kind, Arguments({"strategy_id": parent_id}), "parent_id")
+            parent = find_strategy(con, settings, kind, Arguments({"strategy_id": parent_id}), "parent_id")
             if _level(con, parent) >= LEVELS:
                 raise invalid("parent_id")
         privilege = None if parent_id else json.dumps(_privilege(kind, arguments))
@@ -145,6 +148,7 @@ def _create(kind: str) -> Act:
             "INSERT INTO strategies (kind, parent_id, name, create_time, admins, privilege) VALUES (?, ?, ?, ?, ?, ?)",
             (kind, parent_id, name, settings.now, json.dumps(admins), privilege),
         ).lastrowid
+        own(con, settings, "strategy", int(number or 0))
         con.executemany("INSERT INTO strategy_nodes VALUES (?, ?, ?)", [(number, *node) for node in nodes])
         _check_inside(con, settings, parent_id, nodes)
         return {"strategy_id": number}
@@ -155,7 +159,7 @@ def _create(kind: str) -> Act:
 def _edit(kind: str) -> Act:
     def act(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
         """`…_strategy/edit`: administrators and rights are replaced whole where they are said."""
-        row = find_strategy(con, kind, arguments)
+        row = find_strategy(con, settings, kind, arguments)
         number = row["strategy_id"]
         if name := arguments.text("strategy_name", limit=NAME_BYTES):
             con.execute("UPDATE strategies SET name = ? WHERE strategy_id = ?", (name, number))
@@ -182,7 +186,7 @@ def _edit(kind: str) -> Act:
 def _delete(kind: str) -> Act:
     def act(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
         """`…_strategy/del`: what stands below it goes with it, and so do its tags."""
-        row = find_strategy(con, kind, arguments)
+        row = find_strategy(con, settings, kind, arguments)
         gone = json.dumps(
             [
                 found["strategy_id"]
@@ -206,13 +210,15 @@ def _delete(kind: str) -> Act:
     return act
 
 
-def find_strategy(con: sqlite3.Connection, kind: str, arguments: Arguments, name: str = "strategy_id") -> sqlite3.Row:
-    """The group named; 40058 for one that is not there."""
+def find_strategy(
+    con: sqlite3.Connection, settings: Settings, kind: str, arguments: Arguments, name: str = "strategy_id"
+) -> sqlite3.Row:
+    """The group named; 40058 for one that is not there, or another app's: an app sees its own."""
     number = arguments.values.get("strategy_id")
     row = None
     if isinstance(number, int) and not isinstance(number, bool) and abs(number) < 1 << 62:
         row = con.execute("SELECT * FROM strategies WHERE kind = ? AND strategy_id = ?", (kind, number)).fetchone()
-    if row is None:
+    if row is None or not owns(con, settings, "strategy", row["strategy_id"]):
         raise invalid(name)
     return cast("sqlite3.Row", row)
 
@@ -282,6 +288,11 @@ def _check_inside(con: sqlite3.Connection, settings: Settings, parent_id: int, n
             raise PlatformError(60011)
 
 
+def _one_at_a_time(arguments: Arguments) -> str:
+    """Rule groups are changed one after another (docs 94883 and 94890): a second at once is answered 45035."""
+    return "strategies"
+
+
 _MADE: dict[str, tuple[Callable[[str], Act], Mapping[str, object], bool]] = {
     "list": (_list, {"strategy": []}, False),
     "get": (_get, {}, False),
@@ -291,7 +302,9 @@ _MADE: dict[str, tuple[Callable[[str], Act], Mapping[str, object], bool]] = {
     "del": (_delete, {}, True),
 }
 CALLS = {
-    f"externalcontact/{kind}_strategy/{name}": Call("POST", made(kind), empty, writes=writes)
+    f"externalcontact/{kind}_strategy/{name}": Call(
+        "POST", made(kind), empty, writes=writes, alone=_one_at_a_time if writes else None
+    )
     for kind in PRIVILEGES
     for name, (made, empty, writes) in _MADE.items()
 }

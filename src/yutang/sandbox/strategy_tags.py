@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from yutang.kernel.ids import salt
+from yutang.sandbox.owning import check_own, owns
 from yutang.sandbox.store import Settings
 from yutang.sandbox.strategies import find_strategy
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid
@@ -25,7 +26,7 @@ def list_tags(con: sqlite3.Connection, settings: Settings, arguments: Arguments,
     groups, tags = arguments.texts("group_id", 1000), arguments.texts("tag_id", 1000)
     strategy = arguments.values.get("strategy_id")
     if strategy is not None:
-        find_strategy(con, "customer", arguments)
+        find_strategy(con, settings, "customer", arguments)
     rows = con.execute(
         "SELECT g.*, t.tag_id, t.name AS tag_name, t.create_time AS tag_time, t.place AS tag_place "
         "FROM strategy_tag_groups g JOIN strategy_tags t USING (group_id) "
@@ -35,12 +36,13 @@ def list_tags(con: sqlite3.Connection, settings: Settings, arguments: Arguments,
         "ORDER BY g.place DESC, g.group_id, t.place DESC, t.tag_id",
         {"strategy": strategy, "groups": json.dumps(groups), "tags": json.dumps(tags)},
     ).fetchall()
-    return {"tag_group": _told(rows)}
+    mine = {row["strategy_id"] for row in rows if owns(con, settings, "strategy", row["strategy_id"])}
+    return {"tag_group": _told([row for row in rows if row["strategy_id"] in mine])}
 
 
 def add_tags(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`add_strategy_tag`, to a group of the first level only; tells what is new."""
-    strategy = find_strategy(con, "customer", arguments)
+    strategy = find_strategy(con, settings, "customer", arguments)
     if strategy["parent_id"]:
         raise invalid("strategy_id")
     wanted = _wanted(arguments)
@@ -79,6 +81,7 @@ def edit_tag(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
         row = con.execute(f"SELECT * FROM {table} WHERE {key} = ?", (found,)).fetchone()  # noqa: S608  # ours
         if row is None:
             continue
+        _check_own(con, settings, [found])
         taken = con.execute(
             f"SELECT 1 FROM {table} WHERE {within} = ? AND name = ? AND {key} <> ?",  # noqa: S608
             (row[within], name, found),
@@ -105,6 +108,7 @@ def delete_tags(con: sqlite3.Connection, settings: Settings, arguments: Argument
         ).fetchone()[0]
         if known < len(ids):
             raise PlatformError(40068)
+    _check_own(con, settings, [*tags, *groups])
     con.execute(
         "DELETE FROM strategy_tags WHERE tag_id IN (SELECT value FROM json_each(:tags)) "
         "OR group_id IN (SELECT value FROM json_each(:groups))",
@@ -112,6 +116,17 @@ def delete_tags(con: sqlite3.Connection, settings: Settings, arguments: Argument
     )
     con.execute("DELETE FROM strategy_tag_groups WHERE group_id NOT IN (SELECT group_id FROM strategy_tags)")
     return {}
+
+
+def _check_own(con: sqlite3.Connection, settings: Settings, ids: Sequence[str]) -> None:
+    """60011 for tags or groups of tags of another app's rule groups."""
+    rows = con.execute(
+        "SELECT DISTINCT strategy_id FROM strategy_tag_groups g LEFT JOIN strategy_tags t USING (group_id) "
+        "WHERE g.group_id IN (SELECT value FROM json_each(:ids)) OR t.tag_id IN (SELECT value FROM json_each(:ids))",
+        {"ids": json.dumps(ids)},
+    ).fetchall()
+    for row in rows:
+        check_own(con, settings, "strategy", row["strategy_id"])
 
 
 def _wanted(arguments: Arguments) -> dict[str, int]:

@@ -1,12 +1,11 @@
 """WeCom's rule groups (规则组): who manages which members with which rights, and the tags that only they use.
 
 Docs 94883 (customer contact), 94890 (Moments) and 94882 (tags). The platform asks that they be changed one after
-another; within this process they are.
+another: two at once are refused, and tried again.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +25,7 @@ ADD_TAG = "externalcontact/add_strategy_tag"
 EDIT_TAG = "externalcontact/edit_strategy_tag"
 DELETE_TAG = "externalcontact/del_strategy_tag"
 
-_one_after_another = threading.Lock()
+ALONE = "strategies"  # all of them: nothing else may change one meanwhile
 
 
 class Kind(StrEnum):
@@ -109,8 +108,7 @@ class WeComStrategies:
             **_body(spec),
             "range": nodes[:NODES_A_CALL],
         }
-        with _one_after_another:
-            answer = self._client.call(self._api("create"), body=body, repeatable=False)
+        answer = self._client.call(self._api("create"), body=body, repeatable=False, alone=ALONE)
         if not isinstance(answer.get("strategy_id"), int):
             raise AnswerLost(self._api("create"), "no strategy_id")
         made = int(answer["strategy_id"])
@@ -121,8 +119,7 @@ class WeComStrategies:
         """`edit`: make it so; again is no error. The parent cannot be changed."""
         _check(spec)
         now = self._nodes(strategy)
-        with _one_after_another:
-            self._client.call(self._api("edit"), body={"strategy_id": strategy, **_body(spec)})
+        self._client.call(self._api("edit"), body={"strategy_id": strategy, **_body(spec)}, alone=ALONE)
         had = {one.casefold() for one in now.members}
         wanted = {one.casefold() for one in spec.nodes.members}
         more = Nodes(
@@ -140,8 +137,7 @@ class WeComStrategies:
     def delete(self, strategy: int) -> None:
         """`del`; one that is not there says that what was wanted is so."""
         try:
-            with _one_after_another:
-                self._client.call(self._api("del"), body={"strategy_id": strategy})
+            self._client.call(self._api("del"), body={"strategy_id": strategy}, alone=ALONE)
         except RefusedByPlatform as refused:
             if refused.errcode != errcodes.BAD_PARAMETER or strategy in self.find():
                 raise
@@ -164,8 +160,7 @@ class WeComStrategies:
     def _move(self, strategy: int, how: str, nodes: Sequence[Mapping[str, Any]]) -> None:
         for first in range(0, len(nodes), NODES_A_CALL):
             body = {"strategy_id": strategy, how: list(nodes[first : first + NODES_A_CALL])}
-            with _one_after_another:
-                self._client.call(self._api("edit"), body=body)
+            self._client.call(self._api("edit"), body=body, alone=ALONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,23 +212,20 @@ class WeComStrategyTags:
         if not names:
             raise BadInput("没有要添加的标签。", "There is no tag to add.")
         body = {"strategy_id": strategy, "group_name": group, "tag": [{"name": name} for name in names]}
-        with _one_after_another:
-            answer = self._client.call(ADD_TAG, body=body)
+        answer = self._client.call(ADD_TAG, body=body, alone=ALONE)
         return _tag_group(answer.get("tag_group") or {})
 
     def change(self, id: str, name: str = "", order: int | None = None) -> None:
         """`edit_strategy_tag`, of a tag or a group of tags."""
         said = {**({"name": name} if name else {}), **({"order": order} if order is not None else {})}
-        with _one_after_another:
-            self._client.call(EDIT_TAG, body={"id": id, **said})
+        self._client.call(EDIT_TAG, body={"id": id, **said}, alone=ALONE)
 
     def delete(self, tags: Sequence[str] = (), groups: Sequence[str] = ()) -> None:
         """`del_strategy_tag`, one by one, since one that is gone would keep the others: it is as it was wanted."""
         for name, ids in (("tag_id", tags), ("group_id", groups)):
             for one in ids:
                 try:
-                    with _one_after_another:
-                        self._client.call(DELETE_TAG, body={name: [one]})
+                    self._client.call(DELETE_TAG, body={name: [one]}, alone=ALONE)
                 except RefusedByPlatform as refused:
                     if refused.errcode != errcodes.NO_SUCH_TAG:
                         raise
