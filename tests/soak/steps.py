@@ -146,6 +146,46 @@ def way_books(directory: Path) -> dict[str, object]:
     return answer
 
 
+def reconcile(directory: Path, sandbox: str) -> dict[str, object]:
+    """Read customers and who follows them anew from the platform; what callbacks had missed."""
+    from dataclasses import asdict
+
+    from yutang.app.channels import Channels
+    from yutang.channels.sync import services as sync
+    from yutang.channels.sync.queries import last_runs
+    from yutang.intake import pump
+    from yutang.organisation.queries import OWNER, corps
+
+    opened = house.open_house(directory)
+    pump.pump_until_empty(opened.warehouse)
+    (corp,) = corps()
+    sync.begin("customers", corp, "soak")
+    connections = Channels(sandbox).syncs()
+    while sync.work(connections):
+        pass
+    pump.pump_until_empty(opened.warehouse)
+    (run,) = (run for run in last_runs(OWNER) if run.kind == "customers")
+    opened.close()
+    assert run.state == "done", run
+    return {name: count for name, count in asdict(run.found).items() if name != "note"}
+
+
+def friends(directory: Path) -> dict[str, object]:
+    """Who follows whom, as the house believes, by the platform's ids."""
+    from yutang.intake import mirror
+    from yutang.organisation.queries import OWNER, senders
+    from yutang.people import queries as people
+    from yutang.warehouse.contracts import Statement
+
+    opened = house.open_house(directory)
+    mirror.mirror_facts(opened.warehouse)
+    live = opened.warehouse.query(Statement("SELECT person, sender FROM fact_relations WHERE live")).to_pylist()
+    members = {row.id: row.userid for row in senders(OWNER)}
+    names = people.all_identifiers_of([row["person"] for row in live], "external_userid", pond.CORP)
+    opened.close()
+    return {"friends": [[members[row["sender"]], name] for row in live for name in names[row["person"]]]}
+
+
 def collect(directory: Path) -> dict[str, object]:
     """A brand with a write key of a server for each client, and a token by which its API is asked."""
     from yutang.intake.collect.keys import add_key
@@ -194,6 +234,8 @@ STEPS: dict[str, Callable[..., dict[str, object]]] = {
     "way": way,
     "as_if_called_long_ago": as_if_called_long_ago,
     "way_books": way_books,
+    "reconcile": reconcile,
+    "friends": friends,
     "collect": collect,
     "collected": collected,
     "marked": marked,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -99,6 +99,22 @@ def friendships(
         for value, birth in birth_of.items()
         for sender, both in of_survivor[survivor_of[birth]]
     }
+
+
+def friends_of(kind: str, namespace: str, senders: Collection[SenderId]) -> list[tuple[str, SenderId, datetime]]:
+    """The live friends of these accounts, each by every identifier of that kind and namespace, and since when.
+
+    Unscoped because syncs compare with it what a platform tells.
+    """
+    live = [
+        (person, sender, added)
+        for person, sender, added, lost in identity.rows_of(
+            Relation, ("person_id", "sender", "added_at", "lost_at"), senders, "sender"
+        )
+        if added is not None and (lost is None or lost < added)
+    ]
+    names = all_identifiers_of({PersonId(person) for person, _, _ in live}, kind, namespace)
+    return [(name, SenderId(sender), added) for person, sender, added in live for name in names.get(person, ())]
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

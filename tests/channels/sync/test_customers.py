@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.channels.sync.conftest import CORP, Shore
@@ -23,6 +25,7 @@ from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import OWNER
 from yutang.people import identity
 from yutang.people.models import Person
+from yutang.people.services import load_persons, load_relations, resolve_column
 from yutang.people.shunned import shun
 from yutang.warehouse.contracts import Statement
 
@@ -78,6 +81,20 @@ def test_what_callbacks_missed_is_found_and_said(shore: Shore) -> None:
     shore.pump()
     assert shore.friends(*EVERYBODY) == {("a", "wmc1"), ("a", "wmc2"), ("a", "wmc3"), ("b", "wmc2"), ("b", "wmn1")}
     assert [json.loads(one["props"])["by"] for one in events(shore, "relation.lost")] == ["member"]
+
+
+def test_friends_whom_only_a_list_knew_are_found_gone(shore: Shore) -> None:
+    """A soak's: who had come by a list, and was deleted while the callback was lost, stayed a friend for ever."""
+    names = pa.array(["wmc0", "wmd"])
+    at = pa.array([shore.at - timedelta(days=30)] * 2, pa.timestamp("us", "UTC"))
+    load_persons(pa.table({"external_userid": names, "born_at": at}), source="list", corp=CORP)
+    persons = resolve_column("external_userid", CORP, names)
+    load_relations(pa.table({"person": persons, "sender": [shore.senders["a"]] * 2, "added_at": at}))
+    assert ("a", "wmd") in shore.friends("wmd")
+    assert shore.run().found.ended == 1
+    shore.pump()
+    assert shore.friends("wmc0", "wmd") == {("a", "wmc0")}
+    assert shore.run().found.missed == 0
 
 
 def test_silence_ends_nothing(shore: Shore) -> None:

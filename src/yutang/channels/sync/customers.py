@@ -167,8 +167,12 @@ def _pages_of(api: WeComCustomers, members: Sequence[str]) -> Iterator[Customers
 
 
 def _gone(api: WeComCustomers, corp: CorpFacts, staff: Mapping[str, AccountFacts], part: _Part) -> dict[Key, Row]:
-    """The relations of a part that are known to stand, were not shown, and are not in the member's own list either."""
+    """The relations of a part that are known to stand, be it by a list, were not shown, and are not in the member's own
+    list either."""
     told = {int(staff[name].id): member for member in part.members if (name := member.casefold()) not in part.silent}
+    if listed := known.only_listed(corp.corp, told, part.shown):
+        with my_turn(), transaction.atomic():
+            known.take(listed)
     missing: dict[int, dict[Key, Row]] = defaultdict(dict)
     for key, row in known.rows_of("sender", told).items():
         if row.standing.shown and key not in part.shown:

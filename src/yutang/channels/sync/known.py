@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ from yutang.channels.sync.models import KnownRelation, KnownTag, SyncHint
 from yutang.channels.sync.standing import SLACK, Standing
 from yutang.kernel.database import lock
 from yutang.kernel.encryption import Keyring, keyring
-from yutang.kernel.ids import EventId
+from yutang.kernel.ids import EventId, SenderId
 from yutang.log.contracts import Event, IdentifierValue
 from yutang.log.services import record
 from yutang.organisation.contracts import AccountFacts, CorpFacts
@@ -169,6 +169,21 @@ def take(words: Sequence[Word]) -> list[Said]:
         said.append(_said(who, sender, word, before, now))
     write(changed)
     return said
+
+
+def only_listed(corp: str, senders: Iterable[int], shown: Collection[Key]) -> list[Word]:
+    """That these accounts have friends whom the platform neither showed nor told of, but a list or a demo did: words to
+    `take`, so that they are known and can be found gone."""
+    ring = keyring()
+    friends = people.friends_of("external_userid", corp, [SenderId(sender) for sender in senders])
+    found = [
+        Word(corp, name, int(sender), "added", int(added.timestamp()))
+        for name, sender, added in friends
+        if (who_of(ring, corp, name), int(sender)) not in shown
+    ]
+    told = {IdentifierValue("external_userid", corp, word.external_userid) for word in found}
+    erased = {one.value for one in people.erased_among(told)}
+    return [word for word in found if word.external_userid not in erased]
 
 
 def _after(before: Standing, word: Word) -> Standing:
