@@ -102,6 +102,7 @@ API: dict[str, tuple[Ask, ...]] = {
         Ask("/groups?store=far&silent=30"),
     ),
     "GET /groups/{number}/members": (Ask("/groups/{group}/members", shows=("person",)),),
+    "GET /ways/quota": (Ask("/ways/quota"),),
     "GET /totals": (Ask("/totals"),),
 }
 
@@ -156,6 +157,8 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "tokens revoke": (Ask(words=("far_operator",)),),
     "ways list": (Ask(shows=("way",)),),
     "ways show": (Ask(words=("{way}",), shows=("way_title",)),),
+    "ways close": (Ask(words=("{way}",)),),
+    "ways quota": (Ask(),),
     "reflex list": (Ask(),),
     "users reset-mfa": (Ask(words=("near_manager",)),),
     "webhooks close": (Ask(words=("asked",)),),
@@ -189,6 +192,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "way_new": (Ask("/connect/new/"), Ask("/connect/new/?from={way}")),
     "way_keep": (Ask("/connect/keep/", {"title": "试", "source": "poster", "channel": "manual"}),),
     "way": (Ask("/connect/of/{way}/", shows=("way_title",)),),
+    "way_close": (Ask("/connect/of/{way}/close/", {"closed": "yes"}),),
     "way_poster": (Ask("/connect/of/{way}/poster/", shows=("way_title",)),),
     "follow_up_done": (Ask("/connect/follow-ups/{follow_up}/", {}),),
     "imports": (Ask("/imports/"),),

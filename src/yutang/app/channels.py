@@ -7,11 +7,13 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from yutang.channels.capabilities import MANUAL
+from yutang.channels.contracts import ACQUISITION
 from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
 from yutang.channels.manual.mass_send import ManualMassSend
 from yutang.channels.shared import DatabaseBlocks, DatabaseTokens
 from yutang.channels.sync.contracts import Connection
+from yutang.channels.wecom.acquisition import WeComAcquisition
 from yutang.channels.wecom.album import WeComAlbum
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
@@ -19,6 +21,7 @@ from yutang.channels.wecom.directory import WeComVisitors
 from yutang.channels.wecom.groups import WeComJoinWays
 from yutang.channels.wecom.interception import WeComInterception
 from yutang.channels.wecom.jssdk import WeComPages
+from yutang.channels.wecom.kf import WeComService
 from yutang.channels.wecom.mass_send import WeComMassSend
 from yutang.channels.wecom.media import WeComMedia
 from yutang.channels.wecom.messages import WeComStaffMessages
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from yutang.channels.contracts import AlbumPort, InterceptionPort, MomentsPort, StaffMessagePort
+    from yutang.channels.kf.contracts import ServicePorts
     from yutang.channels.sync.contracts import Connections
     from yutang.connect.group_ways import GroupWayPorts
     from yutang.connect.services import WayPorts
@@ -70,7 +74,8 @@ class Channels:
 
     def contact_ways(self) -> WayPorts:
         """For `connect`."""
-        return self._each(WeComContactWays)
+        links = {(ACQUISITION, corp): port for (_, corp), port in self._each(WeComAcquisition).items()}
+        return {**self._each(WeComContactWays), **links}
 
     def join_ways(self) -> GroupWayPorts:
         """For `connect`: codes that lead into groups."""
@@ -126,6 +131,10 @@ class Channels:
     def interceptions(self) -> Mapping[tuple[str, str], InterceptionPort]:
         """What members may not write to customers."""
         return self._each(WeComInterception)
+
+    def service(self) -> ServicePorts:
+        """For `channels.kf`."""
+        return self._each(WeComService)
 
     def _each(self, port: Callable[[WeComClient], T]) -> dict[tuple[str, str], T]:
         return self._of_corp(lambda corp, client: port(client))

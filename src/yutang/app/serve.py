@@ -237,6 +237,7 @@ def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
         advance,
         channels.contact_ways,
         channels.join_ways,
+        channels.service,
         share=share,
     )
 

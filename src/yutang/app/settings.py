@@ -38,6 +38,8 @@ INSTALLED_APPS = [
     "yutang.intake",
     "yutang.channels",
     "yutang.channels.manual",
+    "yutang.channels.kf",
+    "yutang.channels.acquisition",
     "yutang.reach",
     "yutang.connect",
     "yutang.reflex",

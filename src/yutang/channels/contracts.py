@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from yutang.kernel.errors import Unavailable, YutangError
 
@@ -378,17 +378,21 @@ class WelcomePort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WaySpec:
-    """A contact way as the platform is to have it. `state` (≤ 30 characters) comes back with everyone who scans it."""
+    """A contact way as the platform is to have it. `state` (≤ 30 characters) comes back with everyone who scans it.
+
+    `departments` (their numbers at the platform) stand beside `users` for acquisition links only.
+    """
 
     state: str
     remark: str
     users: tuple[str, ...]
     skip_verify: bool = True
+    departments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformWay:
-    """A contact way as the platform has it. `qr_code` is the address of its picture."""
+    """A contact way as the platform has it. `qr_code` is the address of its picture, or an acquisition link's own."""
 
     config_id: str
     qr_code: str
@@ -738,8 +742,202 @@ class InterceptionPort(Protocol):
         ...
 
 
+ACQUISITION = "acquisition"
+"""How acquisition links are called among the channels of contact ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcquisitionQuota:
+    """How many new friends may still come by acquisition links. `expiring`: how many of them until which day begins."""
+
+    total: int
+    balance: int
+    expiring: tuple[tuple[datetime, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CameByLink:
+    """Somebody who came by an acquisition link. `wrote` None: not known."""
+
+    external_userid: str
+    member: str
+    state: str
+    wrote: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFigures:
+    """How many opened a link and how many came by it, as the platform counts."""
+
+    opened: int
+    came: int
+
+
+@runtime_checkable
+class AcquisitionPort(ContactWayPort, Protocol):
+    """A platform where links lead to staff, each new friend using up one of a quota that was bought."""
+
+    def quota(self) -> AcquisitionQuota:
+        """What is left of it."""
+        ...
+
+    def came_by(self, link_id: str) -> Sequence[CameByLink]:
+        """Whoever came by a link."""
+        ...
+
+
+class TransferStatus(StrEnum):
+    """How a transfer stands. FULL: the taker has as many customers as allowed; NONE: the platform knows of none."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+    FULL = "full"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """How it stands with one customer; `at`: when it was done, or will be of itself."""
+
+    status: TransferStatus
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unassigned:
+    """A customer of a member who left, whom nobody has taken over."""
+
+    handover: str
+    external_userid: str
+    left_at: datetime | None
+
+
+class TransferPort(Protocol):
+    """A platform on which a member's customers can be given to another. May raise as `MassSendPort` does."""
+
+    def unassigned(self) -> Sequence[Unassigned]:
+        """The customers of members who left that wait for somebody."""
+        ...
+
+    def transfer(
+        self, handover: str, takeover: str, customers: Sequence[str], *, resigned: bool, message: str = ""
+    ) -> Mapping[str, int]:
+        """Begin for at most a hundred; each one's code, 0 where it has begun. On `AnswerLost` read `results` first."""
+        ...
+
+    def results(self, handover: str, takeover: str, *, resigned: bool) -> Mapping[str, HandedOver]:
+        """How it stands with every customer between these two."""
+        ...
+
+
+class Speaker(StrEnum):
+    """Who said something in customer service: the customer, somebody who serves, or the platform of itself."""
+
+    CUSTOMER = "customer"
+    SERVICER = "servicer"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContent:
+    """One message of customer service as the platform takes it: its type, and the fields of that type."""
+
+    kind: str
+    fields: Mapping[str, object] = field(repr=False)
+
+    @staticmethod
+    def said(text: str) -> ServiceContent:
+        """A plain text. WeCom cuts off what exceeds 2,048 UTF-8 bytes (doc 94677)."""
+        return ServiceContent("text", {"content": text})
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMessage:
+    """Something that was said or happened in customer service, as it is read. What `fields` hold is personal.
+
+    `servicer` is named where somebody of the staff spoke; `customer` is empty where it concerns none.
+    """
+
+    message_id: str
+    account: str
+    customer: str
+    at: datetime
+    origin: Speaker
+    servicer: str
+    kind: str
+    fields: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePage:
+    """What was read, in order. `more`: ask again from `cursor` at once, even where nothing was read."""
+
+    messages: tuple[ServiceMessage, ...]
+    cursor: str
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """An account of customer service, as customers see it."""
+
+    id: str
+    name: str
+
+
+class ServicePort(Protocol):
+    """A platform where customers ask first, and are answered within a window. May raise as `MassSendPort` does."""
+
+    def accounts(self) -> Sequence[ServiceAccount]:
+        """The accounts that software may speak for."""
+        ...
+
+    def read(self, account: str, cursor: str, token: str = "") -> ServicePage:
+        """What came after a cursor ("" from the oldest that is kept). With a callback's token it may be asked often."""
+        ...
+
+    def send(
+        self, account: str, customer: str, message_id: str, content: ServiceContent, *, again: bool = False
+    ) -> None:
+        """Send under an id of ours, which is good once in an account: so after `AnswerLost` the same may be sent
+        `again`, and arrives once. Taken is not delivered: a failure may be read later. Raises `ServiceClosed`."""
+        ...
+
+    def answer_event(self, code: str, message_id: str, content: ServiceContent) -> None:
+        """Send the one message that an event allows (a welcome, a word while one waits). Raises `CodeSpent`."""
+        ...
+
+
+class Closed(StrEnum):
+    """Why a customer cannot be written to now."""
+
+    COUNT = "count"
+    TIME = "time"
+    STATE = "state"
+    ENDED = "ended"
+
+
+_CLOSED: Mapping[Closed, tuple[str, str]] = {
+    Closed.COUNT: ("客户上次发言后已发过 5 条", "five were sent since the customer last wrote"),
+    Closed.TIME: ("客户上次发言已过 48 小时", "the customer last wrote more than 48 hours ago"),
+    Closed.STATE: ("会话在待接入池或由人工接待", "the conversation waits for staff, or staff have it"),
+    Closed.ENDED: ("会话已经结束", "the conversation has ended"),
+}
+
+
+class ServiceClosed(YutangError):
+    """The customer must write first, or somebody else has the conversation; nothing was sent."""
+
+    def __init__(self, why: Closed) -> None:
+        zh, en = _CLOSED[why]
+        super().__init__(f"现在不能给这位客户发消息：{zh}。", f"This customer cannot be written to now: {en}.")
+        self.why = why
+
+
 class CodeSpent(YutangError):
-    """The code of a welcome works no more: used, expired, or used by another app (`elsewhere`)."""
+    """The code of a welcome (or of another event's one message) works no more: used, expired, or used by another app
+    (`elsewhere`)."""
 
     def __init__(self, elsewhere: bool) -> None:
         super().__init__(

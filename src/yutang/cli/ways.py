@@ -9,7 +9,8 @@ import click
 from yutang.cli.context import Shell, command, table
 from yutang.connect import queries as ways
 from yutang.connect.audiences import PLATFORMS, audience
-from yutang.connect.telling import shown
+from yutang.connect.services import close_way
+from yutang.connect.telling import quota_shown, shown
 from yutang.kernel.clock import wall_now
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand
@@ -54,6 +55,28 @@ def show_way(shell: Shell, viewer: Viewer, name: str) -> Answer:
     facts = ways.way(viewer, name)
     data = shown(facts, ways.results(shell.warehouse, viewer, [facts])[facts.name], brand().currency)
     return {**data, "document": facts.document.as_data()}, [facts.document.as_yaml()]
+
+
+@command(ways_group, "close")
+@click.argument("name")
+@click.option("--open", "again", is_flag=True, help="重新打开 / open it again")
+def close(shell: Shell, viewer: Viewer, name: str, again: bool) -> Answer:
+    """在平台上关闭一个活码或获客链接 / close a contact way or acquisition link at the platform"""
+    stored = close_way(name, viewer, closed=not again)
+    data = {"name": name, "version": stored.version, "closed": not again}
+    said = shell.said(
+        f"{name} 已{'重新打开' if again else '关闭'}，几秒后在平台上生效",
+        f"{name} is {'open again' if again else 'closed'}; the platform follows in seconds",
+    )
+    return data, [said]
+
+
+@command(ways_group, "quota")
+def quota(shell: Shell, viewer: Viewer) -> Answer:
+    """获客额度：还剩多少、够用几天 / what is left of the quota of acquisition links"""
+    data = [quota_shown(one) for one in ways.quota_outlooks(viewer)]
+    columns = ("corp", "balance", "total", "per_day", "days", "lost")
+    return data, [table(columns, [[row[name] if row[name] is not None else "-" for name in columns] for row in data])]
 
 
 @command(audiences_group, "export")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
+from yutang.channels.acquisition.contracts import LOW, QuotaFacts
 from yutang.connect.documents import ContactWay
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts
@@ -16,13 +18,20 @@ FEWEST = 30
 """Fewer persons than this tell nothing of a rate or a mean."""
 
 
+PLATFORMS = ("wecom", "acquisition")
+"""The channels whose ways stand at the platform, made and kept there by software."""
+
+
 class CodeState(StrEnum):
-    """WANTED → CALLING → LIVE. An answer that is lost makes UNKNOWN until the platform's list has been read."""
+    """WANTED → CALLING → LIVE. An answer that is lost makes UNKNOWN until the platform's list has been read. CLOSED: it
+    was taken away because the way is closed; GONE: somebody deleted it at the platform."""
 
     WANTED = "wanted"
     CALLING = "calling"
     LIVE = "live"
     UNKNOWN = "unknown"
+    CLOSED = "closed"
+    GONE = "gone"
 
 
 class GroupWayState(StrEnum):
@@ -73,7 +82,10 @@ class GroupWayFacts:
 
 @dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """A QR code at the platform: of a whole way (`store` None), or of one store of a way that leads to the nearest."""
+    """A QR code at the platform: of a whole way (`store` None), or of one store of a way that leads to the nearest.
+
+    `qr_code` is its picture's address; of an acquisition link, the address itself.
+    """
 
     store: NodeId | None
     state: CodeState
@@ -110,6 +122,26 @@ class WayFacts:
     def trouble(self) -> str:
         """Why a code is not there yet, empty where nothing is wrong."""
         return next((code.trouble for code in self.codes if code.trouble), "")
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaOutlook:
+    """How long a corp's quota of acquisition links lasts. `per_day`: new friends by such links a day, of the last DAYS.
+
+    `days`: how many days are left at that rate, None where nobody comes; `lost`: what will have expired unused.
+    """
+
+    quota: QuotaFacts
+    per_day: float
+    days: float | None
+    lost: int
+
+    DAYS: ClassVar[int] = 14
+
+    @property
+    def low(self) -> bool:
+        """Whether somebody should buy more now: few are left, or they last a week at the most."""
+        return self.quota.balance < LOW or (self.days is not None and self.days <= 7)
 
 
 @dataclass(frozen=True, slots=True)

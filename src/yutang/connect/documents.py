@@ -58,16 +58,20 @@ class Duty(Part):
 
 class Routing(Duty):
     """To whom a way leads: `by` staff, by shift, or to the `nearest` store's own staff (the visitor chooses or says
-    where they are; the stores are those below the way's place)."""
+    where they are; the stores are those below the way's place). An acquisition link may lead to whole `departments`,
+    by their numbers at the platform, beside or instead of staff."""
 
     by: Literal["staff", "shift", "nearest"] = "staff"
+    departments: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.by == "staff" and not self.staff:
+        if self.by == "staff" and not (self.staff or self.departments):
             raise BadInput("按员工分配要写 staff。", "routing by staff needs staff.")
         if self.by == "shift" and not self.shifts:
             raise BadInput("按班次分配要写 shifts。", "routing by shift needs shifts.")
+        if self.departments and self.by != "staff":
+            raise BadInput("部门只能用于按员工分配。", "departments go with routing by staff.")
         if self.by == "nearest" and (self.staff or self.shifts):
             raise BadInput(
                 "按最近门店分配时用门店自己的员工，不写 staff 和 shifts。",
@@ -90,21 +94,23 @@ class ContactWay(Document):
     """A contact way (渠道活码). `at` is the code of the store, region or brand (`brand`) that it belongs to.
 
     `channel: manual` works without any API: the landing page shows the `link` as a QR code, or the picture that was
-    uploaded. `corp`: whose staff, where there is more than one corp. `welcome` and `tags` are carried out by reflex
-    rules that say so.
+    uploaded. `channel: acquisition` is an acquisition link (获客链接): it opens the profile of one of the staff inside
+    WeChat, and each new friend uses up one of the corp's quota. `corp`: whose staff, where there is more than one corp.
+    `welcome` and `tags` are carried out by reflex rules that say so. `closed`: it no longer works at the platform.
     """
 
     KIND: ClassVar[str] = "contact_way"
 
     source: Literal["package_card", "poster", "store", "ad", "live_room", "partner", "inviter", "other"]
     at: str = Field(default="brand", min_length=1, max_length=64)
-    channel: Literal["wecom", "manual"] = "wecom"
+    channel: Literal["wecom", "acquisition", "manual"] = "wecom"
     corp: str | None = Field(default=None, max_length=64)
     cost: Cost = Cost()
     routing: Routing | None = None
     tags: tuple[TagName, ...] = Field(default=(), max_length=20)
     welcome: str | None = None
     skip_verify: bool = True
+    closed: bool = False
     link: str | None = Field(default=None, max_length=2048)
 
     @field_validator("welcome")
@@ -123,7 +129,7 @@ class ContactWay(Document):
 
     @model_validator(mode="after")
     def _fits_channel(self) -> Self:
-        if self.channel == "wecom" and (self.routing is None or self.link is not None):
+        if self.channel != "manual" and (self.routing is None or self.link is not None):
             raise BadInput(
                 "企业微信活码要写 routing，不写 link。", "a way at WeCom needs routing, and has no link of its own."
             )
@@ -131,5 +137,15 @@ class ContactWay(Document):
             raise BadInput(
                 "没有接口的活码（manual）不写 routing：谁来加由二维码本身决定。",
                 "a manual way has no routing: its own QR code decides who is added.",
+            )
+        if self.channel != "acquisition" and self.routing is not None and self.routing.departments:
+            raise BadInput(
+                "只有获客链接能写 departments；活码请写员工。",
+                "only an acquisition link leads to departments; name staff for a code.",
+            )
+        if self.channel == "manual" and self.closed:
+            raise BadInput(
+                "没有接口的活码不能在平台上关闭；请换下海报。",
+                "a manual way cannot be closed at the platform; take its poster down.",
             )
         return self

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 
-from yutang.connect.contracts import FEWEST, CodeFacts, CodeState, WayFacts, WayResult
+from yutang.channels.acquisition.queries import quotas
+from yutang.channels.contracts import ACQUISITION
+from yutang.connect.contracts import FEWEST, CodeFacts, CodeState, QuotaOutlook, WayFacts, WayResult
 from yutang.connect.documents import ContactWay
-from yutang.connect.models import Code, Way
+from yutang.connect.models import Code, Join, Way
 from yutang.connect.services import open_ways
-from yutang.connect.telling import payback, wilson
+from yutang.connect.telling import lasts, payback, wilson
 from yutang.documents.contracts import StoredDocument
-from yutang.kernel.errors import NotFound
+from yutang.kernel.clock import business_now
+from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, Viewer
 from yutang.organisation.queries import nodes
@@ -106,6 +110,29 @@ def picture(slug: str) -> tuple[bytes, str]:
     if row is None or row.picture is None:
         raise NotFound("没有这张图片。", "There is no such picture.")
     return bytes(row.picture), row.picture_type
+
+
+def quota_outlooks(viewer: Viewer) -> list[QuotaOutlook]:
+    """How long the quota of acquisition links lasts, by corp. Raises Refused for whoever does not see all."""
+    if not viewer.sees_all:
+        raise Refused("获客额度属于整个品牌，请找总部。", "The quota belongs to the whole brand; ask headquarters.")
+    found = quotas()
+    if not found:
+        return []
+    now, links = (
+        business_now(),
+        [name for name, (_, stored) in open_ways().items() if _way(stored).channel == ACQUISITION],
+    )
+    corp_of = dict(Code.objects.filter(way__name__in=links).values_list("way__name", "corp"))
+    came: dict[str, int] = defaultdict(int)
+    since = now - timedelta(days=QuotaOutlook.DAYS)
+    for name in Join.objects.filter(way__in=links, at__gt=since, at__lte=now).values_list("way", flat=True):
+        came[corp_of.get(name, "")] += 1
+    outlooks = []
+    for quota in found:
+        per_day = came[quota.corp] / QuotaOutlook.DAYS
+        outlooks.append(QuotaOutlook(quota, per_day, *lasts(quota.balance, quota.expiring, per_day, now)))
+    return outlooks
 
 
 def results(warehouse: Warehouse, viewer: Viewer, found: Sequence[WayFacts]) -> dict[str, WayResult]:

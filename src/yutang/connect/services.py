@@ -16,7 +16,12 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
+from yutang.channels.acquisition import services as acquisition
+from yutang.channels.acquisition.contracts import LinkNews
+from yutang.channels.acquisition.queries import quotas
 from yutang.channels.contracts import (
+    ACQUISITION,
+    AcquisitionPort,
     AnswerLost,
     ContactWayPort,
     RefusedByPlatform,
@@ -24,7 +29,7 @@ from yutang.channels.contracts import (
     UnexpectedAnswer,
     WaySpec,
 )
-from yutang.connect.contracts import CodeState
+from yutang.connect.contracts import PLATFORMS, CodeState
 from yutang.connect.documents import ContactWay
 from yutang.connect.models import Code, Join, Way
 from yutang.connect.routing import led
@@ -34,8 +39,9 @@ from yutang.documents.queries import current, documents_of
 from yutang.intake.lease import lives, me
 from yutang.kernel.calendars import day_start, local_day, zone
 from yutang.kernel.clock import business_now, wall_now
+from yutang.kernel.documents import parse
 from yutang.kernel.encryption import keyring
-from yutang.kernel.errors import BadInput, Refused, YutangError
+from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import EventId, NodeId
 from yutang.log.contracts import Event
@@ -51,8 +57,18 @@ SEARCH = timedelta(minutes=15)  # how far around the call its code may have been
 GIVE_UP = timedelta(minutes=5)  # a code that is still not listed so long after the call was never made
 ASK_AGAIN = timedelta(minutes=5)
 CALLS_A_TURN = 20
+QUOTA_EVERY = timedelta(minutes=10)
 PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 MOST_PICTURE = 500_000
+WECOM = "wecom"
+_DELETED = (
+    "有人在管理后台删除了这个获客链接；修改并保存会重新生成一个（地址会变）",
+    "Somebody deleted this link in the admin console; save the way again to have another made (its address changes)",
+)
+_UNAVAILABLE = (
+    "链接里的员工暂时都加不了客户，请换人，或让他们检查企业微信的添加额度",
+    "None of the link's staff can add customers for now; name others, or let them check their limits in WeCom",
+)
 JOINED = frozenset({"relation.added", "relation.half_added"})
 _log = structlog.get_logger(__name__)
 
@@ -75,8 +91,20 @@ def keep_way(document: ContactWay, viewer: Viewer, picture: bytes | None = None)
         before = next((one for one in documents_of(ContactWay) if one.name == document.name), None)
         if before is not None and not viewer.sees(_node_of(before).id):
             raise Refused("已有同名的活码，请换一个名称。", "A contact way of that name exists; choose another name.")
+        if (
+            before is not None
+            and before.channel != document.channel
+            and {before.channel, document.channel} <= {*PLATFORMS}
+        ):
+            raise BadInput(
+                "channel：活码和获客链接不能互换，请新建一个。",
+                "channel: a code and an acquisition link are not changed into one another; make a new one.",
+            )
         stored = documents.save_document(document, viewer.name)
         way = _row(document.name)
+        Code.objects.filter(way=way, state=CodeState.GONE).update(
+            state=CodeState.WANTED, config_id="", qr_code="", told="", trouble="", not_before=None
+        )
         if picture is not None and kind is not None:
             way.picture, way.picture_type = picture, kind
             way.save(update_fields=["picture", "picture_type"])
@@ -107,7 +135,7 @@ def _node_of(document: ContactWay) -> NodeFacts:
 
 
 def _check_staff(document: ContactWay, viewer: Viewer) -> None:
-    if document.channel != "wecom" or document.routing is None:
+    if document.channel not in PLATFORMS or document.routing is None:
         return
     corp = corp_of(document)
     if corp is None and document.corp:
@@ -124,7 +152,7 @@ def _check_staff(document: ContactWay, viewer: Viewer) -> None:
 
 def corp_of(document: ContactWay) -> str | None:
     """The corp whose staff a way leads to: the one that it names, else the first that is connected."""
-    known = [one.corp for one in corps() if one.channel == document.channel]
+    known = [one.corp for one in corps() if one.channel == WECOM]
     return next((corp for corp in known if document.corp in (None, corp)), None)
 
 
@@ -148,20 +176,27 @@ def turn(ports: WayPorts) -> int:
     ways = [
         (row, way)
         for row, stored in open_ways().values()
-        if isinstance(way := stored.document, ContactWay) and way.channel == "wecom"
+        if isinstance(way := stored.document, ContactWay) and way.channel in PLATFORMS
     ]
     if not ways:
         return 0
     _wish(ways)
     way_of = {row.pk: way for row, way in ways}
-    calls = _resolve(ports)
+    calls = _look_at_links(ports, way_of)
+    calls += _resolve(ports, way_of)
     now = business_now()
+    opened = [pk for pk, document in way_of.items() if not document.closed]
+    Code.objects.filter(way__in=opened, state=CodeState.CLOSED).update(state=CodeState.WANTED)
     due = Code.objects.filter(way__in=way_of, state__in=[CodeState.WANTED, CodeState.LIVE]).order_by("pk")
     for code in due:
         if calls >= CALLS_A_TURN:
             break
         document = way_of[code.way_id]
-        if not code.wish or code.told == _digest(document, code.wish) or (code.not_before and code.not_before > now):
+        if code.told == _digest(document, code.wish) or (code.not_before and code.not_before > now):
+            continue
+        if document.closed and code.state == CodeState.WANTED:
+            continue
+        if not (document.closed or code.wish or _departments(document)):
             continue
         port = ports.get((document.channel, code.corp))
         if port is not None:
@@ -231,12 +266,22 @@ def taken_today(way: str, now: datetime, zone_name: str) -> Mapping[str, int]:
 
 def _digest(document: ContactWay, users: Sequence[str]) -> str:
     """What the platform is to be told of a code, as a short text: equal when nothing needs telling."""
-    said = json.dumps([document.title.zh, document.skip_verify, list(users)], ensure_ascii=False)
+    said = json.dumps(
+        [document.title.zh, document.skip_verify, list(users), *_departments(document)], ensure_ascii=False
+    )
+    if document.closed:
+        said += " closed"
     return hashlib.sha256(said.encode()).hexdigest()[:40]
 
 
 def _spec(code: Code, document: ContactWay) -> WaySpec:
-    return WaySpec(code.token, document.title.zh, tuple(code.wish), document.skip_verify)
+    return WaySpec(
+        code.token, document.title.zh, tuple(code.wish), document.skip_verify, departments=_departments(document)
+    )
+
+
+def _departments(document: ContactWay) -> tuple[int, ...]:
+    return document.routing.departments if document.routing is not None else ()
 
 
 def _tell(port: ContactWayPort, code: Code, document: ContactWay) -> None:
@@ -244,6 +289,12 @@ def _tell(port: ContactWayPort, code: Code, document: ContactWay) -> None:
     told = _digest(document, code.wish)
     mine = Code.objects.filter(pk=code.pk)
     try:
+        if code.state == CodeState.LIVE and document.closed:
+            port.delete_way(code.config_id)
+            mine.filter(state=CodeState.LIVE).update(
+                state=CodeState.CLOSED, config_id="", qr_code="", users=[], told="", trouble="", not_before=None
+            )
+            return
         if code.state == CodeState.LIVE:
             port.update_way(code.config_id, _spec(code, document))
             mine.filter(state=CodeState.LIVE).update(users=code.wish, told=told, trouble="", not_before=None)
@@ -274,7 +325,43 @@ def _put_off(code: Code, error: YutangError) -> None:
     row.update(not_before=business_now() + wait, trouble=f"{error.zh} / {error.en}"[:400])
 
 
-def _resolve(ports: WayPorts) -> int:
+def _said(sentence: tuple[str, str]) -> str:
+    return f"{sentence[0]} / {sentence[1]}"[:400]
+
+
+def close_way(name: str, viewer: Viewer, *, closed: bool = True) -> StoredDocument:
+    """Take a way's codes away from the platform, or have them made again; friendships stay. Raises as `keep_way`."""
+    before = next((one for one in documents_of(ContactWay) if one.name == name), None)
+    if before is None or not viewer.sees(_node_of(before).id):
+        raise NotFound(f"没有名为「{name[:63]}」的活码。", f"There is no contact way “{name[:63]}”.")
+    return keep_way(parse(ContactWay, {**before.as_data(), "closed": closed}), viewer)
+
+
+def _look_at_links(ports: WayPorts, way_of: Mapping[int, ContactWay]) -> int:
+    """Read the quota of acquisition links now and then, and mark links of which the platform told something."""
+    links = {key: port for key, port in ports.items() if isinstance(port, AcquisitionPort)}
+    if not any(way.channel == ACQUISITION for way in way_of.values()):
+        return 0
+    for notice in acquisition.unseen():
+        mine = Code.objects.filter(corp=notice.corp, config_id=notice.link_id, state=CodeState.LIVE)
+        if notice.news is LinkNews.DELETED:
+            mine.update(state=CodeState.GONE, trouble=_said(_DELETED))
+        else:
+            mine.update(trouble=_said(_UNAVAILABLE))
+        acquisition.settle(notice)
+    read = {one.corp: one.read_at for one in quotas()}
+    calls = 0
+    for (_, corp), port in links.items():
+        if corp not in read or read[corp] + QUOTA_EVERY <= wall_now():
+            calls += 1
+            try:
+                acquisition.read_quota(corp, port)
+            except (TryLater, UnexpectedAnswer, RefusedByPlatform) as error:
+                _log.warning("the quota of acquisition links was not read", corp=corp, reason=error.en)
+    return calls
+
+
+def _resolve(ports: WayPorts, way_of: Mapping[int, ContactWay]) -> int:
     """Find out what became of calls without an answer: found by our state, bound; certainly not there, asked again.
 
     Of several with one state (a platform that answered twice) the first is kept and the others are deleted: nobody has
@@ -286,7 +373,8 @@ def _resolve(ports: WayPorts) -> int:
             Code.objects.filter(pk=code.pk, state=CodeState.CALLING).update(state=CodeState.UNKNOWN)
     calls = 0
     for code in Code.objects.filter(state=CodeState.UNKNOWN).order_by("pk")[:CALLS_A_TURN]:
-        port = ports.get(("wecom", code.corp))
+        document = way_of.get(code.way_id)
+        port = ports.get((document.channel, code.corp)) if document is not None else None
         if port is not None and code.called_at is not None and not (code.not_before and code.not_before > wall_now()):
             calls += 1
             _look_for(port, code, code.called_at)
@@ -332,6 +420,8 @@ def note_joins(events: Sequence[Event]) -> None:
     ]
     if rows:
         Join.objects.bulk_create(rows, ignore_conflicts=True)
+        works = Code.objects.filter(way__name__in={row.way for row in rows}, state=CodeState.LIVE)
+        works.filter(trouble=_said(_UNAVAILABLE)).update(trouble="")
 
 
 def _who(event: Event) -> bytes:

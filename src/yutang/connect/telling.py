@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from math import sqrt
 
-from yutang.connect.contracts import FEWEST, Interval, WayFacts, WayResult
+from yutang.channels.contracts import ACQUISITION
+from yutang.connect.contracts import FEWEST, Interval, QuotaOutlook, WayFacts, WayResult
 
 Z = 1.96  # 95 %
 
@@ -30,6 +33,26 @@ def payback(persons: int, spent: float, squares: float, cost: float) -> Interval
     return Interval(spent / cost, max(0.0, spent - half) / cost, (spent + half) / cost)
 
 
+def lasts(
+    balance: int, expiring: Sequence[tuple[datetime, int]], per_day: float, now: datetime
+) -> tuple[float | None, int]:
+    """For how many days a quota lasts at so many a day, and how much of it expires unused on the way.
+
+    What expires first is used first, as the platform does; what is in no part does not expire.
+    """
+    days, lost, rest = 0.0, 0, balance
+    for until, count in sorted(expiring):
+        open_for = max(0.0, (until - now).total_seconds() / 86_400)
+        used = min(count, int((open_for - days) * per_day)) if open_for > days else 0
+        lost += count - used
+        rest -= count
+        if per_day > 0:
+            days = max(days, open_for) if used < count else days + count / per_day
+    if per_day <= 0:
+        return None, lost
+    return days + max(0, rest) / per_day, lost
+
+
 def shown(facts: WayFacts, result: WayResult, currency: str) -> dict[str, object]:
     """A way as scripts read it."""
     document = facts.document
@@ -39,7 +62,10 @@ def shown(facts: WayFacts, result: WayResult, currency: str) -> dict[str, object
         "version": facts.version,
         "source": document.source,
         "at": document.at,
+        "channel": document.channel,
+        "closed": document.closed,
         "ready": facts.ready,
+        "links": [code.qr_code for code in facts.codes if code.qr_code and document.channel == ACQUISITION],
         "address": f"/w/{facts.slug}/",
         "scans": result.scans,
         "joined": result.joined,
@@ -51,6 +77,20 @@ def shown(facts: WayFacts, result: WayResult, currency: str) -> dict[str, object
         "first_rate": _interval(result.first_rate),
         "payback": _interval(result.payback),
         "currency": currency,
+    }
+
+
+def quota_shown(one: QuotaOutlook) -> dict[str, object]:
+    """A quota as scripts read it."""
+    return {
+        "corp": one.quota.corp,
+        "total": one.quota.total,
+        "balance": one.quota.balance,
+        "expiring": [{"until": until, "count": count} for until, count in one.quota.expiring],
+        "read_at": one.quota.read_at,
+        "per_day": round(one.per_day, 2),
+        "days": None if one.days is None else round(one.days, 1),
+        "lost": one.lost,
     }
 
 

@@ -15,12 +15,14 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from yutang.channels.contracts import ACQUISITION
 from yutang.channels.queries import callback_counts
+from yutang.channels.wecom.acquisition import scheme_of
 from yutang.connect import queries as ways
-from yutang.connect.contracts import FEWEST, CodeFacts, WayFacts, WayResult
+from yutang.connect.contracts import FEWEST, CodeFacts, QuotaOutlook, WayFacts, WayResult
 from yutang.connect.documents import SOURCES, ContactWay
 from yutang.connect.qr import qr_svg
-from yutang.connect.services import keep_way
+from yutang.connect.services import close_way, keep_way
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.tables import exported, sorting, wanted_format
 from yutang.console.words import SOURCES as SOURCE_WORDS
@@ -50,11 +52,13 @@ class WayRow:
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """A code with where and to whom it leads, as people call them."""
+    """A code with where and to whom it leads, as people call them. `scheme`: an acquisition link's address that opens
+    inside WeChat without a page between."""
 
     code: CodeFacts
     store: NodeFacts | None
     staff: tuple[str, ...]
+    scheme: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ def connect(request: Page) -> HttpResponseBase:
         "sources": sorted({row.way.document.source for row in rows}),
         "fewest": FEWEST,
         "follow_ups": _follow_ups(request),
+        "quotas": ways.quota_outlooks(request.viewer) if request.viewer.sees_all else [],
+        "days": QuotaOutlook.DAYS,
         "callbacks": callback_counts() if request.viewer.sees_all else [],
         "rules": reflex.rule_counts(request.viewer) if request.viewer.sees_all else [],
     }
@@ -153,9 +159,13 @@ def way(request: Page, name: str) -> HttpResponseBase:
 def _codes(request: Page, facts: WayFacts) -> list[CodeRow]:
     stores = {node.id: node for node in nodes()}
     guides = {one.userid: one.name for one in senders(request.viewer)}
+    link = facts.document.channel == ACQUISITION
     return [
         CodeRow(
-            code, stores.get(code.store) if code.store else None, tuple(guides.get(one, one) for one in code.users[:20])
+            code,
+            stores.get(code.store) if code.store else None,
+            tuple(guides.get(one, one) for one in code.users[:20]),
+            scheme_of(code.qr_code) if link and code.qr_code else "",
         )
         for code in facts.codes
     ]
@@ -165,6 +175,17 @@ def _qr(request: Page, facts: WayFacts) -> SafeString:
     """The QR code of the way's own page: printed once, it stays right whoever is on duty."""
     address = request.build_absolute_uri(reverse("landing", args=[facts.slug]))
     return mark_safe(qr_svg(address))  # noqa: S308  # made here, of an address of ours
+
+
+@page
+@require_POST
+def way_close(request: Page, name: str) -> HttpResponseBase:
+    """Close a way at the platform, or open it again."""
+    operators_only(request.viewer)
+    closed = request.POST.get("closed") == "yes"
+    close_way(name, request.viewer, closed=closed)
+    messages.success(request, _("已关闭，平台上几秒后失效。") if closed else _("已重新打开，平台上几秒后生效。"))
+    return redirect("way", name)
 
 
 @page
@@ -196,6 +217,7 @@ _EMPTY: dict[str, Any] = {
     "per_head": "0",
     "by": "nearest",
     "staff": [],
+    "departments": "",
     "shifts": [],
     "overflow": [],
     "daily_limit": "",
@@ -218,6 +240,7 @@ def _form_of(document: ContactWay) -> dict[str, Any]:
         "per_head": document.cost.per_head,
         "by": routing.by if routing else "nearest",
         "staff": list(routing.staff) if routing else [],
+        "departments": "，".join(map(str, routing.departments)) if routing else "",
         "overflow": list(routing.overflow) if routing else [],
         "daily_limit": routing.daily_limit or "" if routing else "",
         "shifts": [
@@ -272,6 +295,11 @@ def _shifts(form: QueryDict) -> list[dict[str, Any]]:
     ]
 
 
+def _words(text: str) -> list[str]:
+    """What stands between commas, Chinese or not."""
+    return [word.strip() for word in text.replace(",", "，").split("，") if word.strip()]
+
+
 def _data_of(form: QueryDict) -> dict[str, Any]:
     """The document that the form says."""
     title = form.get("title", "").strip()
@@ -283,7 +311,7 @@ def _data_of(form: QueryDict) -> dict[str, Any]:
         "at": form.get("at") or "brand",
         "channel": form.get("channel", "wecom"),
         "cost": {"fixed": form.get("fixed") or "0", "per_head": form.get("per_head") or "0"},
-        "tags": [tag.strip() for tag in form.get("tags", "").replace(",", "，").split("，") if tag.strip()],
+        "tags": _words(form.get("tags", "")),
     }
     if form.get("welcome", "").strip():
         data["welcome"] = form.get("welcome", "").strip()
@@ -296,6 +324,8 @@ def _data_of(form: QueryDict) -> dict[str, Any]:
         routing["daily_limit"] = form.get("daily_limit", "").strip()
     if routing["by"] == "staff":
         routing["staff"] = form.getlist("staff")
+        if data["channel"] == ACQUISITION:
+            routing["departments"] = _words(form.get("departments", ""))
     if routing["by"] == "shift":
         routing["shifts"] = [{**shift, "days": list(DAYS.get(shift["days"], DAYS["all"]))} for shift in _shifts(form)]
     return {**data, "routing": routing}
@@ -331,6 +361,7 @@ urls = [
     path("connect/new/", way_new, name="way_new"),
     path("connect/keep/", way_keep, name="way_keep"),
     path("connect/of/<str:name>/", way, name="way"),
+    path("connect/of/<str:name>/close/", way_close, name="way_close"),
     path("connect/of/<str:name>/poster/", poster, name="way_poster"),
     path("connect/follow-ups/<int:number>/", follow_up_done, name="follow_up_done"),
 ]

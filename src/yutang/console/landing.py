@@ -10,6 +10,7 @@ from django.urls import path
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
+from yutang.channels.contracts import ACQUISITION
 from yutang.connect import queries as ways
 from yutang.connect.qr import qr_svg
 from yutang.connect.queries import OpenedWay
@@ -32,7 +33,10 @@ def landing(request: HttpRequest, slug: str) -> HttpResponse:
         store, near = _chosen(request, found)
         if request.method == "GET" and not {"at", "store"} & request.GET.keys():  # choosing a store is no second scan
             note_scan(found.document.name, _visitor(request), store.code if store else None)
+        link = found.document.link or ""
         picture = _picture(found, store)
+        if found.document.channel == ACQUISITION:  # its code is an address, which the page draws and opens
+            link, picture = picture, ""
         context = {
             "way": found.document,
             "brand": brand(),
@@ -42,7 +46,8 @@ def landing(request: HttpRequest, slug: str) -> HttpResponse:
             "stores": [node for node, _ in found.by_store] if not store else [],
             "picture": picture,
             "uploaded": found.picture and not picture,
-            "qr": mark_safe(qr_svg(found.document.link)) if found.document.link else "",  # noqa: S308  # made by us
+            "link": link,
+            "qr": mark_safe(qr_svg(link)) if link else "",  # noqa: S308  # made by us
             "placed": any(node.place for node, _ in found.by_store),
         }
         answer = render(request, "console/landing.html", context)

@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from yutang.channels.archive.services import forget_messages_of
 from yutang.channels.direct.addresses import forget as forget_addresses
 from yutang.channels.direct.sending import forget_letters_to
+from yutang.channels.kf.services import forget_conversations
 from yutang.channels.manual.services import forget_lines_of
 from yutang.channels.services import forget_callbacks_of
 from yutang.channels.sync.known import forget_customers
@@ -157,6 +158,7 @@ def _people(warehouse: Warehouse, row: Erasure, patience: float) -> None:
         forget_joins(erasing.lookups_of(work.identifiers))
         forget_letters_to(work.tombstones)
         forget_addresses(work.identifiers)
+        forget_conversations(erasing.lookups_of(work.identifiers))
         erasing.forget(sorted(work.tombstones))
         Erasure.objects.filter(pk=row.pk).update(
             work=work.sealed(), step=Step.TRACES, cursor=0, upto=head(), trouble=""

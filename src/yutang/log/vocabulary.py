@@ -74,6 +74,7 @@ _COUPON = {
 _TALK = {
     "kind": Prop(str, zh="消息类型", en="text, image, voice and so on, as the platform says"),
     "group": Prop(str, zh="群", en="the customer group's id, where it was in one"),
+    "account": Prop(str, zh="客服账号", en="the account of customer service, where it was there"),
     "synthetic": _SYNTHETIC,
 }
 _CONSENT = {
@@ -268,9 +269,19 @@ VOCABULARY = Vocabulary(
                 "a message reached a person through the gate",
                 {"rule": Prop(str, zh="规则", en="the reflex rule that sent it")},
             ),
-            EventType("message.received", "客户来消息", "a person wrote to staff; what they wrote is not said", _TALK),
+            EventType("message.received", "客户来消息", "a person wrote to us; what they wrote is not said", _TALK),
             EventType(
                 "message.written", "导购回消息", "staff wrote to a person in a chat; no touch of the gate's", _TALK
+            ),
+            EventType(
+                "service.entered",
+                "进入客服会话",
+                "a customer entered a conversation by a link of ours",
+                {
+                    "account": Prop(str, zh="客服账号", en="which account of customer service"),
+                    "scene": Prop(str, zh="场景", en="the scene of the link by which they came"),
+                    "synthetic": _SYNTHETIC,
+                },
             ),
             EventType("offgate.sent", "闸外触达", "staff sent something on their own"),
             EventType("page.viewed", "看网页", "a page of a site was opened", _PAGE),

@@ -21,6 +21,8 @@ from django.db import close_old_connections
 
 from yutang.channels.archive.services import forget_old_messages
 from yutang.channels.direct.sending import forget_old_letters
+from yutang.channels.kf import services as kf
+from yutang.channels.kf.contracts import ServicePorts
 from yutang.channels.services import forget_old_callbacks
 from yutang.channels.sync.services import forget_old_runs
 from yutang.channels.webhook.services import forget_old_parcels
@@ -68,7 +70,8 @@ Advance = Callable[[datetime], None]
 @dataclass(slots=True)
 class Loop:
     """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` and
-    `group_ways` are the channels on which contact ways and codes of groups are kept."""
+    `group_ways` are the channels on which contact ways and codes of groups are kept, `service` those on which customers
+    ask."""
 
     warehouse: Warehouse
     ports: Callable[[], Ports]
@@ -76,6 +79,7 @@ class Loop:
     advance: Advance | None = None
     ways: Callable[[], WayPorts] | None = None
     group_ways: Callable[[], GroupWayPorts] | None = None
+    service: Callable[[], ServicePorts] | None = None
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
@@ -171,7 +175,7 @@ class Loop:
         """This process's parts of one turn; `stepped`: all of them, each waited for where a worker is at it."""
         decide, tidy = {"decide": self._decide}, {"tidy": self._tidy}
         work = {"hand out": self._hand_out, "ways": self._keep_ways, "refresh": self._refresh, "notice": self._notice}
-        work |= {"retry": self._retry, "erase": self._erase, "seal": self._seal}
+        work |= {"service": self._serve, "retry": self._retry, "erase": self._erase, "seal": self._seal}
         parts = {**decide, **work, **tidy}
         if self.share is Share.WORKER:
             parts = work
@@ -214,6 +218,10 @@ class Loop:
             if self.group_ways is not None:
                 group_ways.turn(self.group_ways())
             self.kept_ways = monotonic()
+
+    def _serve(self) -> None:
+        if self.service is not None:
+            kf.hand_out(self.service())
 
     def _refresh(self) -> None:
         as_of = profile_queries.as_of(self.warehouse)

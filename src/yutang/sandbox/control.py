@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import NotFound, Refused, YutangError
-from yutang.sandbox import chats
+from yutang.sandbox import acquisition, chats, kf_people, transfers
 from yutang.sandbox.apps import find_app, put_apps, shown_apps
 from yutang.sandbox.archive import happen, read_said
 from yutang.sandbox.callbacks import Receiver, enqueue
@@ -88,6 +88,9 @@ class Control:
             Route("/licences", _guarded(self._told(license_members)), methods=["POST"]),
             Route("/moment", _guarded(self.moment), methods=["POST"]),
             Route("/archive", _guarded(self.archive), methods=["GET", "POST"]),
+            Route("/service", _guarded(self._told(kf_people.act)), methods=["POST"]),
+            Route("/acquisition", _guarded(self._told(acquisition.act)), methods=["POST"]),
+            Route("/transfers", _guarded(self._told(transfers.act)), methods=["POST"]),
             Route("/tell", _guarded(self.tell), methods=["POST"]),
             Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),
             Route("/apps", _guarded(self.apps), methods=["GET", "POST"]),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from yutang.kernel.calendars import day_start, local_day
+from yutang.sandbox.acquisition import expire
 from yutang.sandbox.callbacks import Postman
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.habits import offgate_sends
@@ -26,6 +27,7 @@ from yutang.sandbox.population import (
 )
 from yutang.sandbox.store import Settings, Store, put, settings_of
 from yutang.sandbox.tasks import Tap, release, send_offgate
+from yutang.sandbox.transfers import finish_due, next_transfer
 from yutang.sandbox.ways import end_chats, scan_now_and_then
 
 Taps = list[tuple[int, str, str]]
@@ -146,6 +148,8 @@ class Engine:
                 stop,
             )
             end_chats(con, stop)
+            expire(con, settings, stop)
+            finish_due(con, stop)
             done["scans"] += scan_now_and_then(con, settings, settings.now, stop)
             put(con, now=stop)
             return {**done, "arrivals": came, "purchases": baseline + extra, "extra_purchases": extra}
@@ -165,13 +169,14 @@ class Engine:
         ).fetchone()[0]
         published = next_moment(con)
         own = [at for at, _, _ in [*_offgate(con, settings, midnight), *due_moments(con, settings, midnight)]]
+        taken = next_transfer(con)
         alive = con.execute(
             "SELECT EXISTS (SELECT 1 FROM customers WHERE daily_rate > 0) "
             "OR EXISTS (SELECT 1 FROM members WHERE offgate_per_day > 0) "
             "OR EXISTS (SELECT 1 FROM moment_habits WHERE per_day > 0)"
         ).fetchone()[0]
         alive = alive or settings.arrivals_per_day > 0
-        soon = [at for at in (tap, published) if at is not None]
+        soon = [at for at in (tap, published, taken) if at is not None]
         return min([*soon, *own, *([midnight] if alive else [])], default=None)
 
 

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
 from yutang.sandbox import (
+    acquisition,
     album,
     apps,
     archive,
@@ -31,6 +32,7 @@ from yutang.sandbox import (
     groups,
     interception,
     join_ways,
+    kf,
     media,
     messages,
     moments,
@@ -40,6 +42,7 @@ from yutang.sandbox import (
     tags,
     tasks,
     tokens,
+    transfers,
     ways,
 )
 from yutang.sandbox.faults import MINUTE, Fault
@@ -71,6 +74,9 @@ CALLS: dict[str, Call] = {
     **strategies.CALLS,
     **strategy_tags.CALLS,
     **archive.CALLS,
+    **kf.CALLS,
+    **acquisition.CALLS,
+    **transfers.CALLS,
 }
 """Every call by its name below `/cgi-bin/`; each family says its own."""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from yutang.kernel.errors import Refused
+from yutang.sandbox.acquisition import first_quota
 from yutang.sandbox.contracts import Relation, Spec, checked, digest, habit_weights
 from yutang.sandbox.directory import put_directory
 from yutang.sandbox.moments import put_habits
@@ -106,6 +107,7 @@ def seed_store(store: Store, spec: Spec) -> bool:
         put_habits(con, spec.members)
         put_relations(con, spec.relations)
         put_directory(con, spec.departments, spec.members)
+        first_quota(con, int(spec.start_at.timestamp()))
     return True
 
 

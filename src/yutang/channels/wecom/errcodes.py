@@ -46,6 +46,14 @@ NOBODY_TO_TELL: Final = 81013
 BAD_MEDIA: Final = 40007
 OAUTH_SPENT: Final = frozenset({40029, 42003, 42022})  # never given, too old, or used before
 IDS_ONLY: Final = frozenset({48002, 48009, 60011})  # what may not be read by name may be listed by id
+BAD_CODE: Final = 40029
+BAD_ARGUMENT: Final = 40058
+SERVICE_COUNT: Final = 95001
+SERVICE_TIME: Final = 95002
+NO_SERVICE_ACCOUNT: Final = 95004
+SERVICE_ENDED: Final = 95013
+SERVICE_WAY: Final = 95016
+SERVICE_STATE: Final = 95018
 EVERYDAY: Final = frozenset(
     {
         OK,
@@ -66,6 +74,10 @@ EVERYDAY: Final = frozenset(
         *OAUTH_SPENT,
         MOMENT_NOT_PUBLISHED,
         MOMENT_BEING_HANDED_OUT,
+        SERVICE_COUNT,
+        SERVICE_TIME,
+        SERVICE_ENDED,
+        SERVICE_STATE,
     }
 )
 
@@ -116,6 +128,14 @@ _ATTACHED_FILE = (
 _SPENT_CODE = (
     "登录凭证无效、已用过或已过五分钟，请重新打开页面",
     "The code of this log-in is unknown, used or older than five minutes; open the page again",
+)
+_UNDER_WAY = (
+    "这位客户正在转接中，请等 24 小时后的结果",
+    "This customer is being handed over; wait for the result after 24 hours",
+)
+_SERVICE_ACCOUNT = (
+    "没有这个客服账号，可能已被删除，请重新读取客服账号",
+    "There is no such service account; it may have been deleted; read the accounts again",
 )
 _REMEDIES: Final[dict[int, tuple[str, str]]] = {
     40001: (
@@ -183,14 +203,16 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "一个活码最多 100 位成员，请减少人数",
         "A contact way takes 100 members at most; name fewer",
     ),
+    41095: ("获客链接已到上限，请先删掉不用的", "There are as many acquisition links as allowed; delete one first"),
+    41098: ("这个获客链接不是本应用创建的", "This acquisition link was made by another app"),
     NO_SUCH_WAY: (
         "平台上没有这个活码，可能已被删除",
         "The platform knows no such contact way; it may have been deleted",
     ),
     40128: (
-        "转接过于频繁：一位新群主每天最多接 300 个群，同一个群 90 天内最多在职转接 2 次",
-        "Handed over too often: a new owner takes 300 groups a day, and a group changes hands on the job twice in 90 "
-        "days",
+        "转接过于频繁：一位客户或一个群 90 天内最多在职转接 2 次，一位新群主每天最多接 300 个群",
+        "Handed over too often: a customer or a group changes hands on the job twice in 90 days, and a new owner takes "
+        "300 groups a day",
     ),
     41055: (
         "入群欢迎语素材已满 100 个，请先删除不用的",
@@ -220,7 +242,23 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "成员还没有激活，请先让成员登录企业微信",
         "A member is not active yet; let them log in to WeCom first",
     ),
+    40097: (
+        "原跟进人还没有离职（或已离职超过一年），请改用在职继承",
+        "The former member has not left (or left more than a year ago); hand over on the job instead",
+    ),
     40098: ("成员还没有实名认证，请先完成认证", "A member has not verified their name; do that first"),
+    40099: (
+        "接替成员的客户数已到上限，请换一位接替",
+        "The taker has as many customers as allowed; choose somebody else",
+    ),
+    40100: _UNDER_WAY,
+    40129: _UNDER_WAY,
+    40130: ("接替成员和原跟进人是同一个人，请换一位", "Taker and former member are the same; choose somebody else"),
+    40131: (
+        "原跟进人已不是这位客户的好友，请重新同步客户",
+        "The former member is no longer this customer's friend; sync the customers again",
+    ),
+    40143: ("接替成员被平台限制，请换一位接替", "The platform restricts the taker; choose somebody else"),
     41047: ("平台上没有这个群发任务", "The platform knows no such task"),
     41048: (
         "这批客户里没有一个可以发送：他们都不是该成员的客户，或本期接收次数已用完",
@@ -310,6 +348,21 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "The corp has no session archive; open it in the admin console",
     ),
     301059: ("只能查询内部群", "Only rooms of members among themselves can be asked about"),
+    95000: _SERVICE_ACCOUNT,
+    NO_SERVICE_ACCOUNT: _SERVICE_ACCOUNT,
+    95005: ("客服账号已到上限，请先删掉不用的", "There are as many accounts as allowed; delete one first"),
+    95006: ("客服账号名称应在 16 个字以内", "The account's name has at most 16 characters"),
+    95007: ("回调里的凭证已过 10 分钟，不带它再读一次", "The callback's token is older than 10 min; read without it"),
+    95014: (
+        "接待人员不在接待中，请让他在企业微信里打开接待，或换一位",
+        "The servicer is not serving; let them start serving in WeCom, or name another",
+    ),
+    SERVICE_WAY: ("会话不能这样转，请先读它现在的状态", "A conversation cannot go that way; read its state first"),
+    95017: (
+        "这个客服账号没有交给接口管理，请在管理后台「微信客服 → 通过 API 管理」里打开",
+        "The account is not managed by API; switch that on under 微信客服 in the admin console",
+    ),
+    95027: ("企业未认证，最多 10 个客服账号", "An unverified corp has 10 accounts at most"),
 }
 _OTHERWISE = (
     "平台拒绝了这次调用，请按错误码在 https://developer.work.weixin.qq.com/devtool/query 查询原因",

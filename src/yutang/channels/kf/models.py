@@ -1,0 +1,57 @@
+"""Accounts of customer service and what was said there. Private to the room."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import EncryptedTextField, SealedField
+
+
+class Account(models.Model):
+    """An account, and how far it was read: `cursor` is the platform's word for that."""
+
+    channel = models.CharField(max_length=16, default="wecom")
+    corp = models.CharField(max_length=64)
+    kfid = models.CharField(max_length=64)
+    name = models.CharField(max_length=64, blank=True)
+    cursor = models.CharField(max_length=80, blank=True)
+    gone = models.BooleanField(default=False)
+    read_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["corp", "kfid"], name="one_service_account_once"),)
+
+
+class Message(models.Model):
+    """Something said or done in a conversation, once. `sealed`: what, as the platform tells it (JSON); `who` is the
+    lasting look-up hash of the customer's id.
+
+    Ours have a `state`, are claimed while they are being sent, and are known at the platform by `message_id`.
+    """
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="messages")
+    message_id = models.CharField(max_length=64)
+    who = models.BinaryField(max_length=16)
+    customer = EncryptedTextField()
+    at = models.DateTimeField()
+    origin = models.CharField(max_length=8)
+    servicer = models.CharField(max_length=64, blank=True)
+    kind = models.CharField(max_length=24)
+    sealed = SealedField(context="kf.message")
+    state = models.CharField(max_length=8, blank=True)
+    reason = models.CharField(max_length=400, blank=True)
+    by = models.CharField(max_length=80, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claim_until = models.DateTimeField(null=True)
+    made_at = models.DateTimeField(default=wall_now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["account", "message_id"], name="one_message_once"),)
+        indexes = (
+            models.Index(fields=["who", "at"], name="messages_of_a_customer"),
+            models.Index(fields=["id"], condition=models.Q(state__in=["due", "doing", "unknown"]), name="answers_open"),
+        )
