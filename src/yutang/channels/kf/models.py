@@ -50,7 +50,7 @@ class Message(models.Model):
     made_at = models.DateTimeField(default=wall_now)
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["account", "message_id"], name="one_message_once"),)
+        constraints = (models.UniqueConstraint(fields=["account", "message_id"], name="one_service_message_once"),)
         indexes = (
             models.Index(fields=["who", "at"], name="messages_of_a_customer"),
             models.Index(fields=["id"], condition=models.Q(state__in=["due", "doing", "unknown"]), name="answers_open"),

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['who', 'at'], name='messages_of_a_customer'), models.Index(condition=models.Q(('state__in', ['due', 'doing', 'unknown'])), fields=['id'], name='answers_open')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'message_id'), name='one_message_once')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'message_id'), name='one_service_message_once')],
             },
         ),
     ]
