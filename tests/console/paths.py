@@ -65,6 +65,8 @@ PATHS: tuple[str, ...] = (
     "/settings/channels/new/?kind=email",
     "/settings/channels/new/?kind=sms.aliyun",
     "/settings/channels/one/?channel=email&corp=hello",
+    "/settings/corps/",
+    "/settings/corps/one/?corp=ww-test",
     "/settings/outgoing/",
     "/settings/outgoing/one/?name=erp",
     "/settings/syncs/",

@@ -65,6 +65,11 @@ class Channels:
         self._clients: dict[tuple[str, str, str], WeComClient] = {}
         self._counted_at = float("-inf")
 
+    @property
+    def sandbox(self) -> str:
+        """Where our own sandbox answers."""
+        return self._sandbox
+
     def mass_send(self) -> Ports:
         """For `reach`: WeCom, the lists that people work by hand, and the channels by which the brand speaks itself."""
         direct = {(one.channel, one.corp): Outbox(one) for one in channel_accounts() if one.kind in kinds()}

@@ -14,6 +14,7 @@ import click
 from django.db import transaction
 
 from yutang.app import house
+from yutang.app.corps import corps_group
 from yutang.app.secrets import secrets_group
 from yutang.channels.sync.contracts import RunState
 from yutang.cli.context import Shell, answering, command, headquarters_only, show, table
@@ -35,6 +36,7 @@ def add_to(group: click.Group) -> None:
         group.add_command(each)
     group.add_command(reference)
     group.add_command(secrets_group)
+    group.add_command(corps_group)
 
     @command(group, "demo", brand_needed=False)
     def demo(shell: Shell, viewer: Viewer) -> tuple[object, list[object]]:

@@ -23,7 +23,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from yutang.kernel.database import is_shared
-from yutang.kernel.errors import Refused, Unavailable
+from yutang.kernel.errors import Refused, Unavailable, YutangError
 from yutang.sandbox.asgi import create_app as sandbox_app
 
 if TYPE_CHECKING:
@@ -113,20 +113,19 @@ def ports_at(sandbox: str) -> Callable[[], Ports]:
 
 
 def expect_callbacks(sandbox: str, address: str) -> None:
-    """Let our own sandbox call us back, as the admin console is told to let the platform. It may be away: then the
-    next start tells it."""
+    """Let our own sandbox have every corp that is connected to it, and call us back, as the admin console is told to
+    let the platform. It may be away: then the next start tells it."""
+    from yutang.app.corps import stand_ready
     from yutang.organisation.queries import corps
     from yutang.organisation.services import expect_callbacks as kept
 
     for corp in corps():
         if corp.sandboxed and corp.channel == "wecom":
-            secrets = kept(corp.channel, corp.corp)
-            url = f"{address}/wecom/callback/{corp.corp}"
-            body = {"url": url, "token": secrets.token, "key": secrets.key}
+            kept(corp.channel, corp.corp)
             try:
-                httpx.post(f"{sandbox}/control/callbacks", json=body, timeout=10, trust_env=False).raise_for_status()
-            except httpx.HTTPError as error:
-                structlog.get_logger(__name__).warning("the sandbox was not told of callbacks", reason=str(error))
+                stand_ready(sandbox, address, corp)
+            except (httpx.HTTPError, YutangError) as error:
+                structlog.get_logger(__name__).warning("the sandbox was not told of a corp", reason=str(error))
 
 
 def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
@@ -145,6 +144,7 @@ def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
 def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Do everything until interrupted; `ready` is called with the address once requests are answered."""
     from yutang.app.channels import Channels
+    from yutang.app.corps import install_here
     from yutang.operations import mailing, outgoing
     from yutang.operations.importing import ImportLane
     from yutang.operations.reflexes import ReflexLane
@@ -160,7 +160,8 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
         revoke_tokens(OF_SANDBOX)
         token = issue_token(OF_SANDBOX, ["events:write"])
     sandbox = sandbox_at(address)
-    channels = Channels(sandbox)
+    channels = Channels(sandbox, shared=True)
+    install_here(channels, address)
     lane = ReflexLane(channels.welcomes, lambda: expect_callbacks(sandbox, address))
     loop = _loop(house, Share.ALL, sandbox, channels)
     syncs = SyncLane(channels.syncs)
@@ -173,10 +174,13 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
 
 def web(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Answer requests and take events in until interrupted; workers and clocks are other processes."""
+    from yutang.app.channels import Channels
+    from yutang.app.corps import install_here
     from yutang.operations.roles import Heart, Share
 
     listener = listen(port)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    install_here(Channels(sandbox_at(address), shared=True), address)
 
     def tell_sandbox(stop: threading.Event) -> None:
         if elsewhere := os.environ.get(ELSEWHERE):
@@ -203,7 +207,7 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
             f"A corp is connected to the sandbox: where processes run apart, start it by itself "
             f"(python -m yutang.sandbox) and set {ELSEWHERE}.",
         )
-    channels = Channels(sandbox)
+    channels = Channels(sandbox, shared=True)
     loop = _loop(house, share, sandbox, channels)
     lanes = [loop.run, Heart(share).run]
     if share is Share.WORKER:

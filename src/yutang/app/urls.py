@@ -10,6 +10,7 @@ from yutang.api.direct import direct
 from yutang.api.hooks import hook
 from yutang.api.routes import api
 from yutang.api.wecom import callback
+from yutang.app.corps import desk
 from yutang.app.house import data_directory
 from yutang.console.health import healthz, readyz
 from yutang.console.urls import pages
@@ -29,7 +30,7 @@ TO_LOGIN = RedirectView.as_view(pattern_name="account_login")
 handler429 = "yutang.console.login.too_many"  # allauth looks for it here
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include(pages(_doctor))),
+    path("", include(pages(_doctor, desk))),
     path("", include(public_pages)),
     path("accounts/login/", LoginView.as_view(template_name="console/login.html"), name="account_login"),
     path("accounts/logout/", require_POST(LogoutView.as_view()), name="account_logout"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
+from django.db.models import F
 from msgspec import structs
 
 from yutang.channels.gathering import Gathering
-from yutang.channels.models import Callback
+from yutang.channels.models import Callback, RefusedCallback
 from yutang.channels.sync.known import Word, take
 from yutang.channels.sync.services import hints_of
 from yutang.channels.wecom.callbacks import BadCallback, CallbackCrypto, Notice, encrypted_part, read_notice
@@ -75,10 +78,51 @@ def _checked(corp: str, query: Query, encrypted: str) -> tuple[CallbackCrypto, C
     raise AssertionError  # the second round returns or raises
 
 
+class _TurnedAway:
+    """Counts what is refused, by corp. Written once a second at most: whoever wants to can post nonsense all day."""
+
+    PAUSE = 1.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: Counter[str] = Counter()
+        self._written_at = float("-inf")
+
+    def note(self, corp: str) -> None:
+        """One more for a corp that is connected."""
+        with self._lock:
+            self._waiting[corp] += 1
+            if monotonic() - self._written_at < self.PAUSE:
+                return
+            self._written_at = monotonic()
+            counted, self._waiting = self._waiting, Counter()
+        try:
+            with transaction.atomic():
+                for name, count in counted.items():
+                    row, _ = RefusedCallback.objects.get_or_create(channel=WECOM, corp=name)
+                    changed = {"count": F("count") + count, "last_at": wall_now()}
+                    RefusedCallback.objects.filter(pk=row.pk).update(**changed)
+        except DatabaseError:  # the refusal stands; the count is told with the next one
+            with self._lock:
+                self._waiting += counted
+
+
+_turned_away = _TurnedAway()
+
+
 def check_address(corp: str, query: Query, echo: str) -> str:
     """The plain text with which WeCom's URL check is to be answered. Raises BadCallback or NotFound."""
-    crypto, _ = _checked(corp, query, echo)
-    return crypto.decrypt(echo).decode(errors="replace")
+    return _opened(corp, query, echo)[0].decode(errors="replace")
+
+
+def _opened(corp: str, query: Query, encrypted: str) -> tuple[bytes, CallbackSecrets]:
+    """What is inside, once signature and seal hold; what does not is counted. Raises BadCallback or NotFound."""
+    try:
+        crypto, secrets = _checked(corp, query, encrypted)
+        return crypto.decrypt(encrypted), secrets
+    except BadCallback:
+        _turned_away.note(corp)
+        raise
 
 
 def take_callback(corp: str, query: Query, body: bytes, way_of: WayOf) -> bool:
@@ -88,8 +132,8 @@ def take_callback(corp: str, query: Query, body: bytes, way_of: WayOf) -> bool:
     friendships go by when a thing was said, not when it arrived. Raises BadCallback or NotFound.
     """
     encrypted = encrypted_part(body)
-    crypto, secrets = _checked(corp, query, encrypted)
-    return _keep(_Letter(read_notice(corp, crypto.decrypt(encrypted)), way_of, secrets.sandboxed))
+    body, secrets = _opened(corp, query, encrypted)
+    return _keep(_Letter(read_notice(corp, body), way_of, secrets.sandboxed))
 
 
 @dataclass(frozen=True, slots=True)

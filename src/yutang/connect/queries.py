@@ -70,6 +70,11 @@ def _facts(row: Way, stored: StoredDocument, node: NodeFacts, rows: Sequence[Cod
     )
 
 
+def codes_of(corp: str) -> int:
+    """How many codes a corp has at the platform. (Unscoped: a number of the whole corp's, for its owner.)"""
+    return Code.objects.filter(corp=corp).exclude(state=CodeState.WANTED).count()
+
+
 def way_of_state(state: str) -> str | None:
     """The name of the way whose code bears this state at the platform; None for a state that is none of ours."""
     return Code.objects.filter(token=state).values_list("way__name", flat=True).first()

@@ -411,6 +411,15 @@ def _look_for(port: ContactWayPort, code: Code, called_at: datetime) -> None:
                 _log.warning("a spare contact way was left", code=code.pk, reason=error.en)
 
 
+def make_anew(corp: str) -> int:
+    """Let every code of a corp be made again: it answers elsewhere, and knows none of them. Returns how many."""
+    gone = Code.objects.filter(corp=corp).exclude(state=CodeState.WANTED)
+    return gone.update(
+        state=CodeState.WANTED, config_id="", qr_code="", users=[], told="", called_at=None, called_by="",
+        not_before=None, trouble="",
+    )  # fmt: skip
+
+
 def note_joins(events: Sequence[Event]) -> None:
     """Keep who came by which way to whom; runs in the transaction in which the events arrive."""
     rows = [

@@ -12,6 +12,7 @@ from yutang.console import (
     campaigns,
     channels,
     connect,
+    corps,
     entrance,
     group_ways,
     groups,
@@ -39,8 +40,8 @@ from yutang.console.settings import Checked
 from yutang.warehouse.contracts import Warehouse
 
 
-def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
-    """Every page; `doctor` is what the settings page asks what is wrong."""
+def pages(doctor: Callable[[Warehouse], Sequence[Checked]], desk: corps.Desk) -> list[URLPattern]:
+    """Every page; `doctor` is what the settings page asks what is wrong, `desk` what the corps' pages ask."""
     return [
         path("set-up/", entrance.set_up, name="set_up"),
         path("password/", entrance.choose_password, name="choose_password"),
@@ -61,6 +62,7 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]]) -> list[URLPattern]:
         *growth.urls,
         *guard.urls,
         *settings.urls(doctor),
+        *corps.urls(desk),
         *organisation.urls,
         *keys.urls,
         *account.urls,

@@ -23,6 +23,12 @@ WHAT_HELPS: dict[str, Promise] = {
     "refused": _("尊重；客户主动再次同意之前不发营销。"),
     "unasked": _("在服务性消息里问一次，把凭证留下。"),
 }
+CHECKS: dict[str, Promise] = {
+    "good": _("通了"),
+    "bad": _("要处理"),
+    "missing": _("没有开通"),
+    "skipped": _("没有试"),
+}
 REASONS: dict[str, Promise] = {
     "relation": _("没有在线好友关系：从未加过，或已被删除，发不出去。"),
     "no_address": _("没有这个渠道的联系方式（手机号、邮箱等），发不到。"),

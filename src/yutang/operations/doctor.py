@@ -7,10 +7,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from yutang.channels.direct.queries import in_trouble as channels_in_trouble
+from yutang.channels.queries import callback_counts, turned_away
 from yutang.channels.webhook.queries import in_trouble
 from yutang.kernel import database
 from yutang.kernel.clock import business_now, wall_now
@@ -35,7 +37,7 @@ class Finding:
 
 
 def examine(warehouse: Warehouse, directory: Path) -> list[Finding]:
-    """Look at versions, files, migrations, clocks, disk, inbox and profiles."""
+    """Look at versions, files, migrations, clocks, disk, inbox, callbacks and profiles."""
     return [*_versions(), *_files(directory), *_state(warehouse)]
 
 
@@ -108,6 +110,7 @@ def _state(warehouse: Warehouse) -> Iterator[Finding]:
         f"渠道账号发不出：{zh}" if stuck else "渠道账号正常",
         f"channels in trouble: {en}" if stuck else "channels are well",
     )
+    yield _callbacks()
     as_of = profile_queries.as_of(warehouse)
     text = f"{as_of:%Y-%m-%d %H:%M} UTC" if as_of else "-"
     yield Finding(
@@ -115,6 +118,27 @@ def _state(warehouse: Warehouse) -> Iterator[Finding]:
         as_of is not None,
         f"客户画像截至 {text}" + ("" if as_of else "，请运行 yutang rebuild profiles"),
         f"profiles as of {text}" + ("" if as_of else "; run yutang rebuild profiles"),
+    )
+
+
+def _callbacks() -> Finding:
+    """Which callbacks came, when last, and whether the latest bore signatures of somebody else's."""
+    counts, turned = callback_counts(), turned_away()
+    last: dict[str, datetime] = {}
+    for one in counts:
+        last[one.corp] = max(one.last_at, last.get(one.corp, one.last_at))
+    bad = sorted(corp for corp, one in turned.items() if corp not in last or one.last_at > last[corp])
+    text = f"{max(last.values()):%Y-%m-%d %H:%M} UTC" if last else "-"
+    total, kinds = sum(one.count for one in counts), len({one.kind for one in counts})
+    refused = sum(one.count for one in turned.values())
+    zh = f"收到 {kinds} 种回调，共 {total:,} 个，最近 {text}；签名不符 {refused:,} 次"
+    en = f"{total:,} callbacks of {kinds} kinds, the latest at {text}; {refused:,} with a wrong signature"
+    return Finding(
+        "callbacks",
+        not bad,
+        zh + (f"，{'、'.join(bad)} 的 Token 或密钥与管理后台不一样，请看「设置 → 企业微信」" if bad else ""),
+        en
+        + (f": Token or key of {', '.join(bad)} differ from the admin console's; see Settings → WeCom" if bad else ""),
     )
 
 

@@ -64,6 +64,23 @@ class CorpFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CorpMove:
+    """What it changes to let a corp answer elsewhere: at the `real` platform, or in our own sandbox.
+
+    `members`: our accounts of it, whose userids must be known there. `codes`: contact ways that are made anew, since
+    those of the other side lead nowhere. `planned`: tasks not yet asked for, which will be asked for there. `asked`:
+    tasks that the other side has, of which nothing more would be heard; while there are any, the corp stays.
+    """
+
+    corp: str
+    real: bool
+    members: int
+    codes: int
+    planned: int
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """A node of the tree with its zone resolved. Its place is (latitude, longitude) in degrees, where it is known."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -126,6 +126,14 @@ def _batches(viewer: Viewer, rows: QuerySet[Batch]) -> list[BatchFacts]:
         )
         for row in rows.select_related("run")
     ]
+
+
+def tasks_of(accounts: Collection[SenderId]) -> tuple[int, int]:
+    """How many batches of these accounts are not asked for yet, and how many the platform has, or may have. (Unscoped:
+    numbers of a whole corp's, for its owner.)"""
+    found = Batch.objects.filter(sender__in=accounts).exclude(state=BatchState.CLOSED)
+    planned = found.filter(state=BatchState.PLANNED).count()
+    return planned, found.count() - planned
 
 
 def at_large(viewer: Viewer, plan_id: int) -> int:

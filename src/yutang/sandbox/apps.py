@@ -136,7 +136,7 @@ def _put_app(con: sqlite3.Connection, where: str, agentid: int, row: Mapping[str
         if name in row:
             listed = _texts(f"{where}.{name}", row[name])
             values[name] = None if listed is None else json.dumps(listed)
-    known = con.execute("SELECT 1 FROM apps WHERE agentid = ?", (agentid,)).fetchone()
+    known = con.execute("SELECT secret FROM apps WHERE agentid = ?", (agentid,)).fetchone()
     if known is None and "secret" not in values:
         raise bad(f"{where}.secret", "新应用需要 secret", "a new app needs a secret")
     taken = con.execute(
@@ -147,7 +147,7 @@ def _put_app(con: sqlite3.Connection, where: str, agentid: int, row: Mapping[str
     con.execute("INSERT OR IGNORE INTO apps (agentid, name) VALUES (?, ?)", (agentid, f"应用 {agentid}"))
     for name, value in values.items():
         con.execute(f"UPDATE apps SET {name} = ? WHERE agentid = ?", (value, agentid))  # noqa: S608  # one of _FIELDS
-    if "secret" in values:
+    if "secret" in values and (known is None or known["secret"] != values["secret"]):
         con.execute("UPDATE tokens SET revoked = 1 WHERE app = ?", (agentid,))
         if agentid == MAIN:
             put(con, secret=str(values["secret"]))

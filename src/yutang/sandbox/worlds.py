@@ -80,11 +80,12 @@ class Worlds:
             return [self.first, *self._others.values()]
 
     def named(self, corp: str, *, make: bool = False) -> World:
-        """The world of a corp; the first for an empty name. With `make`, one that is not there is opened, empty.
+        """The world of a corp; the first for an empty name, or while it is empty itself. With `make`, one that is not
+        there is opened, empty.
 
         Raises NotFound, or BadInput for a name that no corp can have.
         """
-        if not corp or corp == self.first.corp:
+        if not corp or self.first.corp in (None, corp):
             return self.first
         if not _NAMES.fullmatch(corp):
             raise bad("corp", "应为字母、数字、- 或 _，至多 64 位", "takes letters, digits, - and _, at most 64")

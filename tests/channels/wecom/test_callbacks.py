@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from wechatpy.work.crypto import WeChatCrypto
 
 from yutang.channels.wecom.callbacks import BadCallback, CallbackCrypto, encrypted_part, read_notice
+from yutang.channels.wecom.events import KINDS, THINGS, concerned
 from yutang.sandbox import callbacks as sandbox
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "crypto_vectors.json").read_text(encoding="utf-8"))
@@ -162,6 +163,21 @@ def test_a_time_that_is_none_is_none(said: str) -> None:
 def test_what_lacks_its_member_or_customer_is_no_friendship() -> None:
     assert read_notice("ww1", ADDED.replace("wm1", "").encode()).event_type is None
     assert read_notice("ww1", b"<xml><Event>enter_agent</Event></xml>").kind == "enter_agent"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_named_and_says_what_it_concerns(kind: str) -> None:
+    event, _, change = kind.partition("/")
+    said = {"Event": event, "ChangeType": change, **{name: f"id-{name}" for name in THINGS}, "CreateTime": "1403610513"}
+    body = "".join(f"<{name}>{text}</{name}>" for name, text in said.items() if text)
+    notice = read_notice("ww1", f"<xml>{body}</xml>".encode())
+    assert notice.kind == kind
+    assert concerned(notice) == tuple((name, f"id-{name}") for name in KINDS[kind].concerns)
+
+
+def test_what_a_kind_that_nobody_knows_concerns_is_told_too() -> None:
+    body = b"<xml><Event>brand_new</Event><FromUserName>sys</FromUserName><ChatId>wr1</ChatId></xml>"
+    assert concerned(read_notice("ww1", body)) == (("ChatId", "wr1"),)
 
 
 def test_a_list_of_members_is_read_as_its_items() -> None:

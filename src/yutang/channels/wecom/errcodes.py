@@ -20,6 +20,8 @@ PAIR_BUSY: Final = 45035  # two calls at once on one relation; doc 90313 of 2024
 NO_SUCH_CUSTOMER: Final = 40096
 NO_SUCH_TAG: Final = 40068
 TAG_NAME_TAKEN: Final = 40071
+NO_RIGHT: Final = 48002
+STRANGE_ADDRESS: Final = 60020
 NO_CUSTOMER: Final = 84061
 NO_LICENCE: Final = 701008
 BEING_HANDED_OUT: Final = 41063
@@ -305,7 +307,7 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
         "A task can be nudged 3 times in 24 hours; nudge again tomorrow",
     ),
     42001: _TOKEN,
-    48002: _TICK_APP,
+    NO_RIGHT: _TICK_APP,
     50003: (
         "应用已被停用，请在管理后台的应用详情页启用",
         "The app is switched off; switch it on on its page in the admin console",
@@ -316,7 +318,7 @@ _REMEDIES: Final[dict[int, tuple[str, str]]] = {
     ),
     50100: ("翻页中途数据变了，请从头再读一次", "The data changed while being paged; read again from the start"),
     60011: _MEMBER_RANGE,
-    60020: (
+    STRANGE_ADDRESS: (
         "本机的 IP 不在可信名单里，请在管理后台的应用详情页「企业可信 IP」里加入，约一分钟后生效",
         "This machine's IP is not trusted; add it under 企业可信IP on the app's page in the admin console, then wait a "
         "minute",
@@ -379,7 +381,7 @@ def hint_of(errmsg: str) -> str:
 def refusal(api: str, errcode: int, errmsg: str) -> RefusedByPlatform:
     """The error for a person: what to do, the request's id and, for 60020, the very IP that must be trusted."""
     zh, en = _REMEDIES.get(errcode, _OTHERWISE)
-    caller = _CALLER.search(errmsg) if errcode == 60020 else None
+    caller = _CALLER.search(errmsg) if errcode == STRANGE_ADDRESS else None
     if caller:
         zh, en = f"{zh}：{caller.group(1)}", f"{en}: {caller.group(1)}"
     return RefusedByPlatform(api, errcode, zh, en, hint_of(errmsg))

@@ -95,6 +95,12 @@ def worded(value: object) -> str:
 
 
 @register.filter
+def either(value: tuple[str, str]) -> str:
+    """Of a text in Chinese and in English, the one that the reader reads."""
+    return value[1 if (get_language() or "zh").startswith("en") else 0]
+
+
+@register.filter
 def field_titled(name: str) -> str:
     """What an import's field is called, in the reader's language."""
     return worded(field(name))
