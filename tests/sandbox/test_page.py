@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 
 from tests.sandbox.conftest import HOUR, START, Client
+from yutang.sandbox.holdings import families
 
 
 def test_the_page_shows_members_tasks_and_messages_in_both_languages(sandbox: Client) -> None:
@@ -23,3 +25,24 @@ def test_the_page_shows_members_tasks_and_messages_in_both_languages(sandbox: Cl
 
 def test_an_empty_sandbox_says_so(open_sandbox: Callable[..., Client]) -> None:
     assert "沙盒还是空的" in open_sandbox().http.get("/").text
+
+
+def test_what_the_sandbox_holds_is_shown_by_family_without_what_opens_something(sandbox: Client) -> None:
+    sandbox.post("add_contact_way", type=1, scene=2, user=["a"], state="s1")
+    sandbox.control("faults", faults=[{"api": "kf/*", "kind": "refuse", "errcode": -1}])
+    sandbox.get("externalcontact/list")
+    page = sandbox.http.get("/", params={"lang": "en"}).text
+    for family in families():
+        assert escape(family.en) in page
+        for table in family.tables:
+            assert f">{table}</a>" in page
+    for shown in ("externalcontact/list", "41009", "kf/*", "refuse -1", "ww-sandbox"):
+        assert shown in page
+    ways = sandbox.http.get("/", params={"table": "ways"}).text
+    assert "s1" in ways
+    for table in ("settings", "apps", "tokens"):
+        shown = sandbox.http.get("/", params={"table": table}).text
+        assert "synthetic" not in shown
+        assert sandbox.token not in shown
+    assert "没有这张表" in sandbox.http.get("/", params={"table": "sqlite_master"}).text
+    assert sandbox.http.get("/", params={"corp": "ww-none"}).status_code == 404

@@ -14,12 +14,14 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
+from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import BadInput, Refused, YutangError
 from yutang.sandbox.callbacks import Receiver
 from yutang.sandbox.control import Control, keep_out_strangers
 from yutang.sandbox.media import picture_file
-from yutang.sandbox.page import qr_picture, render_page
+from yutang.sandbox.page import State, qr_picture, render_page, render_table
 from yutang.sandbox.platform import Platform
+from yutang.sandbox.store import find_settings
 from yutang.sandbox.worlds import World, Worlds
 
 
@@ -50,7 +52,7 @@ def create_app(
                 world = worlds.named(query.get("corp", ""))
             except YutangError as error:
                 return HTMLResponse(error.sentence(query.get("lang", "zh")), status_code=404)
-            return HTMLResponse(_page(world, query.get("lang", "zh")))
+            return HTMLResponse(_page(worlds, world, query.get("lang", "zh"), query.get("table", "")))
 
         return await run_in_threadpool(page)
 
@@ -105,6 +107,20 @@ class _Doors:
             return self._routers[key]
 
 
-def _page(world: World, language: str) -> str:
+def _page(worlds: Worlds, world: World, language: str, table: str) -> str:
+    corps = tuple(corp for corp in (one.corp for one in worlds.all()) if corp is not None)
     with world.store.read() as con:
-        return render_page(con, language)
+        if table:
+            return render_table(con, language, table, world.name)
+        settings = find_settings(con)
+        wall = wall_now().timestamp()
+        state = State(
+            corps=corps,
+            query=world.name,
+            next_at=str(world.engine.next_at(con, settings) or "") if settings is not None else "",
+            answers=dict(world.limits.answers),
+            faults=tuple(world.faults.all()),
+            uses=tuple(world.limits.uses(settings, wall)) if settings is not None else (),
+            blocked=world.limits.blocks(wall),
+        )
+        return render_page(con, language, state)

@@ -73,6 +73,11 @@ class Engine:
             due = self._next(con, settings)
         return {"now": _iso(settings.now), "next_at": None if due is None else _iso(due)}
 
+    def next_at(self, con: sqlite3.Connection, settings: Settings) -> str | None:
+        """When something is due next, as `clock` says it."""
+        due = self._next(con, settings)
+        return None if due is None else _iso(due)
+
     def truth(self, ids: Sequence[str] | None, since: datetime, until: datetime) -> dict[str, object]:
         """Per customer in [since, until): what they spend anyway, what messages added, and what one would add.
 

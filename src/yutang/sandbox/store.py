@@ -34,11 +34,15 @@ LATER = (
 )
 
 
-def _schema() -> str:
-    """What the file holds: each family of calls has its tables in a file of its own."""
+def schema_files() -> list[tuple[str, str]]:
+    """What a corp's file holds: each family of calls has its tables in a file of its own. Names and texts, in order."""
     folder = resources.files("yutang.sandbox") / "schema"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return "".join(file.read_text(encoding="utf-8") for file in files)
+    return [(file.name, file.read_text(encoding="utf-8")) for file in files]
+
+
+def _schema() -> str:
+    return "".join(text for _, text in schema_files())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,4 @@
+-- 客户资料 / What is known of customers
 -- What the platform knows of a customer beside the name. openid and unionid follow from the id where nothing is said.
 CREATE TABLE IF NOT EXISTS contacts (
     external_userid TEXT PRIMARY KEY, type INT DEFAULT 1, gender INT DEFAULT 0, unionid TEXT, avatar TEXT,

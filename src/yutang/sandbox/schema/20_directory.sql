@@ -1,3 +1,4 @@
+-- 通讯录 / Directory
 -- Departments beside the root, which is always there (id 1, named as the corp).
 CREATE TABLE IF NOT EXISTS departments (
     id INTEGER PRIMARY KEY, parentid INT, name TEXT, name_en TEXT, place INT);

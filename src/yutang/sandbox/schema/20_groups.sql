@@ -1,3 +1,4 @@
+-- 客户群 / Customer groups
 -- Customer groups. `shown` is what the detail said before its last change, and still says until `fresh_wall`; `version`
 -- counts changes of membership. `handed`: 2 being inherited until `handed_wall`, then 3 (WeCom doc 92120).
 CREATE TABLE IF NOT EXISTS chats (

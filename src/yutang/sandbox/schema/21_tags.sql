@@ -1,3 +1,4 @@
+-- 企业标签 / Tags
 -- Corp tags and their groups; `own`: made by this app, which alone it may change. Gone ones are deleted.
 CREATE TABLE IF NOT EXISTS tag_groups (
     group_id TEXT PRIMARY KEY, name TEXT, sort INT, created_at INT, own INT) WITHOUT ROWID;

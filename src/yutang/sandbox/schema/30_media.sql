@@ -1,3 +1,4 @@
+-- 素材 / Files
 -- Files that were uploaded; the bytes stand beside this file, in media/, by `file` (the hash of what they are).
 -- purpose: media (usable in messages), moments, album, by_url. kind: image, voice, video, file.
 CREATE TABLE IF NOT EXISTS media (

@@ -1,3 +1,4 @@
+-- 客户朋友圈 / Moments
 -- A moment that software asks for is made by a job, which is answered for 24 h. `result`: what it came to, as JSON.
 CREATE TABLE IF NOT EXISTS moment_jobs (
     jobid TEXT PRIMARY KEY, made_wall REAL, started_wall REAL, done_wall REAL, result TEXT) WITHOUT ROWID;

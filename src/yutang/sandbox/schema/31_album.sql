@@ -1,3 +1,4 @@
+-- 商品图册与敏感词 / Album and interception
 -- Goods that members can send from the album; a deleted one is still told apart from one that never was.
 CREATE TABLE IF NOT EXISTS products (
     product_id TEXT PRIMARY KEY, description TEXT, price INT, product_sn TEXT, pictures TEXT, create_time INT,

@@ -1,3 +1,4 @@
+-- 规则组 / Rule groups
 -- Rule groups of customer contact (kind `customer`) and of Moments (`moment`). parent_id 0: the first level.
 CREATE TABLE IF NOT EXISTS strategies (
     strategy_id INTEGER PRIMARY KEY, kind TEXT, parent_id INT, name TEXT, create_time INT, admins TEXT,

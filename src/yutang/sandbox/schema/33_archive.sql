@@ -1,3 +1,4 @@
+-- 会话存档 / Session archive
 -- Members whose chats are archived, by the edition they were bought for (1 office, 2 service, 3 enterprise).
 CREATE TABLE IF NOT EXISTS archived_members (userid TEXT PRIMARY KEY COLLATE NOCASE, edition INT) WITHOUT ROWID;
 -- What a customer said of it to one member; who said nothing has agreed by going on (Default_Agree).

@@ -1,3 +1,4 @@
+-- 应用消息 / Messages of the app
 -- What the app and the groups' robots said. `digest`: of the content and its recipients, for the check of doubles.
 CREATE TABLE IF NOT EXISTS app_messages (
     msgid TEXT PRIMARY KEY, at INT, msgtype TEXT, content TEXT, digest TEXT, recalled_at INT) WITHOUT ROWID;
