@@ -13,7 +13,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from yutang.channels.contracts import Capabilities, MessageContent
+from yutang.channels.contracts import Capabilities, MessageContent, Permit
 from yutang.channels.direct.accounts import adapter_of
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation import queries as organisation
@@ -53,11 +53,13 @@ def addresses_of(persons: Iterable[PersonId], channel: str, corp: str) -> dict[P
     return {person: values[::-1] for person, values in found.items()}
 
 
-def price_of(channel: str, text: str) -> Decimal:
+def price_of(channel: str, text: str, *, marketing: bool = True) -> Decimal:
     """What a message costs, in the brand's currency, by the dearest account of a channel. Raises CannotCarry for a text
-    that one of them cannot send, such as one for which the provider has approved no template."""
+    that one of them cannot send, such as one for which the provider has approved no template, or that must not carry
+    marketing."""
     accounts = [one for one in organisation.channel_accounts() if one.channel == channel and one.on]
-    prices = [one.cost * adapter_of(one).size(MessageContent(text)).pieces for one in accounts]
+    content = MessageContent(text, permit=Permit("", marketing=marketing))
+    prices = [one.cost * adapter_of(one).size(content).pieces for one in accounts]
     return max(prices, default=way_of(channel).cost)
 
 

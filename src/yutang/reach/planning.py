@@ -48,6 +48,7 @@ from yutang.reach.gate.contracts import (
     PlanTerms,
     Policy,
     Tick,
+    TouchClass,
 )
 from yutang.reach.ledger import committed, repeated
 from yutang.reach.limits import narrowed, way_of
@@ -546,7 +547,8 @@ def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
             f"topic「{document.topic}」不在触达规则的 topics 里，可用：{known}。",
             f"The topic “{document.topic}” is none of the policy's; there are: {known}.",
         )
-    approach.price_of(document.channel, document.message.text)  # says what an account cannot carry
+    marketing = document.touch_class is TouchClass.MARKETING
+    approach.price_of(document.channel, document.message.text, marketing=marketing)  # says what an account cannot carry
     problem = broken_rule(document.message.text, book.rules)
     if problem:
         rule, word = problem

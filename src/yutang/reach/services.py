@@ -25,7 +25,7 @@ from yutang.reach.approach import price_of
 from yutang.reach.contracts import BatchState, PlanState, Preview, RunState
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate import decide
-from yutang.reach.gate.contracts import RuleName
+from yutang.reach.gate.contracts import RuleName, TouchClass
 from yutang.reach.issuing import GIVE_UP, Ports, issue_due, reopen_or_keep, resolve_unknown
 from yutang.reach.lift import SmallestEffect, smallest_effect
 from yutang.reach.limits import way_of
@@ -93,10 +93,15 @@ def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -
     )
 
 
+def _price_of(document: BroadcastDocument) -> Decimal:
+    marketing = document.touch_class is TouchClass.MARKETING
+    return price_of(document.channel, document.message.text, marketing=marketing)
+
+
 def _price(document: BroadcastDocument) -> Decimal:
     """What a message costs; of a text that cannot be sent yet, what one costs at least."""
     try:
-        return price_of(document.channel, document.message.text)
+        return _price_of(document)
     except CannotCarry:
         return way_of(document.channel).cost
 
@@ -193,7 +198,7 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
             created_at=now,
             start=max(now, document.start) if document.start else now,
             versions={"broadcast": stored.version},
-            unit_cost=price_of(document.channel, document.message.text),
+            unit_cost=_price_of(document),
         )
         organisation.audit(viewer, "launch", f"plan {plan.pk}", name=document.name)
     return PlanId(plan.pk)

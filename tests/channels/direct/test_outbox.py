@@ -38,6 +38,8 @@ from yutang.organisation.queries import OWNER, channel_account, channel_accounts
 from yutang.people.links import opened
 from yutang.people.queries import may_be_touched, standing_consents
 from yutang.people.services import ConsentWord, apply_consents, birth_persons
+from yutang.reach.approach import price_of
+from yutang.reach.limits import check_text
 
 DEAD = "nohost-but-this:1:x"
 MAIL = "会员日\n\n奶粉今日 8 折。"
@@ -392,6 +394,15 @@ def test_allowances_of_wechat_are_counted_and_used_up(provider: Provider, client
         sent_all()
         assert Letter.objects.get(mailing__uid=task.task_id).state == state.value
     assert allowances("openid", "wxapp", ["o1"])["o1"].templates == {"T1": 0}
+
+
+def test_a_plan_on_an_official_account_is_told_at_once_what_its_template_must_not_carry() -> None:
+    given = {"secret": "s", "templates": "T2 service\n您的订单 {{character_string1.DATA}} 已发货"}
+    accounts.keep_account(OWNER, "oa", "wxoa", given, cost="0.01")
+    assert price_of("oa", "您的订单 A1 已发货", marketing=False) == Decimal("0.01")
+    with pytest.raises(CannotCarry):
+        price_of("oa", "您的订单 A1 已发货")
+    check_text("oa", "您的订单 A1 已发货", marketing=False)
 
 
 def test_what_cannot_be_carried_is_said_before_anything_is_written(box: Mailbox) -> None:

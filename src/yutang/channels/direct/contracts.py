@@ -171,10 +171,12 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How a content is counted: of how many pieces it costs the price, and which template carries it (empty: none)."""
+    """How a content is counted: of how many pieces it costs the price, and which template carries it (empty: none).
+    `answer`: it is one, of which an open window allows so many."""
 
     pieces: int = 1
     template: str = ""
+    answer: bool = False
 
 
 class Adapter(Protocol):

@@ -307,7 +307,7 @@ def _settle(
     with my_turn(), transaction.atomic():
         for changes, keys in groups.items():
             Row.objects.filter(pk__in=keys, call=rows[0].call, state__in=reachable).update(**dict(changes))
-        if taken and (capabilities.window is not None or size.template):
+        if taken and (size.answer or size.template):
             used(addressed_by, namespace, taken, size.template)
         for recipient, reason in dead.items():
             note_dead(addressed_by, namespace, recipient, reason)

@@ -63,7 +63,7 @@ class OfficialAccount:
                     f"客服消息最多 {MOST_ANSWER} 个字，请缩短，或照模板写。",
                     f"An answer takes {MOST_ANSWER} characters; shorten it, or write it as a template says.",
                 )
-            return Size()
+            return Size(answer=True)
         check_values(found.values)
         if found.template.words == ("service",) and (content.permit is None or content.permit.marketing):
             raise CannotCarry(
@@ -129,7 +129,7 @@ class OfficialAccount:
 KIND = Kind(
     Capabilities(
         "oa", "oa", "公众号", "Official Account", addressed_by="openid", namespaced=True, text=1_000, characters=True,
-        recipients=20, per_second=50.0, window=SPOKE,
+        recipients=20, per_second=50.0,
     ),
     (*weixin.FIELDS, Field("url", "点开的网址", "Page to open", needed=False)),
     OfficialAccount,
