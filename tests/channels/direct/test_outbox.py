@@ -232,10 +232,10 @@ def test_a_message_costs_its_pieces_and_goes_out_in_one_call(provider: Provider,
 
 
 def test_a_pause_leaves_everything_waiting_and_says_why(box: Mailbox) -> None:
-    port = mailer(box)
+    mailer(box)
     known(mail(ANN))
-    accounts.keep_account(OWNER, "email", "main", accounts.shown_settings(OWNER, "email", "main") | {"port": "9"})
-    Mailing.objects.all().delete()
+    shown = accounts.shown_settings(OWNER, "email", "main")
+    accounts.keep_account(OWNER, "email", "main", shown | {"port": "9"}, per_second="10000")
     port = Outbox(channel_accounts()[0])
     port.create_task("main", [ANN], content(MAIL))
     assert sent_all() == 0
