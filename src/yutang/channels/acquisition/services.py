@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from yutang.channels.acquisition.contracts import LinkNews, LinkNotice
 from yutang.channels.acquisition.models import Quota, Told
@@ -29,11 +30,13 @@ def read_quota(corp: str, port: AcquisitionPort) -> int:
 
 
 def note_news(corp: str, link_id: str, news: LinkNews, at: datetime) -> None:
-    """Keep what was told of a link; an older word, told late, changes nothing."""
+    """Keep what was told of a link; an older word, told late, changes nothing. In one second, deleting is the last."""
     with transaction.atomic():
         row, made = Told.objects.get_or_create(corp=corp, link_id=link_id[:64], defaults={"news": news.value, "at": at})
         if not made:
-            Told.objects.filter(pk=row.pk, at__lt=at).update(news=news.value, at=at, seen=False)
+            newer = Q(at__lt=at) | Q(at=at, news=LinkNews.UNAVAILABLE)
+            mine = Told.objects.filter(newer if news is LinkNews.DELETED else Q(at__lt=at), pk=row.pk)
+            mine.update(news=news.value, at=at, seen=False)
 
 
 def unseen() -> list[LinkNotice]:
