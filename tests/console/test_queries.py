@@ -25,7 +25,7 @@ BASELINES = {
     "/persons/": (12, 6),
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
-    "/persons/{person}/": (21, 7),
+    "/persons/{person}/": (22, 7),
     "/settings/": (37, 2),  # two for each of eight kinds of documents
     "/imports/": (9, 0),
     "/settings/syncs/": (12, 0),

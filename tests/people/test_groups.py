@@ -117,6 +117,9 @@ def test_a_group_belongs_to_its_owners_store(guides: dict[str, SenderId]) -> Non
     assert total == 1
     assert [(one.person, one.name) for one in shown] == [(None, "")]  # in the group, and outside of what they see
     assert grouped.owners_of_groups(manager("s2")) == ["li"]
+    births = services.birth_persons([[friend("a")]], seen_at=T0)
+    assert sorted(one.name for one in grouped.groups_of(manager("s1"), births)) == ["", "", "老客群"]
+    assert {(one.live, one.joined_at) for one in grouped.groups_of(OWNER, births)} == {(True, T0 + DAY)}
 
 
 def test_groups_are_found_by_what_they_are(guides: dict[str, SenderId]) -> None:

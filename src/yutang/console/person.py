@@ -25,6 +25,7 @@ from yutang.log.vocabulary import VOCABULARY
 from yutang.organisation.contracts import NodeFacts, SenderFacts
 from yutang.organisation.queries import nodes, senders
 from yutang.people.contracts import ALL_CHANNELS, PersonCard
+from yutang.people.grouped import groups_of
 from yutang.people.queries import person_card
 from yutang.people.sameness import history
 from yutang.profiles.queries import as_of, traits_of
@@ -124,6 +125,7 @@ def person(request: Page, number: int) -> HttpResponse:
             if ready
         ],
         "friends": _friends(request, card, places),
+        "in_groups": groups_of(request.viewer, card.births),
         "way": _way(card),
         "timeline": happened,
         "older": older,

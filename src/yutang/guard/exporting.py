@@ -18,6 +18,7 @@ from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand, nodes
 from yutang.organisation.services import audit
+from yutang.people.grouped import groups_of
 from yutang.people.queries import person_card, words_of
 from yutang.profiles.queries import as_of, traits_of
 from yutang.warehouse.contracts import Warehouse, named
@@ -29,6 +30,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "preferences": ("消息偏好", "Message preferences"),
     "relations": ("好友关系", "Friendships"),
     "tags": ("标签", "Tags"),
+    "groups": ("所在的群", "Groups"),
     "traits": ("算出的属性", "What was computed"),
     "segments": ("进出过的分群", "Segments entered and left"),
     "orders": ("订单", "Orders"),
@@ -66,6 +68,7 @@ def export_person(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> dic
         "preferences": [asdict(card.wish)],
         "relations": [asdict(one) for one in card.relations],
         "tags": [{"tag": tag} for tag in card.tags],
+        "groups": [asdict(one) for one in groups_of(viewer, card.births)],
         "traits": [
             {"trait": name, "value": value}
             for name, value in (traits_of(warehouse, viewer, card.person) if ready else {}).items()

@@ -234,6 +234,17 @@ class GroupMemberShown:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupOfPerson:
+    """A group in which a person is or was. `id` None and no name: it is another store's."""
+
+    id: int | None
+    name: str
+    joined_at: datetime | None
+    left_at: datetime | None
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GroupWeek:
     """How many came into a group and left it in seven days from `start` on, and how many were in it at their end."""
 

@@ -13,7 +13,14 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.people import identity
-from yutang.people.contracts import CODE_FULL, GroupFacts, GroupFilter, GroupMemberShown, GroupWeek
+from yutang.people.contracts import (
+    CODE_FULL,
+    GroupFacts,
+    GroupFilter,
+    GroupMemberShown,
+    GroupOfPerson,
+    GroupWeek,
+)
 from yutang.people.groups import is_in
 from yutang.people.models import Group, GroupMember
 from yutang.people.queries import names_of, seen_among
@@ -153,6 +160,24 @@ def group_members(
             )
         )
     return shown, rows.count()
+
+
+def groups_of(viewer: Viewer, births: Sequence[PersonId]) -> list[GroupOfPerson]:
+    """The groups in which these birth persons of somebody, whom the viewer sees, are or were; the newest first."""
+    rows = GroupMember.objects.filter(person_id__in=list(births)).select_related("group").order_by("-joined_at", "pk")
+    found = []
+    for row in rows:
+        seen = viewer.nodes is None or row.group.node in viewer.nodes
+        found.append(
+            GroupOfPerson(
+                row.group_id if seen else None,
+                (row.group.name or row.group.code) if seen else "",
+                row.joined_at,
+                row.left_at,
+                is_in(row.joined_at, row.left_at) and row.group.ended_at is None,
+            )
+        )
+    return found
 
 
 def growth(viewer: Viewer, number: int, weeks: int = 12) -> list[GroupWeek]:
