@@ -15,10 +15,12 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import translation
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from yutang.channels.capabilities import of_channel
 from yutang.guard import wishes
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
@@ -169,7 +171,9 @@ def _channels(known: object) -> list[str]:
 
 def _channel(name: str) -> str:
     names = {"wecom": _("企业微信"), "sms": _("短信"), "email": _("邮件"), "manual": _("导购联系")}
-    return names.get(name, name)
+    ways = of_channel(name)
+    english = (get_language() or "").startswith("en")
+    return names.get(name) or ((ways[0].en if english else ways[0].zh) if ways else name)
 
 
 def _often(name: str) -> str:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.people.pond import found_pond
 from yutang.channels.contracts import CannotCarry, Delivery, MessageContent, Permit, TaskNotReady
 from yutang.channels.direct import accounts, sending
 from yutang.channels.direct.addresses import allowances
+from yutang.channels.direct.contracts import MOST_TRIES
 from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kind_named
 from yutang.channels.models import Address, Letter, Mailing, Outlet
@@ -210,6 +212,20 @@ def test_what_is_taken_back_is_not_sent_and_what_is_under_way_is_waited_for(box:
     assert sent_all() == 0
 
 
+def test_what_comes_back_into_the_queue_after_it_was_withdrawn_is_not_sent(box: Mailbox) -> None:
+    port = mailer(box)
+    task = port.create_task("main", [BOB], content(MAIL, marketing=False))
+    rows, _ = sending._claim(port.account, kind_named("email"))
+    port.cancel_task(task.task_id)
+    away = replace(port.account, settings=dict(port.account.settings) | {"port": "9"})
+    assert sending._call(away, kind_named("email"), accounts.adapter_of(away), rows) == 0
+    assert Letter.objects.get().state == "queued"
+    Outlet.objects.all().delete()
+    assert sent_all() == 0
+    assert Letter.objects.get().reason == "cancelled"
+    assert box.taken == []
+
+
 def test_marketing_waits_for_the_hours_in_which_its_channel_takes_it(provider: Provider) -> None:
     port, night = texter(provider), business_now().replace(hour=14, minute=0)  # 22:00 in Shanghai
     known(phone("+8613800138000"))
@@ -248,6 +264,36 @@ def test_a_pause_leaves_everything_waiting_and_says_why(box: Mailbox) -> None:
     mailer(box)  # put right
     assert sent_all() == 1
     assert accounts.accounts(OWNER)[0].trouble == ("", "")
+
+
+def test_an_account_keeps_to_its_rate(box: Mailbox) -> None:
+    port = mailer(box)
+    given = accounts.shown_settings(OWNER, "email", "main")
+    accounts.keep_account(OWNER, "email", "main", given, per_second="0.1")
+    port.create_task("main", [f"p{index}@example.com" for index in range(25)], content(MAIL, marketing=False))
+    assert sent_all() == 20  # a call's worth; the next may go in 200 seconds
+    sending._next.clear()
+    assert sent_all() == 5
+
+
+def test_later_is_tried_ever_more_slowly_and_at_last_given_up(box: Mailbox) -> None:
+    port = mailer(box)
+    box.codes[ANN] = "451 4.7.1 greylisted"
+    task = port.create_task("main", [ANN], content(MAIL, marketing=False))
+    waits = []
+    for _ in range(MOST_TRIES - 1):
+        assert sent_all() == 0
+        row = Letter.objects.get()
+        assert row.not_before is not None
+        waits.append((row.not_before - wall_now()).total_seconds())
+        Letter.objects.update(not_before=None)
+    assert 25 < waits[0] <= 60
+    assert all(10_000 < wait <= 21_600 for wait in waits[5:])
+    assert sent_all() == 0
+    assert results(port, task.task_id) == {}  # nobody we know, and the address is forgotten
+    row = Letter.objects.get()
+    assert (row.state, row.reason, row.recipient) == ("refused", "smtp_451", None)
+    assert not Address.objects.exists()
 
 
 def test_a_letter_whose_worker_died_is_unknown_for_good_where_nobody_can_be_asked(box: Mailbox) -> None:

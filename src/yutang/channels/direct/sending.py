@@ -151,14 +151,15 @@ def _as_unknown(kind: Kind, now: datetime) -> dict[str, Any]:
 
 
 def _cancel_late(account: ChannelAccountFacts) -> int:
-    """What is not out by its deadline is not sent."""
+    """What is not out by its deadline is not sent, nor what came back into the queue after its task was withdrawn."""
+    over = Q(until__lte=business_now()) | Q(withdrawn=True)
     late = Mailing.objects.filter(
-        channel=account.channel, corp=account.corp, until__lte=business_now(), letters__state=LetterState.QUEUED.value
+        over, channel=account.channel, corp=account.corp, letters__state=LetterState.QUEUED.value
     ).distinct()
     count = 0
     for mailing in late:
         with my_turn(), transaction.atomic():
-            count += settle_unsent(mailing, "deadline")
+            count += settle_unsent(mailing, "cancelled" if mailing.withdrawn else "deadline")
     return count
 
 
@@ -203,6 +204,8 @@ def _claim(account: ChannelAccountFacts, kind: Kind) -> tuple[list[Row], int]:
     said stop, or are not reached any more at their addresses."""
     now = wall_now()
     due = _open(account).filter(Q(not_before=None) | Q(not_before__lte=now), state=LetterState.QUEUED.value)
+    stands = Q(mailing__until=None) | Q(mailing__until__gt=business_now())
+    due = due.filter(stands, mailing__withdrawn=False)
     if not _may_market(kind):
         due = due.filter(mailing__marketing=False)
     first = due.order_by("mailing", "pk").values_list("mailing", flat=True).first()
@@ -211,7 +214,9 @@ def _claim(account: ChannelAccountFacts, kind: Kind) -> tuple[list[Row], int]:
     call, holder = new_uid(), me()
     with my_turn(), transaction.atomic():
         chosen = Row.objects.filter(
-            Q(not_before=None) | Q(not_before__lte=now), mailing=first, state=LetterState.QUEUED.value
+            Q(not_before=None) | Q(not_before__lte=now),
+            mailing__in=Mailing.objects.filter(pk=first, withdrawn=False),
+            state=LetterState.QUEUED.value,
         ).order_by("pk")
         if connection.features.has_select_for_update_skip_locked:
             chosen = chosen.select_for_update(skip_locked=True)
