@@ -13,11 +13,15 @@ import pyarrow as pa
 import pytest
 from pytest_django import DjangoDbBlocker, Settings
 
+from tests.channels.archive.library import Library, Talk, make_key, pem_of
+from tests.channels.archive.test_reading import Words
 from tests.house.world import CORP, SOURCE, START, World, shared
+from yutang.channels.archive import services as archive
+from yutang.channels.archive.reading import read_on
 from yutang.channels.contracts import MessageContent, Permit
 from yutang.channels.direct import accounts, addresses
 from yutang.channels.direct.outbox import Outbox
-from yutang.channels.models import Address, Letter
+from yutang.channels.models import Address, ArchivedMessage, Letter
 from yutang.documents.queries import find
 from yutang.documents.services import save_document
 from yutang.guard import exporting, queries, retention, services
@@ -187,6 +191,20 @@ def test_no_letter_to_them_waits_or_is_kept(world: World) -> None:
     erased(world, far.person)
     assert list(Letter.objects.values_list("recipient", flat=True)) == numbers[1:]
     assert not Address.objects.exists()
+
+
+def test_what_the_archive_kept_of_them_goes_and_no_more_comes(world: World) -> None:
+    key, talk = make_key(), Talk()
+    library = Library({1: key}, talk)
+    archive.open_archive(CORP, "archive-secret")
+    archive.add_key(CORP, 1, pem_of(key))
+    for who in (world.far.external, world.near.external):
+        talk.say("wang", who)
+    assert read_on(CORP, library, Words()).kept == 2
+    erased(world, world.far.person)
+    assert ArchivedMessage.objects.get().seq == 2
+    talk.say(world.far.external, "wang")
+    assert read_on(CORP, library, Words()).left_out == 1
 
 
 @pytest.fixture
