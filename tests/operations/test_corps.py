@@ -112,6 +112,12 @@ def test_a_wrong_corp_and_a_platform_that_is_away_are_told(desk: Corps, sandbox:
 
 
 def test_members_outside_the_range_are_named(desk: Corps, sandbox: Client) -> None:
+    sandbox.control("apps", apps=[{"agentid": 1000002, "members": ["a"]}])
+    assert "（B）" in steps_of(desk)["members"].said_zh
+    sandbox.control("apps", apps=[{"agentid": 1000002, "members": None}], contact_members=["a"])
+    assert "（B）" in steps_of(desk)["members"].said_zh
+    sandbox.control("apps", contact_members=None)
+    assert steps_of(desk)["members"].state is State.GOOD
     organisation.add_senders([NewSender("s1", "新来的", "wecom", CORP, "newcomer")])
     found = steps_of(desk)["members"]
     assert (found.state, "newcomer" in found.said_zh, "84074" in found.said_en) == (State.BAD, True, True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import salt
+from yutang.sandbox.apps import seen_members
 from yutang.sandbox.callbacks import enqueue
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.known import following, known_customer
@@ -38,8 +39,10 @@ _ROWS = """
 
 
 def list_members(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
-    """`externalcontact/get_follow_user_list`: every member has the customer-contact right here."""
-    return {"follow_user": [row["userid"] for row in con.execute("SELECT userid FROM members ORDER BY userid")]}
+    """`externalcontact/get_follow_user_list`: who stands in 客户联系使用范围 and in the app's visible range."""
+    seen = seen_members(con, settings)
+    everybody = [row["userid"] for row in con.execute("SELECT userid FROM members ORDER BY userid")]
+    return {"follow_user": [one for one in everybody if seen is None or one.lower() in seen]}
 
 
 def list_customers(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
