@@ -27,6 +27,7 @@ from yutang.channels.wecom.media import WeComMedia
 from yutang.channels.wecom.messages import WeComStaffMessages
 from yutang.channels.wecom.moments import WeComMoments
 from yutang.channels.wecom.tokens import MemoryTokenStore
+from yutang.channels.wecom.transfers import WeComTransfers
 from yutang.intake.pulses import alive
 from yutang.kernel.clock import monotonic
 from yutang.kernel.database import is_shared
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from yutang.channels.kf.contracts import ServicePorts
     from yutang.channels.sync.contracts import Connections
     from yutang.connect.group_ways import GroupWayPorts
+    from yutang.connect.inheritance import TransferPorts
     from yutang.connect.services import WayPorts
     from yutang.organisation.contracts import CorpFacts
     from yutang.reach.issuing import Ports
@@ -136,6 +138,10 @@ class Channels:
     def interceptions(self) -> Mapping[tuple[str, str], InterceptionPort]:
         """What members may not write to customers."""
         return self._each(WeComInterception)
+
+    def transfers(self) -> TransferPorts:
+        """For `connect`: handing customers over."""
+        return self._each(WeComTransfers)
 
     def service(self) -> ServicePorts:
         """For `channels.kf`."""

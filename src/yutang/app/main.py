@@ -50,6 +50,7 @@ def root(opener: Opener | None = None) -> click.Group:
         outgoing,
         persons,
         sameness,
+        transfers,
         ways,
     )
     from yutang.cli.context import Shell
@@ -62,7 +63,7 @@ def root(opener: Opener | None = None) -> click.Group:
         context.obj = Shell(opener or house.open_house, language())
 
     yutang.add_command(imports.import_group)
-    modules = (commands, access, organisation, keys, ways, groups, hooks, channels, outgoing, persons, lists)
+    modules = (commands, access, organisation, keys, ways, transfers, groups, hooks, channels, outgoing, persons, lists)
     for module in modules:
         for group in module.GROUPS:
             yutang.add_command(group)

@@ -242,6 +242,7 @@ def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
         channels.contact_ways,
         channels.join_ways,
         channels.service,
+        channels.transfers,
         share=share,
     )
 

@@ -6,6 +6,7 @@ from django.db import models
 
 from yutang.connect.contracts import CodeState, GroupWayState
 from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import EncryptedTextField
 
 
 class Way(models.Model):
@@ -102,3 +103,50 @@ class LeadStep(models.Model):
     state = models.CharField(max_length=10)
     by = models.CharField(max_length=80)
     at = models.DateTimeField(default=wall_now)
+
+
+class Handover(models.Model):
+    """A customer goes from one member to another: asked for here first, then at the platform; see `inheritance`.
+
+    Of one customer, one is under way at a time. `who` is the lasting look-up hash of the customer's id.
+    """
+
+    corp = models.CharField(max_length=64)
+    handover = models.CharField(max_length=64)
+    takeover = models.CharField(max_length=64)
+    resigned = models.BooleanField()
+    who = models.BinaryField(max_length=16)
+    customer = EncryptedTextField()
+    message = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, default="wanted", db_index=True)
+    reason = models.CharField(max_length=400, blank=True)
+    by = models.CharField(max_length=80)
+    asked_at = models.DateTimeField()
+    begun_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claim_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["corp", "who"],
+                condition=models.Q(state__in=["wanted", "calling", "unknown", "waiting"]),
+                name="one_open_handover",
+            ),
+        )
+        indexes = (models.Index(fields=["who", "asked_at"], name="handovers_of_a_customer"),)
+
+
+class Left(models.Model):
+    """A customer of a member who left, whom nobody has taken over, as the platform last told."""
+
+    corp = models.CharField(max_length=64)
+    handover = models.CharField(max_length=64)
+    who = models.BinaryField(max_length=16)
+    customer = EncryptedTextField()
+    left_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["corp", "handover", "who"], name="one_left_once"),)

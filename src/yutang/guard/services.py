@@ -25,6 +25,7 @@ from yutang.channels.manual.services import forget_lines_of
 from yutang.channels.services import forget_callbacks_of
 from yutang.channels.sync.known import forget_customers
 from yutang.channels.webhook.services import forget_parcels_with
+from yutang.connect.inheritance import forget_handovers
 from yutang.connect.services import forget_joins
 from yutang.guard.contracts import REASONS, ErasureFacts, Step
 from yutang.guard.models import Erasure
@@ -156,6 +157,7 @@ def _people(warehouse: Warehouse, row: Erasure, patience: float) -> None:
         forget_persons(frozenset(work.tombstones), frozenset(work.identifiers))
         forget_lines_of(work.tombstones)
         forget_joins(erasing.lookups_of(work.identifiers))
+        forget_handovers(erasing.lookups_of(work.identifiers))
         forget_letters_to(work.tombstones)
         forget_addresses(work.identifiers)
         forget_conversations(erasing.lookups_of(work.identifiers))

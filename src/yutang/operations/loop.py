@@ -27,9 +27,10 @@ from yutang.channels.services import forget_old_callbacks
 from yutang.channels.sync.services import forget_old_runs
 from yutang.channels.webhook.services import forget_old_parcels
 from yutang.channels.wecom.media import forget_old_uploads
-from yutang.connect import group_ways
+from yutang.connect import group_ways, inheritance
 from yutang.connect import services as connect
 from yutang.connect.group_ways import GroupWayPorts
+from yutang.connect.inheritance import TransferPorts
 from yutang.connect.services import WayPorts
 from yutang.guard import retention
 from yutang.guard import services as guard
@@ -71,7 +72,7 @@ Advance = Callable[[datetime], None]
 class Loop:
     """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` and
     `group_ways` are the channels on which contact ways and codes of groups are kept, `service` those on which customers
-    ask."""
+    ask, `transfers` those on which customers are handed over."""
 
     warehouse: Warehouse
     ports: Callable[[], Ports]
@@ -80,11 +81,13 @@ class Loop:
     ways: Callable[[], WayPorts] | None = None
     group_ways: Callable[[], GroupWayPorts] | None = None
     service: Callable[[], ServicePorts] | None = None
+    transfers: Callable[[], TransferPorts] | None = None
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
     kept_ways: float = float("-inf")
     noticed: datetime | None = None
+    learned: datetime | None = None
     retried: float = float("-inf")
     tidied: float = float("-inf")
     let_go: float = float("-inf")
@@ -175,7 +178,13 @@ class Loop:
         """This process's parts of one turn; `stepped`: all of them, each waited for where a worker is at it."""
         decide, tidy = {"decide": self._decide}, {"tidy": self._tidy}
         work = {"hand out": self._hand_out, "ways": self._keep_ways, "refresh": self._refresh, "notice": self._notice}
-        work |= {"service": self._serve, "retry": self._retry, "erase": self._erase, "seal": self._seal}
+        work |= {
+            "service": self._serve,
+            "transfers": self._hand_over,
+            "retry": self._retry,
+            "erase": self._erase,
+            "seal": self._seal,
+        }
         parts = {**decide, **work, **tidy}
         if self.share is Share.WORKER:
             parts = work
@@ -222,6 +231,15 @@ class Loop:
     def _serve(self) -> None:
         if self.service is not None:
             kf.hand_out(self.service())
+
+    def _hand_over(self) -> None:
+        if self.transfers is None:
+            return
+        ports, now = self.transfers(), business_now()
+        if self.learned is None or now - self.learned >= inheritance.LOOK:
+            self.learned = now  # a platform that refuses is asked again in an hour, not at every turn
+            inheritance.learn_who_left(ports)
+        inheritance.turn(ports)
 
     def _refresh(self) -> None:
         as_of = profile_queries.as_of(self.warehouse)
