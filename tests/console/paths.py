@@ -45,6 +45,8 @@ PATHS: tuple[str, ...] = (
     "/connect/new/?from=store_poster",
     "/connect/of/store_poster/",
     "/connect/of/store_poster/poster/",
+    "/connect/transfers/",
+    "/connect/transfers/?handover=guide-s1-a&store=s2",
     "/imports/",
     "/imports/of/{upload}/",
     "/imports/of/{imported}/",

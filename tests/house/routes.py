@@ -198,6 +198,8 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "way_new": (Ask("/connect/new/"), Ask("/connect/new/?from={way}")),
     "way_keep": (Ask("/connect/keep/", {"title": "试", "source": "poster", "channel": "manual"}),),
     "way": (Ask("/connect/of/{way}/", shows=("way_title",)),),
+    "transfers": (Ask("/connect/transfers/"), Ask("/connect/transfers/?handover=nobody&to=asked")),
+    "transfers_start": (Ask("/connect/transfers/start/", {"handover": "nobody", "to": "asked"}),),
     "way_close": (Ask("/connect/of/{way}/close/", {"closed": "yes"}),),
     "way_poster": (Ask("/connect/of/{way}/poster/", shows=("way_title",)),),
     "follow_up_done": (Ask("/connect/follow-ups/{follow_up}/", {}),),

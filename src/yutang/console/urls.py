@@ -35,6 +35,7 @@ from yutang.console import (
     settings,
     syncs,
     today,
+    transfers,
 )
 from yutang.console.settings import Checked
 from yutang.warehouse.contracts import Warehouse
@@ -48,6 +49,7 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]], desk: corps.Desk) ->
         path("clock/", entrance.clock, name="clock"),
         *today.urls,
         *connect.urls,
+        *transfers.urls,
         *group_ways.urls,
         *groups.urls,
         *imports.urls,

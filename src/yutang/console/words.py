@@ -213,6 +213,16 @@ SOURCES: dict[str, Promise] = {
     "inviter": _("老客邀请"),
     "other": _("其他"),
 }
+HANDOVERS: dict[str, Promise] = {
+    "wanted": _("等待发起"),
+    "calling": _("正在发起"),
+    "unknown": _("正在核对"),
+    "waiting": _("等客户，24 小时后自动完成"),
+    "done": _("已接替"),
+    "refused": _("客户拒绝"),
+    "full": _("接替的员工客户已满"),
+    "impossible": _("平台没有接受"),
+}
 ACTS: dict[str, Promise] = {
     "welcome": _("欢迎语"),
     "tag": _("打标签"),
