@@ -173,7 +173,7 @@ def _traces(warehouse: Warehouse, row: Erasure, patience: float) -> None:
     work = Work.of(row)
     ids = [one.value for one in work.identifiers if one.kind in ("external_userid", "unionid", "openid")]
     words = sorted({word for one in work.identifiers for word in spellings(one)})
-    forget_customers([(one.namespace, one.value) for one in Work.of(row).identifiers if one.kind == "external_userid"])
+    forget_customers(work.identifiers)
     at: int | None
     for forget_of in (forget_callbacks_of, forget_messages_of):
         at = 0

@@ -141,8 +141,8 @@ def put_tags(
     """Make tags of these names (and places) in a group; returns their ids."""
     made = []
     for name, sort in wanted.items():
-        count = con.execute("SELECT count(*) FROM tags").fetchone()[0]
-        thing = f"et{salt('tag', settings.corp_id, group, name, settings.now, count):016x}{count:06d}"
+        number = _number(con)
+        thing = f"et{salt('tag', settings.corp_id, name, number):016x}{number:06d}"
         con.execute("INSERT INTO tags VALUES (?, ?, ?, ?, ?, ?)", (thing, group, name, sort, settings.now, own))
         made.append(thing)
     return made
@@ -150,10 +150,17 @@ def put_tags(
 
 def put_group(con: sqlite3.Connection, settings: Settings, name: str, sort: int, *, own: bool) -> str:
     """Make a group; returns its id."""
-    count = con.execute("SELECT count(*) FROM tag_groups").fetchone()[0]
-    thing = f"et{salt('group', settings.corp_id, name, settings.now, count):016x}{count:06d}"
+    number = _number(con)
+    thing = f"et{salt('group', settings.corp_id, name, number):016x}{number:06d}"
     con.execute("INSERT INTO tag_groups VALUES (?, ?, ?, ?, ?)", (thing, name, sort, settings.now, own))
     return thing
+
+
+def _number(con: sqlite3.Connection) -> int:
+    """A number that no tag or group had before, gone ones included."""
+    number = con.execute("INSERT INTO tag_numbers DEFAULT VALUES").lastrowid
+    assert number is not None
+    return number
 
 
 def remove_tags(con: sqlite3.Connection, tags: Sequence[str]) -> None:

@@ -230,8 +230,9 @@ def test_any_loss_repetition_and_order_of_callbacks_and_one_sync_come_to_the_pla
 def test_nothing_is_kept_of_an_erased_customer_whom_the_platform_shows_still(shore: Shore) -> None:
     shore.run()
     shore.pump()
-    known.forget_customers([(CORP, "wmc2")])
-    shun([IdentifierValue("external_userid", CORP, "wmc2")])
+    gone = [IdentifierValue("external_userid", CORP, "wmc2")]
+    known.forget_customers(gone)
+    shun(gone)
     shore.move()
     assert shore.run().found.read == 3
     assert KnownRelation.objects.count() == 3

@@ -20,13 +20,13 @@ from django.db.models import Count, F, Q
 from yutang.channels.contracts import Customer
 from yutang.channels.sync.contracts import Found
 from yutang.channels.sync.doors import way_named
-from yutang.channels.sync.models import KnownRelation, KnownTag, SyncHint
+from yutang.channels.sync.models import KnownRelation, KnownTag, SyncHint, TagWish
 from yutang.channels.sync.standing import SLACK, Standing
 from yutang.kernel.database import lock
 from yutang.kernel.encryption import Keyring, keyring
 from yutang.kernel.ids import EventId, SenderId
 from yutang.log.contracts import Event, IdentifierValue
-from yutang.log.services import record
+from yutang.log.services import record, unseal
 from yutang.organisation.contracts import AccountFacts, CorpFacts
 from yutang.people import bulk
 from yutang.people import queries as people
@@ -39,6 +39,10 @@ _COLUMNS = ("id", "sender", "who", "added", "ended", "left", "add_way", "tags", 
 
 Key = tuple[bytes, int]
 """A relation: for whom (`who`), and the account."""
+
+
+Wearing = dict[bytes, dict[str, set[tuple[int, str]]]]
+"""By customer and tag of ours: on which relations that stand it is, and as which of the corp's tags."""
 
 
 @dataclass(slots=True)
@@ -108,13 +112,17 @@ def write(rows: Mapping[Key, Row]) -> None:
     bulk.update(KnownRelation, _COLUMNS[3:], changed)
 
 
-def forget_customers(named: Iterable[tuple[str, str]]) -> None:
-    """Forget what is known of these customers, each a corp and an id there, and the hints at them."""
+def forget_customers(identifiers: Iterable[IdentifierValue]) -> None:
+    """Forget what is known of whoever bears these identifiers, the hints at them, and the tags they wait for."""
     ring = keyring()
-    both = list(named)
+    named = set(identifiers)
+    customers = [one for one in named if one.kind == "external_userid"]
     with transaction.atomic():
-        KnownRelation.objects.filter(who__in=[who_of(ring, corp, one) for corp, one in both]).delete()
-        SyncHint.objects.filter(ref__in=[one for _, one in both]).delete()
+        KnownRelation.objects.filter(who__in=[who_of(ring, one.namespace, one.value) for one in customers]).delete()
+        SyncHint.objects.filter(ref__in=[one.value for one in customers]).delete()
+        for row in TagWish.objects.all():
+            if any(not named.isdisjoint(event.identifiers) for event in unseal(bytes(row.sealed))):
+                row.delete()
 
 
 def shared_customers(senders: Iterable[int]) -> int:
@@ -241,7 +249,7 @@ class Reading:
         }
         rows = rows_of("who", {who for who, _ in mine})
         self._adopt(ring, {key: both for key, both in mine.items() if key not in rows}, mine, rows)
-        wearing = _wearing(rows)
+        wearing = self._wearing(rows)
         changed: dict[Key, Row] = {}
         events: list[Event] = []
         added = differs = 0
@@ -249,7 +257,9 @@ class Reading:
             row = rows.get(key) or Row(0, Standing())
             before, after = row.standing, row.standing.seen(int(one.added_at.timestamp()), began)
             mark = _mark_of(ring, one)
-            tags = tuple(sorted(one.tag_ids))
+            tags = tuple(
+                sorted(tag for tag in one.tag_ids if tag in self.tags)
+            )  # one unknown yet is new once it is known
             comes = after.live and not before.live
             if row.id and after == before and mark == row.mark and tags == row.tags:
                 continue
@@ -367,41 +377,39 @@ class Reading:
         ]  # fmt: skip
 
     def _tagged(
-        self, key: Key, one: Customer, before: tuple[str, ...], now: tuple[str, ...], began: int,
-        wearing: dict[bytes, dict[str, set[int]]],
-    ) -> list[Event]:  # fmt: skip
-        """Which of our tags come and go. One that another member has on the same customer still, does not go."""
+        self, key: Key, one: Customer, before: tuple[str, ...], now: tuple[str, ...], began: int, wearing: Wearing
+    ) -> list[Event]:
+        """Which of our tags come and go. One that another member, or another group, has on the customer stays."""
         if before == now:
             return []
-        events = []
-        worn = wearing[key[0]]
-        for tag in (*set(now) - set(before), *set(before) - set(now)):
-            comes = tag in now
-            if comes:
-                worn[tag].add(key[1])
-            else:
-                worn[tag].discard(key[1])
-            ours = self.tags.get(tag)
-            if ours is None or (not comes and worn[tag]):
-                continue
-            kind = "tag.added" if comes else "tag.removed"
-            events.append(
-                Event(
-                    EventId(f"wecom:{kind}:{key[1]}:{key[0].hex()}:{tag}:{began}"), kind, instant(began),
-                    self._named(one.external_userid), source=TAGGED, channel=self.corp.channel, props={"tag": ours},
-                )
-            )  # fmt: skip
-        return events
+        who, sender = key
+        for tag in set(before) - set(now):
+            wearing[who][self.tags.get(tag, "")].discard((sender, tag))
+        for tag in set(now) - set(before):
+            wearing[who][self.tags[tag]].add((sender, tag))
+        come = {self.tags[tag] for tag in set(now) - set(before)}
+        gone = {self.tags[tag] for tag in set(before) - set(now) if tag in self.tags}
+        gone = {ours for ours in gone - come if not wearing[who][ours]}
+        return [
+            Event(
+                EventId(f"wecom:{kind}:{sender}:{who.hex()}:{_short(ours)}:{began}"), kind, instant(began),
+                self._named(one.external_userid), source=TAGGED, channel=self.corp.channel, props={"tag": ours},
+            )
+            for kind, several in (("tag.added", come), ("tag.removed", gone))
+            for ours in sorted(several)
+        ]  # fmt: skip
+
+    def _wearing(self, rows: Mapping[Key, Row]) -> Wearing:
+        found: Wearing = defaultdict(lambda: defaultdict(set))
+        for (who, sender), row in rows.items():
+            if row.standing.shown:
+                for tag in row.tags:
+                    found[who][self.tags.get(tag, "")].add((sender, tag))
+        return found
 
 
-def _wearing(rows: Mapping[Key, Row]) -> dict[bytes, dict[str, set[int]]]:
-    """By customer and tag, whose relations that stand bear it."""
-    found: dict[bytes, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for (who, sender), row in rows.items():
-        if row.standing.shown:
-            for tag in row.tags:
-                found[who][tag].add(sender)
-    return found
+def _short(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _mark_of(ring: Keyring, one: Customer) -> bytes:

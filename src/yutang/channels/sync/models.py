@@ -98,8 +98,8 @@ class KnownRelation(models.Model):
 class KnownTag(models.Model):
     """A tag of a corp as the platform told of it last; `gone`: it is there no more.
 
-    `ours` is what it is called here: its name when it was first seen, with its group's where that name was taken. It
-    stays when the platform renames it, since segments and plans name it.
+    `ours` is what it is called here: its name when it was first seen, with its group's where another there has that
+    name. It stays when the platform renames it, since segments and plans name it.
     """
 
     channel = models.CharField(max_length=16)
@@ -113,7 +113,12 @@ class KnownTag(models.Model):
     seen_at = models.DateTimeField(default=wall_now)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["channel", "corp", "tag_id"], name="one_known_tag_once"),
-            models.UniqueConstraint(fields=["channel", "corp", "ours"], name="one_name_of_ours_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=["channel", "corp", "tag_id"], name="one_known_tag_once"),)
+
+
+class TagWish(models.Model):
+    """A tag was put on or taken off here, and the platform is to follow; gone once it does. `sealed`: the event."""
+
+    event_id = models.CharField(max_length=128, unique=True)
+    sealed = SealedField(context="inbox.envelope")
+    made_at = models.DateTimeField(default=wall_now, db_index=True)

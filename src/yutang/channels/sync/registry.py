@@ -5,17 +5,19 @@ A new kind is a line here; whoever works through them needs no other word of it.
 
 from __future__ import annotations
 
-from yutang.channels.sync import acquisition, archive, customers, groups, kf
+from yutang.channels.sync import acquisition, archive, customers, groups, kf, tags
 from yutang.channels.sync.contracts import Hinted, Kind
 from yutang.kernel.errors import NotFound
 
-KINDS: tuple[Kind, ...] = (customers.KIND, groups.KIND, archive.KIND, kf.KIND)
+KINDS: tuple[Kind, ...] = (tags.KIND, customers.KIND, groups.KIND, archive.KIND, kf.KIND)
 HINTED: tuple[Hinted, ...] = (
+    tags.HINTED,
     customers.HINTED,
     groups.HINTED,
     archive.HINTED,
     kf.HINTED,
     acquisition.HINTED,
+    tags.MARKED,
 )
 
 

@@ -9,3 +9,4 @@ CREATE TABLE IF NOT EXISTS marks (
     userid TEXT COLLATE NOCASE, external_userid TEXT, tag_id TEXT,
     PRIMARY KEY (userid, external_userid, tag_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS marks_of_tag ON marks (tag_id);
+CREATE TABLE IF NOT EXISTS tag_numbers (number INTEGER PRIMARY KEY AUTOINCREMENT);
