@@ -175,7 +175,7 @@ def _settle(refs: Sequence[str]) -> None:
 
 
 def _persons_of(events: Sequence[Event]) -> dict[str, PersonId]:
-    named = {event.id: event.person for event in events if event.person is not None}
+    named: dict[str, PersonId] = {event.id: event.person for event in events if event.person is not None}
     rest = [event for event in events if event.person is None and event.identifiers]
     if rest:
         with my_turn():
