@@ -26,7 +26,9 @@ BASELINES = {
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
     "/persons/{person}/": (22, 7),
-    "/settings/": (37, 2),  # two for each of eight kinds of documents
+    "/settings/": (38, 2),  # two for each of eight kinds of documents
+    "/lists/": (12, 0),
+    "/lists/{list}/": (25, 0),
     "/imports/": (9, 0),
     "/settings/syncs/": (12, 0),
     "/groups/": (14, 0),
@@ -62,7 +64,7 @@ def test_a_page_asks_no_more_than_its_baseline(
     client = Client(raise_request_exception=True)
     client.force_login(User.objects.get(username="owner"), "allauth.account.auth_backends.AuthenticationBackend")
     with CaptureQueriesContext(connection) as said:
-        answer = client.get(path.format(person=standing.near.person))
+        answer = client.get(path.format(person=standing.near.person, list=standing.near.list))
     assert answer.status_code == 200
     operational, analytical = BASELINES[path]
     assert len(said) <= operational, [query["sql"][:120] for query in said]

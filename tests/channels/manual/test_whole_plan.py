@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.channels.manual.whole_plan import PERSONS
 from tests.cli.shell import ROOT, environment
 
 
+@pytest.mark.long
 def test_a_brand_with_no_api_at_all_runs_a_whole_plan_from_segment_to_lift(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.channels.manual.whole_plan", str(tmp_path)],
