@@ -22,10 +22,11 @@ from yutang.log.contracts import IdentifierValue
 from yutang.log.services import record
 from yutang.operations.loop import BREATH, MOMENT, STALE, STRIDE, TIDY
 from yutang.organisation import clock as brand_clock
-from yutang.organisation.models import Brand
+from yutang.organisation.models import Brand, Node
 from yutang.organisation.services import step_clock
 from yutang.profiles import queries as profiles
 from yutang.reach.issuing import Ports, bound_tasks
+from yutang.warehouse.contracts import Statement
 
 pytestmark = pytest.mark.django_db
 
@@ -239,6 +240,18 @@ def test_profiles_grow_no_older_than_an_hour_though_nothing_comes(stage: Stage) 
         assert (now != stood) is refreshed
     assert now is not None
     assert business_now() - now < STALE + timedelta(minutes=1)
+
+
+def test_the_warehouse_follows_the_stores_that_a_directory_made(stage: Stage) -> None:
+    def zones() -> set[str]:
+        return set(stage.warehouse.query(Statement("SELECT zone FROM nodes WHERE kind = 'store'"))["zone"].to_pylist())
+
+    Node.objects.filter(kind="store").update(zone="Asia/Tokyo")
+    stage.loop.once()
+    assert "Asia/Tokyo" not in zones(), "nobody said that a directory did it"
+    Brand.objects.update(tree=1)
+    stage.loop.once()
+    assert zones() == {"Asia/Tokyo"}
 
 
 def test_callbacks_kept_too_long_are_forgotten_once_a_day(stage: Stage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from yutang.kernel.errors import BadInput
@@ -9,9 +11,11 @@ from yutang.organisation.contracts import NodeKind, SenderFacts
 from yutang.organisation.departments import (
     DepartmentRow,
     DepartmentsKept,
+    Ended,
     MemberRow,
     MembersKept,
     end_member,
+    end_missing,
     keep_departments,
     keep_members,
     link_department,
@@ -19,7 +23,7 @@ from yutang.organisation.departments import (
     rename_member,
 )
 from yutang.organisation.models import Node
-from yutang.organisation.queries import OWNER, departments, node_by_code, nodes, senders
+from yutang.organisation.queries import OWNER, departments, node_by_code, nodes, senders, tree_version
 from yutang.organisation.rolls import StaffRow, StoreRow, keep_staff, keep_stores
 from yutang.organisation.services import connect_corp, set_up_brand
 
@@ -44,6 +48,12 @@ def brand(db: None) -> None:
 @pytest.fixture
 def stores() -> None:
     keep_stores([StoreRow("S1", "上海店", "华东"), StoreRow("S2", "南京店", "华东"), StoreRow("S3", "杭州店")])
+
+
+def read(rows: list[MemberRow]) -> MembersKept:
+    """All of the directory's members."""
+    kept = keep_members(*WECOM, rows)
+    return replace(kept, ended=kept.ended + end_missing(*WECOM, [row.userid for row in rows]).ended)
 
 
 def linked() -> dict[int, str]:
@@ -77,7 +87,7 @@ def test_departments_are_matched_once_and_what_matches_nothing_is_said() -> None
 
 @pytest.mark.usefixtures("stores")
 def test_codes_match_and_two_of_a_name_wait_for_a_person() -> None:
-    rows = [DepartmentRow(10, None, "s2"), DepartmentRow(11, None, "杭州店"), DepartmentRow(12, None, " 杭州店 ")]
+    rows = [TREE[0], DepartmentRow(10, 1, "s2"), DepartmentRow(11, 1, "杭州店"), DepartmentRow(12, 1, " 杭州店 ")]
     assert keep_departments(*WECOM, rows).unmatched == ("杭州店", " 杭州店 ")
     assert linked() == {10: "S2"}
     link_department(*WECOM, 12, "S3")
@@ -118,19 +128,19 @@ def test_members_become_staff_at_the_store_above_them() -> None:
         MemberRow("zhao", (5,), "赵六", 1),
         MemberRow("left", (3,), "钱七", 5),
     ]
-    kept = keep_members(*WECOM, rows)
+    kept = read(rows)
     assert (kept.new, kept.unplaced) == (2, ("zhao",))
     assert {userid: (one.name, one.active) for userid, one in accounts().items()} == {
         "Li": ("李四", True),
         "wang": ("王五", False),
     }
     assert store_of("Li") == store_of("wang") == "S1"
-    assert keep_members(*WECOM, rows) == MembersKept(unplaced=("zhao",))
+    assert read(rows) == MembersKept(unplaced=("zhao",))
     rows[:2] = [MemberRow("li", (4,), "李四", 1), MemberRow("wang", (3,), "王五", 1)]
-    assert keep_members(*WECOM, rows).changed == 1
+    assert read(rows).changed == 1
     assert accounts()["wang"].active
     link_department(*WECOM, 4, "S2")
-    moved = keep_members(*WECOM, rows)
+    moved = read(rows)
     assert moved.senders == {accounts()["Li"].id}
     assert store_of("Li") == "S2"
 
@@ -139,16 +149,16 @@ def test_members_become_staff_at_the_store_above_them() -> None:
 def test_who_has_left_is_ended_and_not_deleted_and_may_come_back() -> None:
     keep_departments(*WECOM, TREE)
     rows = [MemberRow(f"u{number}", (3,), f"员工 {number}", 1) for number in range(4)]
-    keep_members(*WECOM, rows)
-    assert keep_members(*WECOM, [MemberRow("u0", (3,), "员工 0", 5), *rows[1:3]]).ended == 2
+    read(rows)
+    assert read([MemberRow("u0", (3,), "员工 0", 5), *rows[1:3]]).ended == 2
     assert [accounts()[f"u{number}"].active for number in range(4)] == [False, True, True, False]
-    assert keep_members(*WECOM, [MemberRow("u0", (3,), "员工 0", 5), *rows[1:3]]) == MembersKept()
-    assert keep_members(*WECOM, rows).changed == 2
+    assert read([MemberRow("u0", (3,), "员工 0", 5), *rows[1:3]]) == MembersKept()
+    assert read(rows).changed == 2
     assert all(one.active for one in accounts().values())
     assert end_member(*WECOM, "U2")
     assert not end_member(*WECOM, "u2")
     assert not accounts()["u2"].active
-    assert keep_members(*WECOM, rows).changed == 1
+    assert read(rows).changed == 1
     assert rename_member(*WECOM, "u1", "u1-new")
     assert not rename_member(*WECOM, "u2", "u3"), "somebody else's"
     assert set(accounts()) == {"u0", "u1-new", "u2", "u3"}
@@ -161,14 +171,14 @@ def test_what_a_list_said_of_somebody_stays_until_the_directory_says_something_n
     )
     keep_departments(*WECOM, TREE)
     rows = [MemberRow("U1", (5,), "员工 1", 1), MemberRow("u2", (5,), "员工 2", 2)]
-    keep_members(*WECOM, rows)
+    read(rows)
     assert {userid: (one.name, one.active) for userid, one in accounts().items()} == {
         "u1": ("员工 1", False),
         "u2": ("员工 2", False),
     }
     assert store_of("u1") == "S2", "a department that is no store moves nobody"
     keep_staff([StaffRow("u2", "ww1", "wecom", active=True)])
-    keep_members(*WECOM, rows)
+    read(rows)
     assert accounts()["u2"].active
 
 
@@ -176,34 +186,45 @@ def test_what_a_list_said_of_somebody_stays_until_the_directory_says_something_n
 def test_where_most_are_missing_at_once_nobody_is_ended() -> None:
     keep_departments(*WECOM, TREE)
     rows = [MemberRow(f"u{number}", (3,), None, 1) for number in range(30)]
-    keep_members(*WECOM, rows)
-    kept = keep_members(*WECOM, [*rows[:9], MemberRow("new", (3,), None, 1)])
-    assert (kept.missing, kept.new, kept.ended) == (21, 1, 0)
+    read(rows)
+    assert read([*rows[:9], MemberRow("new", (3,), None, 1)]) == MembersKept(new=1)
+    assert end_missing(*WECOM, ["u0"]) == Ended(kept=30)
     assert sum(one.active for one in accounts().values()) == 31
-    assert keep_members(*WECOM, rows[:12]).ended == 19
+    assert read(rows[:12]).ended == 19
 
 
 @pytest.mark.usefixtures("stores")
 def test_ids_alone_make_staff_without_names_and_take_none_away() -> None:
     keep_departments(*WECOM, TREE)
-    keep_members(*WECOM, [MemberRow("u1", (3,), "员工 1", 4)])
+    read([MemberRow("u1", (3,), "员工 1", 4)])
     keep_departments(*WECOM, [DepartmentRow(row.number, row.parent, None) for row in TREE])
-    kept = keep_members(*WECOM, [MemberRow("u1", (4,)), MemberRow("u2", (3,))])
+    kept = read([MemberRow("u1", (4,)), MemberRow("u2", (3,))])
     assert (kept.new, kept.ended) == (1, 0)
     assert {userid: (one.name, one.active) for userid, one in accounts().items()} == {
         "u1": ("员工 1", False),
         "u2": ("u2", True),
     }
     assert [one.name for one in departments()] == [row.name for row in TREE]
-    assert keep_members(*WECOM, [MemberRow("u2", (3,))]).changed == 0
-    assert keep_members(*WECOM, [MemberRow("u1", (4,)), MemberRow("u2", (3,))]).changed == 1
+    assert read([MemberRow("u2", (3,))]).changed == 0
+    assert read([MemberRow("u1", (4,)), MemberRow("u2", (3,))]).changed == 1
 
 
 @pytest.mark.usefixtures("stores")
 def test_a_large_directory_is_kept_in_few_statements(django_assert_max_num_queries: object) -> None:
     keep_departments(*WECOM, TREE)
     rows = [MemberRow(f"u{number}", (3,), f"员工 {number}", 1) for number in range(2_000)]
-    with django_assert_max_num_queries(40):  # type: ignore[operator]
-        assert keep_members(*WECOM, rows).new == 2_000
-    with django_assert_max_num_queries(12):  # type: ignore[operator]
-        assert keep_members(*WECOM, rows) == MembersKept()
+    with django_assert_max_num_queries(60):  # type: ignore[operator]
+        assert read(rows).new == 2_000
+    with django_assert_max_num_queries(20):  # type: ignore[operator]
+        assert read(rows) == MembersKept()
+
+
+@pytest.mark.usefixtures("stores")
+def test_the_warehouse_is_told_when_nodes_changed_and_not_otherwise() -> None:
+    assert tree_version() == 0
+    keep_departments(*WECOM, TREE)
+    assert tree_version() == 0
+    make_stores_below(*WECOM, 1)
+    keep_departments(*WECOM, TREE)
+    keep_departments(*WECOM, TREE)
+    assert tree_version() == 1

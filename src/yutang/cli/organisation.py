@@ -11,8 +11,9 @@ from yutang.cli.context import Shell, command, headquarters_only, presume, table
 from yutang.cli.imports import FILE, pairs
 from yutang.intake import rolls
 from yutang.kernel.errors import BadInput
+from yutang.organisation import departments as directory
 from yutang.organisation.contracts import NodeKind, Viewer
-from yutang.organisation.queries import corps, nodes, senders
+from yutang.organisation.queries import corps, departments, nodes, senders
 from yutang.organisation.services import audit
 
 Answer = tuple[object, list[object]]
@@ -76,6 +77,55 @@ def import_staff(
     channel, corp = _whose(channel, corp)
     report = rolls.read_staff(shell.warehouse, file, pairs("--map", mapping), channel=channel, corp=corp, **options)
     return _kept(shell, viewer, "staff", report)
+
+
+@command(staff_group, "departments")
+@click.argument("corp", required=False)
+def list_departments(shell: Shell, viewer: Viewer, corp: str | None) -> Answer:
+    """通讯录里的部门各是哪个门店 / which store each department of the directory is"""
+    headquarters_only(viewer)
+    codes = {node.id: node.code for node in nodes()}
+    found = departments(corp)
+    rows = [
+        (one.corp, str(one.number), str(one.parent or ""), one.name, "" if one.node is None else codes[one.node])
+        for one in found
+    ]
+    return found, [table(("corp", "department", "parent", "name", "store"), rows)]
+
+
+@command(staff_group, "link")
+@click.argument("department", type=int)
+@click.argument("store", required=False, default="")
+@click.option("--corp", default="", help="哪个企业，默认唯一连接的那个 / default: the only one connected")
+def link(shell: Shell, viewer: Viewer, department: int, store: str, corp: str) -> Answer:
+    """指定部门是哪个门店；不写门店：都不是 / say which store a department is; without one: none"""
+    headquarters_only(viewer)
+    channel, corp = _whose("", corp)
+    directory.link_department(channel, corp, department, store)
+    audit(viewer, "link_department", f"{corp}:{department}", store=store)
+    line = shell.said(
+        f"部门 {department} {f'是「{store}」' if store else '不是门店'}，下次同步员工时生效",
+        f"Department {department} is {f'“{store}”' if store else 'no store'}, from the next sync of staff on",
+    )
+    return {"department": department, "store": store}, [line]
+
+
+@command(staff_group, "tree")
+@click.argument("department", type=int, required=False)
+@click.option("--corp", default="", help="哪个企业，默认唯一连接的那个 / default: the only one connected")
+def grow_tree(shell: Shell, viewer: Viewer, department: int | None, corp: str) -> Answer:
+    """把部门下的分支建成区域和门店；不写：只匹配 / make regions and stores of a department's branches; none: match"""
+    headquarters_only(viewer)
+    channel, corp = _whose("", corp)
+    directory.make_stores_below(channel, corp, department)
+    audit(viewer, "make_stores_below", f"{corp}:{department or ''}")
+    line = shell.said(
+        "只匹配已有的门店" if department is None else f"部门 {department} 下的分支会在下次同步员工时建成区域和门店",
+        "Departments are matched with the stores that are there"
+        if department is None
+        else f"The branches below department {department} become regions and stores at the next sync of staff",
+    )
+    return {"department": department}, [line]
 
 
 def _whose(channel: str, corp: str) -> tuple[str, str]:

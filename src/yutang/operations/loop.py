@@ -36,6 +36,7 @@ from yutang.guard import retention
 from yutang.guard import services as guard
 from yutang.intake.hooks import services as hooks
 from yutang.intake.lease import Busy
+from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import Pump, pump_until_empty
 from yutang.kernel import database
 from yutang.kernel.clock import business_now, monotonic
@@ -44,7 +45,7 @@ from yutang.operations.roles import Share
 from yutang.operations.rotation import Sealer
 from yutang.organisation import clock as brand_clock
 from yutang.organisation.clock import BrandClock
-from yutang.organisation.queries import is_set_up
+from yutang.organisation.queries import is_set_up, tree_version
 from yutang.profiles import queries as profile_queries
 from yutang.profiles import services as profiles
 from yutang.reach import services as reach
@@ -95,6 +96,7 @@ class Loop:
     pump: Pump = field(init=False)
     sealer: Sealer = field(default_factory=Sealer)
     share: Share = Share.ALL
+    tree: int = 0
 
     def __post_init__(self) -> None:
         self.last = monotonic()
@@ -221,6 +223,13 @@ class Loop:
         reach.hand_out(self.warehouse, self.ports())
         reach.finish()
 
+    def _follow_tree(self) -> None:
+        """A directory may have made or moved stores, which it does without a warehouse at hand."""
+        version = tree_version()
+        if version != self.tree:
+            mirror_nodes(self.warehouse)
+            self.tree = version
+
     def _keep_ways(self) -> None:
         if self.ways is not None and monotonic() - self.kept_ways >= WAYS:
             connect.turn(self.ways())
@@ -242,6 +251,7 @@ class Loop:
         inheritance.turn(ports)
 
     def _refresh(self) -> None:
+        self._follow_tree()
         as_of = profile_queries.as_of(self.warehouse)
         self.behind |= as_of is None or business_now() - as_of >= STALE
         if self.share is Share.WORKER:  # another worker may have pumped, and died

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from yutang.kernel.database import lock
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import NodeId, SenderId
 from yutang.organisation.contracts import NodeKind
-from yutang.organisation.models import Corp, Department, Node, SenderAccount
-from yutang.organisation.rolls import Kept, StaffRow, keep_staff
+from yutang.organisation.models import Brand, Corp, Department, Node, SenderAccount
+from yutang.organisation.rolls import StaffRow, keep_staff
 from yutang.organisation.services import ROOT, TREE
 
 ACTIVE, LEFT, GONE = 1, 5, 0
@@ -58,15 +58,22 @@ class DepartmentsKept:
 
 @dataclass(frozen=True, slots=True)
 class MembersKept:
-    """What became of members. `unplaced`: new ones whose departments lead to no store, who were not made. `missing`: so
-    many were gone at once that nobody was ended. `senders` have moved to another store."""
+    """What became of members. `unplaced`: new ones whose departments lead to no store, who were not made. `senders`
+    have moved to another store."""
 
     new: int = 0
     changed: int = 0
     ended: int = 0
     unplaced: tuple[str, ...] = ()
-    missing: int = 0
     senders: frozenset[SenderId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How many were ended, or how many were missing and `kept`, since they were so many."""
+
+    ended: int = 0
+    kept: int = 0
 
 
 def keep_departments(channel: str, corp: str, rows: Sequence[DepartmentRow], *, whole: bool = True) -> DepartmentsKept:
@@ -82,25 +89,25 @@ def keep_departments(channel: str, corp: str, rows: Sequence[DepartmentRow], *, 
             ).update(gone=True)  # fmt: skip
         top = Corp.objects.filter(channel=channel, corp=corp).values_list("stores_below", flat=True).first()
         made, moved = (0, set[NodeId]()) if top is None else _make(top, rows, known)
+        if made or moved:
+            Brand.objects.filter(pk=1).update(tree=F("tree") + 1)
         _match(known, rows)
         return DepartmentsKept(made, changed + len(moved), _unmatched(known, rows, top), frozenset(moved))
 
 
-def keep_members(channel: str, corp: str, rows: Sequence[MemberRow], *, whole: bool = True) -> MembersKept:
-    """Keep the members as staff with accounts, at the store that their main department, or one above it, is.
+def keep_members(channel: str, corp: str, rows: Sequence[MemberRow]) -> MembersKept:
+    """Keep members as staff with accounts, at the store that their main department, or one above it, is.
 
-    `whole`: whoever is not among them has left, and is ended. What the directory said before is not said again, so an
-    account that somebody switched off stays off.
+    What the directory said before is not said again, so an account that somebody switched off stays off.
     """
     with transaction.atomic():
         lock(TREE)
         stores = _stores(channel, corp)
-        there = {row.userid.casefold(): row for row in SenderAccount.objects.filter(channel=channel, corp=corp)}
+        there = _accounts(channel, corp)
         staff: list[StaffRow] = []
         standings: dict[str, int] = {}
         unplaced, ended = [], 0
-        for row in {row.userid.casefold(): row for row in rows}.values():
-            key = row.userid.casefold()
+        for key, row in {row.userid.casefold(): row for row in rows}.items():
             account = there.get(key)
             store = next((stores[number] for number in row.departments if number in stores), None)
             if account is None and (store is None or row.status == LEFT):
@@ -110,18 +117,26 @@ def keep_members(channel: str, corp: str, rows: Sequence[MemberRow], *, whole: b
             ended += bool(account is not None and account.active and active is False)
             staff.append(StaffRow(row.userid, corp, channel, row.name, store, None, active))
             standings[key] = ACTIVE if row.status is None else row.status
-        missing = [
-            key for key, row in there.items() if row.standing not in (None, GONE) and key not in standings
-        ] if whole else []  # fmt: skip
-        if len(missing) >= MANY and len(missing) > SHARE * len(there):
-            kept = keep_staff(staff)
-            _note_standings(channel, corp, standings)
-            return _members(kept, ended, unplaced, missing=len(missing))
-        staff += [StaffRow(there[key].userid, corp, channel, active=False) for key in missing]
-        ended += sum(there[key].active for key in missing)
         kept = keep_staff(staff)
-        _note_standings(channel, corp, standings | dict.fromkeys(missing, GONE))
-        return _members(kept, ended, unplaced)
+        _note_standings(channel, corp, standings)
+        return MembersKept(kept.new, kept.changed - ended, ended, tuple(unplaced), kept.senders)
+
+
+def end_missing(channel: str, corp: str, present: Iterable[str]) -> Ended:
+    """End whoever was in the directory before and is not among those `present` now: they have left.
+
+    Where most are missing at once, nobody is: it is the app's range that has changed.
+    """
+    with transaction.atomic():
+        lock(TREE)
+        there = _accounts(channel, corp)
+        here = {userid.casefold() for userid in present}
+        missing = [key for key, row in there.items() if row.standing not in (None, GONE) and key not in here]
+        if len(missing) >= MANY and len(missing) > SHARE * len(there):
+            return Ended(kept=len(missing))
+        keep_staff([StaffRow(there[key].userid, corp, channel, active=False) for key in missing])
+        _note_standings(channel, corp, dict.fromkeys(missing, GONE))
+        return Ended(sum(there[key].active for key in missing))
 
 
 def end_member(channel: str, corp: str, userid: str) -> bool:
@@ -192,8 +207,9 @@ def _note_standings(channel: str, corp: str, standings: Mapping[str, int]) -> No
             SenderAccount.objects.filter(pk__in=accounts[first : first + 500]).update(standing=standing)
 
 
-def _members(kept: Kept, ended: int, unplaced: Sequence[str], missing: int = 0) -> MembersKept:
-    return MembersKept(kept.new, kept.changed - ended, ended, tuple(unplaced), missing, kept.senders)
+def _accounts(channel: str, corp: str) -> dict[str, SenderAccount]:
+    """A corp's accounts by userid, whose case does not matter."""
+    return {row.userid.casefold(): row for row in SenderAccount.objects.filter(channel=channel, corp=corp)}
 
 
 def _stores(channel: str, corp: str) -> dict[int, str]:
@@ -263,7 +279,7 @@ def _unmatched(known: Mapping[int, Department], rows: Sequence[DepartmentRow], t
     told = []
     for row in rows:
         chain = list(_chain(known, row.number))
-        if row.number in parents or any(one.node_id or one.by_hand for one in chain):
+        if row.parent is None or row.number in parents or any(one.node_id or one.by_hand for one in chain):
             continue
         if top is not None and all(one.number != top for one in chain):
             continue

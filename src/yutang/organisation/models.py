@@ -18,7 +18,8 @@ class Brand(models.Model):
 
     `clock_at` is null where the business clock is the wall clock; otherwise the clock stands at that instant until it
     is moved on, `clock_rate` business seconds per wall second. `presumed`: nobody chose name, currency and zone yet.
-    `second_factor`: roles that must have one.
+    `second_factor`: roles that must have one. `tree` grows with what a directory changes of the nodes: the warehouse
+    follows it.
     """
 
     name = models.CharField(max_length=80)
@@ -34,6 +35,7 @@ class Brand(models.Model):
     clock_heading = models.DateTimeField(null=True)
     demo_loaded = models.BooleanField(default=False)
     second_factor = models.JSONField(default=list)
+    tree = models.PositiveBigIntegerField(default=0)
 
 
 class Node(MP_Node):  # type: ignore[misc]  # treebeard is untyped

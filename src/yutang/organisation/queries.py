@@ -70,6 +70,11 @@ def brand_or_presumed() -> BrandFacts:
     return brand() if is_set_up() else PRESUMED
 
 
+def tree_version() -> int:
+    """Grows with what a directory changes of the nodes; 0 before set-up."""
+    return Brand.objects.filter(pk=1).values_list("tree", flat=True).first() or 0
+
+
 def brand_currency() -> str | None:
     """The one currency in which this installation adds up; None before set-up."""
     return Brand.objects.filter(pk=1).values_list("currency", flat=True).first()

@@ -246,6 +246,7 @@ def change_member(
     here = con.execute("SELECT userid FROM staff WHERE userid = ?", (userid,)).fetchone()
     if here is None and deleted:
         raise bad("userid", "没有这位成员", "there is no such member")
+    userid = here["userid"] if here is not None else userid
     if here is None:
         con.execute(
             "INSERT OR REPLACE INTO members VALUES (?, ?, ?, 0)", (userid, name or userid, json.dumps({"at_once": 1.0}))

@@ -56,6 +56,14 @@ def error(code: int, text: str = "some text", **data: Any) -> dict[str, Any]:
     return {"errcode": code, "errmsg": f"{text}, {more}", **data}
 
 
+def _said(raw: bytes) -> Any:
+    """A body's JSON; the bytes themselves of a file."""
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return raw
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -148,7 +156,7 @@ class Platform:
                     self.command,
                     parts.path.removeprefix("/cgi-bin/"),
                     dict(parse_qsl(parts.query, keep_blank_values=True)),
-                    json.loads(raw) if raw and self.headers.get_content_type() == "application/json" else raw or None,
+                    _said(raw),
                 )
                 with platform._lock:
                     platform.requests.append(request)
