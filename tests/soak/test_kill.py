@@ -11,6 +11,7 @@ import pytest
 
 from tests.channels import test_webhooks_out as outgoing
 from tests.channels.archive import test_reading as archive
+from tests.channels.direct import test_outbox as direct
 from tests.channels.kf import test_service as kf
 from tests.intake import kill as intake
 from tests.intake import test_hooks as hooks
@@ -42,4 +43,4 @@ def test_a_file_twice_and_after_a_kill_comes_to_the_totals_of_once() -> None:
 
 def test_the_soak_dies_at_every_place_that_has_a_name() -> None:
     there = {*kill.PLACES, kill.NOT_WITHDRAWN, *intake.PLACES, *ways.PLACES, *rotate.PLACES, *erasing.PLACES}
-    assert there | {*outgoing.PLACES, *hooks.PLACES, *archive.PLACES, *kf.PLACES} == set(FAILPOINTS)
+    assert there | {*outgoing.PLACES, *hooks.PLACES, *archive.PLACES, *kf.PLACES, *direct.PLACES} == set(FAILPOINTS)
