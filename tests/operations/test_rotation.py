@@ -46,6 +46,7 @@ NOT_SEALED = {
     "intake_hook.place": "hash of 144 random bits, by the key that stays",
     "intake_hookdelivery.mark": "hash of a delivery's id, by the key that stays",
     "channels_callback.digest": "hash of a whole body, without a key",
+    "channels_uploaded.digest": "hash of a whole file, without a key",
     "channels_archivedmessage.digest": "hash of the platform's own id of a message, without a key",
     "channels_address.lookup": "made anew with the value beside it",
     "channels_heardonce.digest": "hash of a callback's id, kept for days",
