@@ -46,6 +46,7 @@ def test_what_is_no_address_is_refused_without_repeating_it(address: str, tmp_pa
     assert SECRET not in caught.value.en + caught.value.zh
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None:
     answer = said(tmp_path / "data", f"postgresql://me:{SECRET}@127.0.0.1:1/pond")
     assert answer.code == 1
@@ -80,6 +81,7 @@ def test_a_database_of_another_key_is_refused_and_left_as_it_is(tmp_path: Path) 
     assert stores.rows(tmp_path / "data", "SELECT 1 FROM django_migrations WHERE name = '0004_pulse'") == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(stores.on_postgres(), reason="there they run apart")
 def test_apart_they_need_postgresql_and_say_so(tmp_path: Path) -> None:
     for answer in run(tmp_path / "data", ["web"], ["worker"], ["clock"]):

@@ -154,6 +154,7 @@ def test_the_ledger_of_a_plan_balances_and_its_lift_has_its_four_parts(said: dic
     assert said["stop"].data["state"] == "stopped"
 
 
+@pytest.mark.long
 def test_looking_at_the_help_makes_no_data_directory(tmp_path: Path) -> None:
     answer = alone(tmp_path / "data", "--help")
     assert (answer.code, answer.err) == (0, "")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import stores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +88,7 @@ def _found(directory: Path, needles: list[bytes]) -> list[tuple[str, bytes]]:
     ]
 
 
+@pytest.mark.long
 def test_planted_phones_and_names_are_in_no_file_and_no_table(tmp_path: Path) -> None:
     data, sealed = tmp_path / "data", tmp_path / "sealed"
     data.mkdir()

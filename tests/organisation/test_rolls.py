@@ -45,6 +45,7 @@ def told() -> dict[str, tuple[str, str]]:
     return result
 
 
+@pytest.mark.long
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(store_rows, min_size=1, max_size=4))
 def test_after_any_lists_every_store_is_as_the_last_word_said(lists: list[list[StoreRow]]) -> None:

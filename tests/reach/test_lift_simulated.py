@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.reach.simulation import make_plan, naive_arms, read, run, truth
 from yutang.reach.lift import estimate_lift
 
 
+@pytest.mark.long
 def test_intervals_cover_claim_nothing_from_nothing_and_see_three_standard_errors() -> None:
     seen = run(plans=1_000, seed=2)
     assert seen.plans == 1_000

@@ -99,6 +99,7 @@ def undisturbed(
     return outcome(tmp_path / "calm"), events
 
 
+@pytest.mark.long
 def test_killed_anywhere_it_goes_on_to_the_same_end(
     tmp_path: Path,
     house: House,

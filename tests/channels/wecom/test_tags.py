@@ -95,9 +95,10 @@ def test_marks_of_one_relation_go_one_after_another_and_those_of_two_together(
     assert together(("a", "wm1"), ("b", "wm1")) == 2
     tags.mark("a", "wm1", [], [])
     assert len(platform.calls(MARK)) == 4
-    platform.plays(MARK, error(45035), error(40068))
+    platform.plays(MARK, error(45035))
     with pytest.raises(TryLater):
         tags.mark("a", "wm1", [], ["et1"])
     assert platform.calls(MARK)[-1].body == {"userid": "a", "external_userid": "wm1", "remove_tag": ["et1"]}
+    platform.plays(MARK, error(40068))
     with pytest.raises(RefusedByPlatform):
         tags.mark("a", "wm1", ["et1"], [])
