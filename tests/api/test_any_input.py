@@ -118,6 +118,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, Any, dict[str, Any]]:
     return method, path, draw(bodies(template)) if method != "GET" else None, given
 
 
+@pytest.mark.long
 @given(request=requests())
 @settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @example(request=("GET", f"/persons/{2**63 - 1}", None, {}))
@@ -144,6 +145,7 @@ def the_pump_can_take_what_was_accepted() -> None:
     incoming(arrived, persons_of(arrived), known())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "raw",
     [b"", b"[", b"\xff\xfe", b"null", b"[" * 100_000, b'{"events": NaN}', b'{"events": [{"id": "\\ud800"}]}',

@@ -67,6 +67,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list
     return folder, {**told, "before": answers[:2], "after": answers[-3:]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FILES)
 def test_a_bad_file_gets_one_sentence_in_each_language(said: tuple[Path, dict[str, list[Said]]], name: str) -> None:
     chinese, english, data = said[1][name]
@@ -81,6 +82,7 @@ def test_a_bad_file_gets_one_sentence_in_each_language(said: tuple[Path, dict[st
     assert en in data.data["error"]["en"]
 
 
+@pytest.mark.long
 def test_zero_and_free_lines_are_good_and_nothing_bad_was_kept(said: tuple[Path, dict[str, list[Said]]]) -> None:
     folder, told = said
     assert told["before"][0].data["accepted"] == 3

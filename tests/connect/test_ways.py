@@ -195,6 +195,7 @@ def test_a_store_sees_its_own_ways_only(shore: Shore) -> None:
         services.keep_way(parse(ContactWay, {**WAY, "at": "s0", "routing": staff}), operator)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

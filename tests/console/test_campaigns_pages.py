@@ -55,6 +55,7 @@ def post(client: httpx.Client, path: str, data: dict[str, str], **files: tuple[s
     return client.post(path, data=data, files=files or None, headers=headers)
 
 
+@pytest.mark.long
 def test_a_campaign_of_the_data_is_judged_in_its_own_days(owner: httpx.Client) -> None:
     first, days = date(2026, 1, 1), 25
     page = text(owner.get("/campaigns/one/?name=spring"))
@@ -63,6 +64,7 @@ def test_a_campaign_of_the_data_is_judged_in_its_own_days(owner: httpx.Client) -
     assert "活动 spring" in text(owner.get("/campaigns/"))
 
 
+@pytest.mark.long
 def test_another_window_gives_other_figures_and_an_odd_one_is_refused(owner: httpx.Client) -> None:
     page = text(owner.get("/campaigns/one/?name=spring&days=40"))
     assert_says(page, expected({who for who in range(CUSTOMERS) if who % 2}, date(2026, 1, 1), 40))
@@ -71,6 +73,7 @@ def test_another_window_gives_other_figures_and_an_odd_one_is_refused(owner: htt
     assert "还没过完" in text(owner.get("/campaigns/one/?name=spring&days=90"))
 
 
+@pytest.mark.long
 def test_an_uploaded_list_is_judged_and_its_bad_rows_are_named(owner: httpx.Client) -> None:
     rows = [f"{1000 + who},2026/1/{1 + who % 3}" for who in range(30)]
     content = "\r\n".join(["会员号,触达日期", *rows, "1000,2026/1/2", "没有这个人,2026/1/1", "1005,昨天"]).encode(
@@ -84,6 +87,7 @@ def test_an_uploaded_list_is_judged_and_its_bad_rows_are_named(owner: httpx.Clie
     assert "第 33 行：没有这个人" in page
 
 
+@pytest.mark.long
 def test_a_list_without_dates_asks_for_the_first_day(owner: httpx.Client) -> None:
     content = "\n".join(["member", *(str(1000 + who) for who in range(30))]).encode()
     assert "第一天" in unescape(post(owner, "/campaigns/list/", {}, file=("a.csv", content)).text)
@@ -91,6 +95,7 @@ def test_a_list_without_dates_asks_for_the_first_day(owner: httpx.Client) -> Non
     assert_says(page, expected(set(range(30)), date(2026, 1, 1), 28))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("content", [b"PK\x03\x04", b"member\n424242\n", b"x,y\n1,2\n", b""])
 def test_a_list_that_cannot_be_used_is_refused_with_a_sentence(owner: httpx.Client, content: bytes) -> None:
     answer = post(owner, "/campaigns/list/", {"first": "2026-01-01"}, file=("a.csv", content or b" "))
@@ -98,6 +103,7 @@ def test_a_list_that_cannot_be_used_is_refused_with_a_sentence(owner: httpx.Clie
     assert 'role="alert"' in answer.text
 
 
+@pytest.mark.long
 def test_a_store_compares_its_own_customers_only(keeper: httpx.Client, world: World) -> None:
     mine = [who for who in range(CUSTOMERS) if STORES[who % 3] == "s1" and has_friend(who) and not has_lost(who)]
     content = "\n".join(["member", *(str(1000 + who) for who in range(CUSTOMERS) if who % 2)]).encode()

@@ -37,6 +37,7 @@ def lines(batches: list[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches)
 
 
+@pytest.mark.long
 def test_order_lines_are_exactly_the_purchases(lines: pa.Table) -> None:
     assert len(lines) == 1_469_307
     assert pc.sum(lines["amount"]).as_py() == Decimal("4596039.58")
@@ -50,6 +51,7 @@ def test_order_lines_are_exactly_the_purchases(lines: pa.Table) -> None:
     assert not any(column.null_count for column in lines.columns)
 
 
+@pytest.mark.long
 def test_every_line_keeps_its_own_amount_product_and_instant(lines: pa.Table) -> None:
     theirs = independent.source().lines
     spots = np.linspace(0, len(lines) - 1, 500).astype(int)
@@ -63,6 +65,7 @@ def test_every_line_keeps_its_own_amount_product_and_instant(lines: pa.Table) ->
             assert line["category"] == row.product_category
 
 
+@pytest.mark.long
 def test_a_batch_never_cuts_an_order(batches: list[pa.RecordBatch]) -> None:
     assert len(batches) == 15
     seen: set[str] = set()
@@ -73,6 +76,7 @@ def test_a_batch_never_cuts_an_order(batches: list[pa.RecordBatch]) -> None:
     assert len(seen) == 155_848
 
 
+@pytest.mark.long
 def test_gasoline_and_baby_wipes_are_categories_of_their_own(lines: pa.Table) -> None:
     spend = _spend_by_category(lines)
     assert spend[categories.GASOLINE] == Decimal("384044.07")
@@ -82,6 +86,7 @@ def test_gasoline_and_baby_wipes_are_categories_of_their_own(lines: pa.Table) ->
     assert pc.count_distinct(wipers).as_py() == 411
 
 
+@pytest.mark.long
 def test_the_hundred_largest_categories_have_names_in_both_languages(lines: pa.Table) -> None:
     spend = _spend_by_category(lines)
     assert len(spend) == 304  # the 303 of the files, and baby wipes
@@ -101,6 +106,7 @@ def _spend_by_category(lines: pa.Table) -> dict[str, Decimal]:
     return dict(zip(grouped["category"].to_pylist(), grouped["amount_sum"].to_pylist(), strict=True))
 
 
+@pytest.mark.long
 def test_home_stores_stand_under_four_synthetic_regions_and_the_rest_under_other(world: DemoWorld) -> None:
     homes = independent.home_stores()
     stores = {row["code"]: row for row in world.stores.to_pylist()}
@@ -113,6 +119,7 @@ def test_home_stores_stand_under_four_synthetic_regions_and_the_rest_under_other
     assert set(world.persons["home_store"].to_pylist()) <= set(stores)
 
 
+@pytest.mark.long
 def test_campaigns_and_redemptions_are_events_of_local_days(world: DemoWorld) -> None:
     kinds = world.events["type"].to_pylist()
     assert (kinds.count("campaign.targeted"), kinds.count("coupon.redeemed")) == (6_589, 2_102)
@@ -126,6 +133,7 @@ def test_campaigns_and_redemptions_are_events_of_local_days(world: DemoWorld) ->
     assert set(targeted["occurred_at"].to_pylist()) == {datetime(2017, 10, 30, 13, tzinfo=UTC)}  # 09:00 in New York
 
 
+@pytest.mark.long
 def test_nine_in_ten_households_can_be_reached(world: DemoWorld) -> None:
     friends = world.friendships
     live = pc.and_(pc.is_null(friends["customer_deleted_at"]), pc.is_null(friends["member_deleted_at"]))
@@ -139,6 +147,7 @@ def test_nine_in_ten_households_can_be_reached(world: DemoWorld) -> None:
     assert {person for person, granted in latest.items() if not granted} & households
 
 
+@pytest.mark.long
 def test_some_friends_have_two_guides_and_every_kind_of_friendship_occurs(world: DemoWorld) -> None:
     friends = world.friendships
     pairs = list(zip(friends["userid"].to_pylist(), friends["external_userid"].to_pylist(), strict=True))
@@ -150,6 +159,7 @@ def test_some_friends_have_two_guides_and_every_kind_of_friendship_occurs(world:
     assert pc.sum(new).as_py() >= 20  # the gate's grace period has somebody to protect
 
 
+@pytest.mark.long
 def test_nothing_synthetic_happens_before_its_friendship_or_after_the_business_clock(world: DemoWorld) -> None:
     for row in world.friendships.to_pylist():
         ended = row["customer_deleted_at"] or row["member_deleted_at"] or dataset.BUSINESS_START
@@ -158,6 +168,7 @@ def test_nothing_synthetic_happens_before_its_friendship_or_after_the_business_c
     assert max(world.persons["first_at"].to_pylist()) < dataset.BUSINESS_START
 
 
+@pytest.mark.long
 def test_what_is_invented_says_so(world: DemoWorld) -> None:
     for table in (world.guides, world.consents, world.prospects, world.population):
         assert all(table["synthetic"].to_pylist())
@@ -167,6 +178,7 @@ def test_what_is_invented_says_so(world: DemoWorld) -> None:
     assert not set(world.prospects["external_userid"].to_pylist()) & set(world.persons["external_userid"].to_pylist())
 
 
+@pytest.mark.long
 def test_guides_stand_in_every_home_store_with_every_habit(world: DemoWorld) -> None:
     stores = world.guides["store"].to_pylist()
     homes = {str(code) for code in independent.home_stores().index}
@@ -176,6 +188,7 @@ def test_guides_stand_in_every_home_store_with_every_habit(world: DemoWorld) -> 
     assert "导购 03-2" in world.guides["label"].to_pylist()
 
 
+@pytest.mark.long
 def test_the_sandbox_takes_the_whole_population(world: DemoWorld) -> None:
     guides, people = world.guides.to_pylist(), world.population.drop_columns("synthetic").to_pylist()
     spec = Spec(
@@ -191,6 +204,7 @@ def test_the_sandbox_takes_the_whole_population(world: DemoWorld) -> None:
     assert len(checked(spec).customers) == 2_469 + PROSPECTS
 
 
+@pytest.mark.long
 def test_the_population_goes_on_as_it_bought(world: DemoWorld) -> None:
     people = world.population.filter(pc.is_valid(world.population["member_no"])).to_pydict()
     rate, mu, sigma = (np.array(people[name]) for name in ("daily_rate", "basket_mu", "basket_sigma"))
@@ -204,11 +218,13 @@ def test_the_population_goes_on_as_it_bought(world: DemoWorld) -> None:
     assert lift.min() == 0
 
 
+@pytest.mark.long
 def test_the_same_world_comes_twice(world: DemoWorld) -> None:
     again = dataset.load()
     assert all(getattr(again, name).equals(getattr(world, name)) for name in DemoWorld.__slots__)
 
 
+@pytest.mark.long
 def test_without_the_data_set_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "find_spec", lambda name: None)
     with pytest.raises(Unavailable, match=r"yutang\[demo\]"):

@@ -89,6 +89,7 @@ def erased(world: World, person: PersonId) -> None:
     assert services.go_on(world.warehouse) == 1
 
 
+@pytest.mark.long
 def test_nothing_in_either_store_names_who_was_erased(world: World) -> None:
     far = world.far
     before = count(world, "SELECT sum(net_amount) FROM orders")
@@ -116,6 +117,7 @@ def test_nothing_in_either_store_names_who_was_erased(world: World) -> None:
     people.person_card(OWNER, world.near.person)  # the control stands
 
 
+@pytest.mark.long
 def test_every_table_that_bears_a_persons_number_is_seen_to(world: World) -> None:
     names = "('person', 'birth', 'survivor')"
     sql = f"SELECT DISTINCT table_name FROM information_schema.columns WHERE column_name IN {names} ORDER BY 1"
@@ -123,6 +125,7 @@ def test_every_table_that_bears_a_persons_number_is_seen_to(world: World) -> Non
     assert bearing == {*FORGOTTEN, *NOBODYS, *BURIED}
 
 
+@pytest.mark.long
 def test_who_was_erased_does_not_come_back_by_any_door(world: World, tmp_path: Path) -> None:
     far = world.far
     erased(world, far.person)
@@ -158,6 +161,7 @@ def test_who_was_erased_does_not_come_back_by_any_door(world: World, tmp_path: P
     assert count(world, "SELECT count(*) FROM profiles WHERE person = $p", p=far.person) == 0
 
 
+@pytest.mark.long
 def test_a_second_arrival_of_an_erased_persons_order_changes_nothing(world: World) -> None:
     far = world.far
     erased(world, far.person)
@@ -179,6 +183,7 @@ def test_a_second_arrival_of_an_erased_persons_order_changes_nothing(world: Worl
     assert count(world, "SELECT min(net_amount) FROM orders WHERE person IS NULL") == 80
 
 
+@pytest.mark.long
 def test_no_letter_to_them_waits_or_is_kept(world: World) -> None:
     far, near = world.far, world.near
     given = {"access_key_id": "k", "access_key_secret": "s", "signature": "x", "templates": "T\n你好"}
@@ -193,6 +198,7 @@ def test_no_letter_to_them_waits_or_is_kept(world: World) -> None:
     assert not Address.objects.exists()
 
 
+@pytest.mark.long
 def test_what_the_archive_kept_of_them_goes_and_no_more_comes(world: World) -> None:
     key, talk = make_key(), Talk()
     library = Library({1: key}, talk)
@@ -220,6 +226,7 @@ def push(place: str, **said: object) -> Taken:
     return hooks.take("generic_orders", place, Delivery(json.dumps(body).encode()))
 
 
+@pytest.mark.long
 def test_what_platforms_pushed_of_them_is_read_no_more(world: World, pushed: str) -> None:
     far, near = world.far, world.near
     grouped = f"{far.phone[:3]}-{far.phone[3:7]}-{far.phone[7:]}"
@@ -236,6 +243,7 @@ def test_what_platforms_pushed_of_them_is_read_no_more(world: World, pushed: str
     assert again.repeated
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["before", "meanwhile", "after"])
 def test_a_refund_that_names_nobody_finds_the_order_of_an_erased_person(
     world: World, pushed: str, monkeypatch: pytest.MonkeyPatch, when: str
@@ -260,6 +268,7 @@ def test_a_refund_that_names_nobody_finds_the_order_of_an_erased_person(
     assert count(world, "SELECT count(*) FROM events WHERE person = $p", p=far.person) == 0
 
 
+@pytest.mark.long
 def test_an_import_that_was_killed_meanwhile_is_finished_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     services.erase(world.warehouse, OWNER, world.far.person)
     killed = Import.objects.create(kind="orders", source=SOURCE, digest="x", state=imports.APPENDING, author="owner")
@@ -270,6 +279,7 @@ def test_an_import_that_was_killed_meanwhile_is_finished_first(world: World, mon
     assert services.go_on(world.warehouse) == 1
 
 
+@pytest.mark.long
 def test_somebody_who_shares_a_number_with_an_erased_person_stays(world: World) -> None:
     erased(world, world.far.person)
     near = (IdentifierValue("member", SOURCE, world.near.member), IdentifierValue("phone", "", world.far.phone))
@@ -277,6 +287,7 @@ def test_somebody_who_shares_a_number_with_an_erased_person_stays(world: World) 
     assert people.find_by_identifier(OWNER, world.far.phone) == []
 
 
+@pytest.mark.long
 def test_all_numbers_of_a_merged_person_go(world: World) -> None:
     near, far = world.near, world.far
     pair = (IdentifierValue("member", SOURCE, near.member), IdentifierValue("member", SOURCE, far.member))
@@ -289,6 +300,7 @@ def test_all_numbers_of_a_merged_person_go(world: World) -> None:
     assert plan_counts(world.warehouse, [far.plan, near.plan]) == plans
 
 
+@pytest.mark.long
 def test_a_running_plan_goes_on_without_them(world: World) -> None:
     erased(world, world.far.person)
     before = plan_counts(world.warehouse, [world.far.plan])[world.far.plan]
@@ -305,6 +317,7 @@ class Killed(BaseException):
 PLACES = [name for name in FAILPOINTS if name.startswith("erase.")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
 def test_killed_anywhere_it_goes_on(world: World, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     def die(name: str) -> None:
@@ -327,6 +340,7 @@ def test_killed_anywhere_it_goes_on(world: World, monkeypatch: pytest.MonkeyPatc
     assert len(shunned.listed()) == DoNotContact.objects.count() == 3
 
 
+@pytest.mark.long
 def test_a_restored_backup_forgets_again(world: World) -> None:
     erased(world, world.far.person)
     DoNotContact.objects.all().delete()  # as in a backup from before
@@ -338,6 +352,7 @@ def test_a_restored_backup_forgets_again(world: World) -> None:
     assert services.erase_again(world.warehouse, OWNER) == 0
 
 
+@pytest.mark.long
 def test_only_headquarters_erases(world: World) -> None:
     for username in ("near_manager", "near_operator"):
         with pytest.raises(Refused):
@@ -347,6 +362,7 @@ def test_only_headquarters_erases(world: World) -> None:
 # Seeing, and letting go by time --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_an_export_holds_everything_and_is_noted(world: World) -> None:
     found = exporting.export_person(world.warehouse, OWNER, world.far.person)
     text, page = exporting.as_json(found), exporting.as_page(found)
@@ -361,6 +377,7 @@ def test_an_export_holds_everything_and_is_noted(world: World) -> None:
         exporting.export_person(world.warehouse, world.viewer("near_operator"), world.near.person)
 
 
+@pytest.mark.long
 def test_events_past_their_time_go_in_portions_and_orders_never(world: World) -> None:
     who = (IdentifierValue("member", SOURCE, world.near.member),)
     record(

@@ -198,15 +198,18 @@ def told(directory: Path, sandbox: bool) -> dict[str, list[str]]:
     return {secret: where for secret, where in places.items() if where}
 
 
+@pytest.mark.long
 def test_no_file_and_no_table_of_the_house_tells_a_name_or_a_phone(directory: Path) -> None:
     assert told(directory, sandbox=False) == {}
 
 
+@pytest.mark.long
 def test_the_sandbox_tells_no_name_either(directory: Path) -> None:
     """It is seeded with labels; whatever reaches it from the house (tasks, texts) must bring no name along."""
     assert told(directory, sandbox=True) == {}
 
 
+@pytest.mark.long
 def test_the_houses_own_tables_tell_no_identifier(directory: Path) -> None:
     """The sandbox stands for WeCom itself, and must know its customers' external_userids."""
     house = {table: text for table, text in dumped(directory).items() if table.startswith(("yutang.", "warehouse."))}
@@ -214,12 +217,14 @@ def test_the_houses_own_tables_tell_no_identifier(directory: Path) -> None:
         assert [table for table, text in house.items() if identifier in text] == [], identifier
 
 
+@pytest.mark.long
 def test_the_same_search_finds_what_is_no_secret(directory: Path) -> None:
     assert ("sandbox.sqlite3" if stores.on_postgres() else "yutang.sqlite3") in " ".join(files_with(directory, CONTROL))
     tables = {table for table, text in dumped(directory).items() if CONTROL in text}
     assert {"yutang.organisation_node", "warehouse.orders", "warehouse.nodes"} <= tables
 
 
+@pytest.mark.long
 def test_an_error_file_was_written_and_a_wal_left(directory: Path) -> None:
     names = {path.name for path in directory.rglob("*")}
     assert any(name.endswith("-errors.csv") for name in names)

@@ -336,6 +336,7 @@ def test_a_rule_does_not_answer_what_a_rule_did(shore: Shore) -> None:
     assert not Act.objects.filter(rule="again").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

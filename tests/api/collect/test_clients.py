@@ -29,6 +29,7 @@ client.closeAndFlush().then(() => console.log('done'))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("packed", [False, True])
 def test_segments_python_client_delivers_every_call(server: Running, packed: bool) -> None:
     wrong: list[Any] = []
@@ -53,6 +54,7 @@ def test_segments_python_client_delivers_every_call(server: Running, packed: boo
     assert all(datetime.fromisoformat(event["occurred_at"]) == at for event in found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("key", "status"), [("wk_wrong", 401), ("shop", 400)])
 def test_segments_python_client_is_told_why(server: Running, key: str, status: int) -> None:
     large = {"event": "x" * (40_000 if status == 400 else 1)}
@@ -80,6 +82,7 @@ def node_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_segments_node_client_delivers_every_call(server: Running, node_client: Path) -> None:
     script = node_client / "send.js"
     script.write_text(SCRIPT)

@@ -39,6 +39,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.long
 def test_each_call_gives_what_the_library_gives_and_frees_what_it_took(library: Path) -> None:
     opened = NativeLibrary(library, "ww1", "archive-secret", "socks5://10.0.0.1:8081", "user:pass")
     said = json.loads(opened.get_chat_data((1 << 63) + 5, 1000))
@@ -61,6 +62,7 @@ def test_each_call_gives_what_the_library_gives_and_frees_what_it_took(library: 
     assert ctypes.CDLL(str(library)).Live() == 0
 
 
+@pytest.mark.long
 def test_what_is_no_library_and_who_may_not_use_it(library: Path) -> None:
     with pytest.raises(LibraryFailed, match="Init"):
         NativeLibrary(library, "ww1", "another-secret")
@@ -81,6 +83,7 @@ class Told:
     def keep(self, cursor: object, found: Found) -> None: ...
 
 
+@pytest.mark.long
 def test_the_sync_reads_by_the_library_that_is_named(db: None, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found_pond()
     client = WeComClient("http://127.0.0.1:9/", "corp", "secret", token_store=MemoryTokenStore())
@@ -95,6 +98,7 @@ def test_the_sync_reads_by_the_library_that_is_named(db: None, library: Path, mo
     assert native.native_library("corp", "archive-secret") is native.native_library("corp", "archive-secret")
 
 
+@pytest.mark.long
 def test_the_callback_that_there_are_new_messages_is_a_hint() -> None:
     notice = Notice("corp", {"Event": "msgaudit_notify", "AgentID": "2000004"}, "digest", b"")
     assert [one.kind for one in registry.HINTED if one.concerns(notice)] == ["archive"]

@@ -48,6 +48,7 @@ def with_mail(hand: Hand) -> dict[str, int]:
     return found
 
 
+@pytest.mark.long
 def test_a_plan_reaches_a_mail_server_and_one_click_stops_the_next_at_the_gate(
     hand: Hand, client: Client, settings: Settings
 ) -> None:

@@ -26,6 +26,7 @@ from yutang.reach.models import Batch
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_each_is_given_the_people_of_their_own_store_and_in_equal_parts(hand: Hand) -> None:
     plan = hand.launch(hold_out=0.0)
     told = {one.sender.userid: one for one in hand.lists()}
@@ -40,6 +41,7 @@ def test_each_is_given_the_people_of_their_own_store_and_in_equal_parts(hand: Ha
         assert {hand.persons.index(line.person) < 30 for line in lines} == {one.sender.userid != "cid"}
 
 
+@pytest.mark.long
 def test_a_friend_goes_before_the_store_and_whoever_has_neither_is_told_so(hand: Hand) -> None:
     hand.launch(hold_out=0.0)
     cid = next(one.sender.id for one in hand.lists() if one.sender.userid == "cid")
@@ -53,6 +55,7 @@ def test_a_friend_goes_before_the_store_and_whoever_has_neither_is_told_so(hand:
     assert hand.decided(plan)[stranger] == ("suppressed", "relation", None)
 
 
+@pytest.mark.long
 def test_what_is_written_down_is_told_to_the_plan_once_it_cannot_be_taken_back(hand: Hand) -> None:
     plan = hand.launch(hold_out=0.0)
     ann, *_ = hand.lists()
@@ -74,6 +77,7 @@ def test_what_is_written_down_is_told_to_the_plan_once_it_cannot_be_taken_back(h
     assert verbs[:5] == ["note_list", "note_list", "take_back_note", "note_list", "note_list"]
 
 
+@pytest.mark.long
 def test_at_the_end_the_list_is_called_back_and_whoever_was_not_spoken_to_is_taken_up_again(hand: Hand) -> None:
     plan = hand.launch(hold_out=0.0)
     ann, bob, cid = hand.lists()
@@ -89,6 +93,7 @@ def test_at_the_end_the_list_is_called_back_and_whoever_was_not_spoken_to_is_tak
     assert not reached & {line.person for one in second for line in queries.lines_of(OWNER, one.id)}
 
 
+@pytest.mark.long
 def test_a_list_that_was_taken_along_follows_the_rules_of_late_taps(hand: Hand) -> None:
     plan = hand.launch(hold_out=0.0, attempts=1)
     ann, bob, cid = hand.lists()
@@ -116,6 +121,7 @@ def test_a_list_that_was_taken_along_follows_the_rules_of_late_taps(hand: Hand) 
         services.take_back(OWNER, bob.id, [1])
 
 
+@pytest.mark.long
 def test_a_file_is_written_down_whole_or_not_at_all(hand: Hand) -> None:
     hand.launch(hold_out=0.0)
     ann, *_ = hand.lists()
@@ -139,6 +145,7 @@ def test_a_file_is_written_down_whole_or_not_at_all(hand: Hand) -> None:
     assert third.result is None
 
 
+@pytest.mark.long
 def test_a_store_sees_its_own_lists_and_nobody_elses(hand: Hand) -> None:
     hand.launch(hold_out=0.0)
     east = {one.sender.userid: one.id for one in hand.lists("east_manager")}
@@ -160,6 +167,7 @@ def test_a_store_sees_its_own_lists_and_nobody_elses(hand: Hand) -> None:
     assert line.phone.startswith("+86138****")
 
 
+@pytest.mark.long
 def test_whoever_asked_for_silence_since_is_marked_and_whoever_is_erased_is_gone(hand: Hand) -> None:
     plan = hand.launch(hold_out=0.0)
     ann, *_ = hand.lists()
@@ -172,6 +180,7 @@ def test_whoever_asked_for_silence_since_is_marked_and_whoever_is_erased_is_gone
     assert hand.counts(plan).decided == 40
 
 
+@pytest.mark.long
 def test_an_answer_that_was_lost_is_found_again(hand: Hand) -> None:
     """Killed between the list and the batch: the list is there, and it is bound and not made twice."""
     plan = hand.launch(hold_out=0.0)
@@ -185,6 +194,7 @@ def test_an_answer_that_was_lost_is_found_again(hand: Hand) -> None:
     assert hand.counts(plan).pending == 36
 
 
+@pytest.mark.long
 def test_the_port_says_only_what_stands(hand: Hand) -> None:
     hand.launch(hold_out=0.0)
     ann, *_ = hand.lists()
