@@ -35,7 +35,7 @@ SIDEWAYS = """() => [...document.querySelectorAll('.table-wrap, .rail, .rail ul'
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-@pytest.fixture(scope="module", params=LANGUAGES)
+@pytest.fixture(scope="module", params=["zh-hans", pytest.param("en", marks=pytest.mark.long)])
 def look(chromium: Browser, owner: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tuple[Page, str]]:
     context = opened(chromium, owner, request.param)
     yield context.new_page(), request.param
@@ -118,6 +118,7 @@ def test_a_choice_filters_at_once_and_stands_in_the_address(chromium: Browser, o
     context.close()
 
 
+@pytest.mark.long
 def test_an_empty_directory_is_set_up_in_the_browser(chromium: Browser, tmp_path: Path) -> None:
     with served(tmp_path / "fresh", "--empty") as fresh:
         context = chromium.new_context(base_url=str(fresh["address"]), viewport={"width": 390, "height": 900})
