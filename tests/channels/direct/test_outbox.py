@@ -121,12 +121,15 @@ def content(text: str, *, hours: float = 24, marketing: bool = True) -> MessageC
     return MessageContent(text, permit=Permit("marketing", None, marketing, until))
 
 
-def sent_all() -> int:
-    """Work until there is nothing to do; returns how many letters left."""
+def sent_all(*, paced: bool = False) -> int:
+    """Work until there is nothing to do (`paced`: that may be sent now); returns how many letters left."""
     sent = 0
-    while not (done := sending.work()).idle:
+    while True:
+        if not paced:
+            sending._next.clear()
+        if (done := sending.work()).idle:
+            return sent
         sent += done.sent
-    return sent
 
 
 def results(port: Outbox, task: str) -> dict[str, Delivery]:
@@ -271,9 +274,9 @@ def test_an_account_keeps_to_its_rate(box: Mailbox) -> None:
     given = accounts.shown_settings(OWNER, "email", "main")
     accounts.keep_account(OWNER, "email", "main", given, per_second="0.1")
     port.create_task("main", [f"p{index}@example.com" for index in range(25)], content(MAIL, marketing=False))
-    assert sent_all() == 20  # a call's worth; the next may go in 200 seconds
+    assert sent_all(paced=True) == 20  # a call's worth; the next may go in 200 seconds
     sending._next.clear()
-    assert sent_all() == 5
+    assert sent_all(paced=True) == 5
 
 
 def test_later_is_tried_ever_more_slowly_and_at_last_given_up(box: Mailbox) -> None:
