@@ -79,6 +79,7 @@ def test_the_ip_gate_comes_after_the_token_and_before_parameters(open_sandbox: C
     assert gated.http.get("/cgi-bin/externalcontact/list").json()["errcode"] == 41001
 
 
+@pytest.mark.wecom("externalcontact/get_follow_user_list")
 def test_the_follow_user_list_names_every_member(sandbox: Client) -> None:
     assert sandbox.get("externalcontact/get_follow_user_list")["follow_user"] == ["a", "b", "idle"]
 
