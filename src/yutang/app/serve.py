@@ -145,8 +145,8 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Do everything until interrupted; `ready` is called with the address once requests are answered."""
     from yutang.app.channels import Channels
     from yutang.app.corps import install_here
-    from yutang.operations import mailing, outgoing
     from yutang.operations.importing import ImportLane
+    from yutang.operations.lanes import letters, parcels
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
     from yutang.operations.syncing import SyncLane
@@ -165,7 +165,7 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     lane = ReflexLane(channels.welcomes, lambda: expect_callbacks(sandbox, address))
     loop = _loop(house, Share.ALL, sandbox, channels)
     syncs = SyncLane(channels.syncs)
-    lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run, outgoing.run, mailing.run]
+    lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run, parcels, letters]
     lanes += [syncs.syncs, syncs.hints]
     if is_shared():
         lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
@@ -193,8 +193,8 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
 def work(house: House, share: Share, ready: Callable[[], None]) -> None:
     """Do a worker's or a clock's share until interrupted. Raises Refused for a corp in a sandbox that is not told."""
     from yutang.app.channels import Channels
-    from yutang.operations import mailing, outgoing
     from yutang.operations.importing import ImportLane
+    from yutang.operations.lanes import letters, parcels
     from yutang.operations.reflexes import ReflexLane
     from yutang.operations.roles import Heart, Share
     from yutang.operations.syncing import SyncLane
@@ -215,7 +215,7 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
         lanes += [syncs.syncs, syncs.hints]
         lanes.append(ReflexLane(channels.welcomes).run)
         lanes.append(ImportLane(house.warehouse, loop.look_again).run)
-        lanes += [outgoing.run, mailing.run]
+        lanes += [parcels, letters]
     _quiet_logs()
     stop = threading.Event()
     threads = _started(lanes, stop)

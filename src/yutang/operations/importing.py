@@ -5,18 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import structlog
-from django.db import close_old_connections
-
 from yutang.intake import uploads
 from yutang.kernel.clock import monotonic
-from yutang.kernel.errors import YutangError
-from yutang.organisation.queries import is_set_up
+from yutang.operations.lanes import until
 from yutang.warehouse.contracts import Warehouse
 
-LOOK = 0.5  # wall seconds between two looks
 TIDY = 3_600.0  # wall seconds between two looks for files that nobody imports
-_log = structlog.get_logger(__name__)
 
 
 class ImportLane:
@@ -28,22 +22,14 @@ class ImportLane:
         self._tidied = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
-        """An error is logged and the next look tries again: the row of what was being done says where it stood."""
-        while not stop.wait(LOOK):
-            try:
-                if is_set_up():
-                    self.once(stop)
-            except YutangError as error:
-                _log.warning("imports put off", reason=error.en)
-            except Exception:  # noqa: BLE001  # the lane must go on, whatever one file met
-                _log.exception("imports failed")
-            finally:
-                close_old_connections()
+        """Import until stopped: the row of what was being done says where it stood."""
+        until(stop, "imports", self.once)
 
-    def once(self, stop: threading.Event | None = None) -> None:
-        """Do what waits."""
+    def once(self, stop: threading.Event | None = None) -> bool:
+        """Do what waits; nothing is left then."""
         while not (stop is not None and stop.is_set()) and uploads.turn(self._warehouse):
             self._came()
         if monotonic() - self._tidied >= TIDY:
             uploads.forget_old_uploads()
             self._tidied = monotonic()
+        return False

@@ -1,0 +1,43 @@
+"""Lanes: threads that look again and again for work of one kind, so that none keeps the pump or the clock waiting."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from django.db import close_old_connections
+
+from yutang.channels.direct import sending
+from yutang.channels.webhook import services as webhooks
+from yutang.kernel.errors import YutangError
+from yutang.organisation.queries import is_set_up
+
+LOOK = 0.5  # wall seconds between two looks
+_log = structlog.get_logger(__name__)
+
+
+def until(stop: threading.Event, what: str, once: Callable[[threading.Event], bool]) -> None:
+    """Do it until stopped, at once again while it says that there was something to do. An error is logged and the next
+    look tries again: what was claimed is given up after a while."""
+    while not stop.wait(LOOK):
+        try:
+            if is_set_up():
+                while not stop.is_set() and once(stop):
+                    pass
+        except YutangError as error:
+            _log.warning("a lane is put off", lane=what, reason=error.en)
+        except Exception:  # noqa: BLE001  # the lane must go on, whatever one look met
+            _log.exception("a lane failed", lane=what)
+        finally:
+            close_old_connections()
+
+
+def letters(stop: threading.Event) -> None:
+    """Send what is in the outbox, until stopped."""
+    until(stop, "letters", lambda _: not sending.work().idle)
+
+
+def parcels(stop: threading.Event) -> None:
+    """Post events to addresses outside, until stopped."""
+    until(stop, "webhooks", lambda _: not webhooks.work().idle)
