@@ -72,6 +72,7 @@ def _fields(kind: Kind, settings: dict[str, str], *, known: bool = False) -> lis
             "value": settings.get(one.name, one.default),
             "secret": one.secret,
             "lines": one.lines,
+            "choices": one.choices,
             "needed": one.needed and not one.default and not (known and one.secret),
             "kept": known and one.secret,
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
@@ -23,12 +22,12 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class KindShown:
-    """A kind of sync of one corp: its last run, and the hints that wait. `every`: None for each night."""
+    """A kind of sync of one corp: its last run, and the hints that wait. `minutes`: between two; 0: each night."""
 
     kind: Kind
     title: str
     last: RunFacts | None
-    every: timedelta | None
+    minutes: int
 
     @property
     def busy(self) -> bool:
@@ -69,7 +68,7 @@ def _context(request: Page) -> dict[str, object]:
             corp.corp,
             corp.sandboxed,
             [
-                KindShown(kind, _title(kind), last.get((corp.channel, corp.corp, kind.name)), _every(kind))
+                KindShown(kind, _title(kind), last.get((corp.channel, corp.corp, kind.name)), _minutes(kind))
                 for kind in registry.KINDS
                 if kind.channel == corp.channel
             ],
@@ -89,8 +88,8 @@ def _title(kind: Kind) -> str:
     return kind.en.capitalize() if language().startswith("en") else kind.zh
 
 
-def _every(kind: Kind) -> timedelta | None:
-    return None if kind.every >= DAILY else kind.every
+def _minutes(kind: Kind) -> int:
+    return 0 if kind.every >= DAILY else round(kind.every.total_seconds() / 60)
 
 
 def _shown(run: RunFacts) -> RunShown:

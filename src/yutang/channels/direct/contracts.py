@@ -205,7 +205,8 @@ class Adapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A setting of an account. `secret` ones are shown to nobody again; `lines`: a text of several lines."""
+    """A setting of an account. `secret` ones are shown to nobody again; `lines`: a text of several lines; `choices`:
+    one of these."""
 
     name: str
     zh: str
@@ -216,6 +217,7 @@ class Field:
     default: str = ""
     hint_zh: str = ""
     hint_en: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

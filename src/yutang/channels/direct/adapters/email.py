@@ -310,10 +310,7 @@ KIND = Kind(
     ),
     (
         Field("host", "SMTP 服务器", "SMTP server"),
-        Field(
-            "security", "加密方式", "Security", default="starttls", hint_zh="starttls、tls 或 none",
-            hint_en="starttls, tls or none",
-        ),
+        Field("security", "加密方式", "Security", default="starttls", choices=tuple(SECURITY)),
         Field("port", "端口", "Port", needed=False, hint_zh="留空：587、465 或 25", hint_en="empty: 587, 465 or 25"),
         Field("user", "用户名", "User", needed=False),
         Field("password", "密码", "Password", secret=True, needed=False),
