@@ -28,7 +28,7 @@ def sync_now(
     """
     asked = [run.id for run in services.ask(viewer, kind, corp)]
     sandbox = os.environ.get(ELSEWHERE, "")
-    channels = Channels(sandbox, only_reached=not sandbox)
+    channels = Channels(sandbox, shared=True, only_reached=not sandbox)
     moved, last = monotonic(), ""
     while True:
         worked = services.work(channels.syncs())
