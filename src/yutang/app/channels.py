@@ -7,10 +7,10 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from yutang.channels.capabilities import MANUAL
-from yutang.channels.contracts import ACQUISITION
 from yutang.channels.direct.outbox import Outbox
 from yutang.channels.direct.registry import kinds
 from yutang.channels.manual.mass_send import ManualMassSend
+from yutang.channels.ports.inheritance import ACQUISITION
 from yutang.channels.shared import DatabaseBlocks, DatabaseTokens
 from yutang.channels.sync.contracts import Connection
 from yutang.channels.wecom.acquisition import WeComAcquisition
@@ -36,8 +36,10 @@ from yutang.organisation.queries import OWNER, channel_accounts, corps, senders
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from yutang.channels.contracts import AlbumPort, InterceptionPort, MomentsPort, StaffMessagePort
     from yutang.channels.kf.contracts import ServicePorts
+    from yutang.channels.ports.catalogue import AlbumPort, InterceptionPort
+    from yutang.channels.ports.moments import MomentsPort
+    from yutang.channels.ports.staff import StaffMessagePort
     from yutang.channels.sync.contracts import Connections
     from yutang.connect.group_ways import GroupWayPorts
     from yutang.connect.inheritance import TransferPorts

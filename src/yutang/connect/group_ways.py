@@ -16,14 +16,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from yutang.channels.contracts import (
-    AnswerLost,
-    JoinWayPort,
-    JoinWaySpec,
-    RefusedByPlatform,
-    TryLater,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
+from yutang.channels.ports.groups import JoinWayPort, JoinWaySpec
 from yutang.connect.contracts import GroupWayFacts, GroupWayState
 from yutang.connect.models import GroupWay
 from yutang.intake.lease import lives, me

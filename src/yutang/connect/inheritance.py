@@ -17,15 +17,8 @@ import structlog
 from django.db import transaction
 from django.db.models import Count, Q
 
-from yutang.channels.contracts import (
-    AnswerLost,
-    HandedOver,
-    RefusedByPlatform,
-    TransferPort,
-    TransferStatus,
-    TryLater,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
+from yutang.channels.ports.inheritance import HandedOver, TransferPort, TransferStatus
 from yutang.channels.sync.services import hint
 from yutang.channels.wecom.transfers import refusal_of
 from yutang.connect.models import Handover, Left

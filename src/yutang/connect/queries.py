@@ -11,7 +11,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from yutang.channels.acquisition.queries import quotas
-from yutang.channels.contracts import ACQUISITION
+from yutang.channels.ports.inheritance import ACQUISITION
 from yutang.connect.contracts import FEWEST, CodeFacts, CodeState, QuotaOutlook, WayFacts, WayResult
 from yutang.connect.documents import ContactWay
 from yutang.connect.models import Code, Join, Way

@@ -19,16 +19,8 @@ from django.db import transaction
 from yutang.channels.acquisition import services as acquisition
 from yutang.channels.acquisition.contracts import LinkNews
 from yutang.channels.acquisition.queries import quotas
-from yutang.channels.contracts import (
-    ACQUISITION,
-    AcquisitionPort,
-    AnswerLost,
-    ContactWayPort,
-    RefusedByPlatform,
-    TryLater,
-    UnexpectedAnswer,
-    WaySpec,
-)
+from yutang.channels.contracts import AnswerLost, ContactWayPort, RefusedByPlatform, TryLater, UnexpectedAnswer, WaySpec
+from yutang.channels.ports.inheritance import ACQUISITION, AcquisitionPort
 from yutang.connect.contracts import PLATFORMS, CodeState
 from yutang.connect.documents import ContactWay
 from yutang.connect.models import Code, Join, Way

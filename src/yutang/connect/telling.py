@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from math import sqrt
 
-from yutang.channels.contracts import ACQUISITION
+from yutang.channels.ports.inheritance import ACQUISITION
 from yutang.connect.contracts import FEWEST, Interval, QuotaOutlook, WayFacts, WayResult
 
 Z = 1.96  # 95 %

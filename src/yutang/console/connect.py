@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from yutang.channels.contracts import ACQUISITION
+from yutang.channels.ports.inheritance import ACQUISITION
 from yutang.channels.queries import callback_counts
 from yutang.channels.wecom.acquisition import scheme_of
 from yutang.connect import queries as ways

@@ -10,7 +10,7 @@ from django.urls import path
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
-from yutang.channels.contracts import ACQUISITION
+from yutang.channels.ports.inheritance import ACQUISITION
 from yutang.connect import queries as ways
 from yutang.connect.qr import qr_svg
 from yutang.connect.queries import OpenedWay

@@ -15,9 +15,9 @@ from tests.sandbox.conftest import serving
 from tests.soak import pond
 from tests.soak.pond import CHANNEL, CORP
 from yutang.app.channels import Channels
-from yutang.channels.contracts import ServicePort
 from yutang.channels.kf import queries, services
 from yutang.channels.kf.models import Account, Message
+from yutang.channels.ports.service import ServicePort
 from yutang.channels.wecom.kf import SEND, WeComService
 from yutang.intake.pump import pump_until_empty
 from yutang.kernel.errors import NotFound, Refused

@@ -9,7 +9,8 @@ import pytest
 
 from tests.channels.wecom.platform import Platform, ok
 from tests.sandbox.conftest import DAY, START, Client, door, house, open_sandbox, sandbox
-from yutang.channels.contracts import AnswerLost, CameByLink, LinkFigures, RefusedByPlatform, WaySpec
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, WaySpec
+from yutang.channels.ports.inheritance import CameByLink, LinkFigures
 from yutang.channels.wecom.acquisition import CREATE, WeComAcquisition, scheme_of
 from yutang.channels.wecom.client import WeComClient
 from yutang.kernel.errors import BadInput

@@ -10,16 +10,14 @@ import pytest
 
 from tests.channels.wecom.platform import Broken, Platform, error, ok
 from tests.sandbox.conftest import START, Client, house, open_sandbox, sandbox
-from yutang.channels.contracts import (
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.ports.catalogue import (
     AlbumPort,
-    AnswerLost,
     InterceptionPort,
     InterceptRule,
     PlatformProduct,
     Product,
-    RefusedByPlatform,
     Semantics,
-    UnexpectedAnswer,
 )
 from yutang.channels.wecom import interception
 from yutang.channels.wecom.album import ADD, DELETE, GET, LIST, UPDATE, WeComAlbum

@@ -12,15 +12,7 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import START, Client, door, house, open_sandbox, sandbox
-from yutang.channels.contracts import (
-    AnswerLost,
-    CodeSpent,
-    Link,
-    MessageContent,
-    RefusedByPlatform,
-    TryLater,
-    WaySpec,
-)
+from yutang.channels.contracts import AnswerLost, CodeSpent, Link, MessageContent, RefusedByPlatform, TryLater, WaySpec
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import TemporarySpec, WeComContactWays, WeComTemporaryChats, WeComWelcome
 from yutang.channels.wecom.tokens import MemoryTokenStore

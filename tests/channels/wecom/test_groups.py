@@ -10,17 +10,8 @@ import pytest
 
 from tests.channels.wecom.platform import Broken, Platform, error, ok
 from tests.sandbox.conftest import DAY, START, Client, house, open_sandbox, sandbox
-from yutang.channels.contracts import (
-    AnswerLost,
-    GroupSendPort,
-    GroupState,
-    JoinWayPort,
-    JoinWaySpec,
-    Link,
-    MessageContent,
-    RefusedByPlatform,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import AnswerLost, Link, MessageContent, RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.ports.groups import GroupSendPort, GroupState, JoinWayPort, JoinWaySpec
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.group_send import WeComGroupSend
 from yutang.channels.wecom.groups import (

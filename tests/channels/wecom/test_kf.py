@@ -9,16 +9,8 @@ import pytest
 
 from tests.channels.wecom.platform import Broken, Platform, error, ok
 from tests.sandbox.conftest import DAY, START, Client, door, house, open_sandbox, sandbox
-from yutang.channels.contracts import (
-    AnswerLost,
-    Closed,
-    CodeSpent,
-    RefusedByPlatform,
-    ServiceClosed,
-    ServiceContent,
-    Speaker,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import AnswerLost, CodeSpent, RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.ports.service import Closed, ServiceClosed, ServiceContent, Speaker
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.kf import BOT, ENDED, HUMAN, SEND, WAITING, WeComService
 

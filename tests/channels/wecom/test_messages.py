@@ -23,17 +23,9 @@ from tests.channels.wecom.platform import Broken, Platform, error, ok
 from tests.sandbox.conftest import Client, House, door, house, open_sandbox, sandbox
 from tests.sandbox.files import mp4, png
 from tests.sandbox.test_messages import AGENT, seen
-from yutang.channels.contracts import (
-    AnswerLost,
-    CardButton,
-    RefusedByPlatform,
-    StaffCard,
-    StaffSent,
-    StaffTask,
-    StaffText,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, UnexpectedAnswer
 from yutang.channels.models import Uploaded
+from yutang.channels.ports.staff import CardButton, StaffCard, StaffSent, StaffTask, StaffText
 from yutang.channels.wecom import media
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.media import FetchState, FileKind, MediaFile, Use, WeComMedia, forget_old_uploads

@@ -11,8 +11,8 @@ import pytest
 from tests.channels.wecom.conftest import SteppedClock
 from tests.channels.wecom.platform import Broken, Platform, error, ok
 from tests.sandbox.conftest import DAY, HOUR, START, Client, house, open_sandbox, sandbox, small_world
-from yutang.channels.contracts import (
-    AnswerLost,
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
+from yutang.channels.ports.moments import (
     JobState,
     MomentContent,
     MomentJob,
@@ -25,9 +25,6 @@ from yutang.channels.contracts import (
     Publishing,
     Reaction,
     Reactions,
-    RefusedByPlatform,
-    TryLater,
-    UnexpectedAnswer,
 )
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.moments import (

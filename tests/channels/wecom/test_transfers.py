@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.sandbox.conftest import DAY, START, Client, door, house, open_sandbox, sandbox
-from yutang.channels.contracts import AnswerLost, HandedOver, RefusedByPlatform, TransferStatus, Unassigned
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform
+from yutang.channels.ports.inheritance import HandedOver, TransferStatus, Unassigned
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.transfers import ON_JOB, WeComTransfers, refusal_of
 

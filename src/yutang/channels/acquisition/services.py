@@ -10,7 +10,7 @@ from django.db.models import Q
 from yutang.channels.acquisition.contracts import LinkNews, LinkNotice
 from yutang.channels.acquisition.models import Quota, Told
 from yutang.channels.acquisition.queries import notice_of
-from yutang.channels.contracts import AcquisitionPort
+from yutang.channels.ports.inheritance import AcquisitionPort
 from yutang.kernel.clock import wall_now
 
 

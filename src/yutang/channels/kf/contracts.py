@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from yutang.channels.contracts import ServicePort
+from yutang.channels.ports.service import ServicePort
 
 ServicePorts = Mapping[tuple[str, str], ServicePort]
 """The corps whose customer service can be reached, by channel and corp."""

@@ -15,19 +15,10 @@ from datetime import timedelta
 import structlog
 from django.db import models, transaction
 
-from yutang.channels.contracts import (
-    AnswerLost,
-    RefusedByPlatform,
-    ServiceClosed,
-    ServiceContent,
-    ServiceMessage,
-    ServicePort,
-    Speaker,
-    TryLater,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
 from yutang.channels.kf.contracts import KF, AnswerState, ServicePorts
 from yutang.channels.kf.models import Account, Message
+from yutang.channels.ports.service import ServiceClosed, ServiceContent, ServiceMessage, ServicePort, Speaker
 from yutang.intake.lease import me
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.encryption import keyring

@@ -13,7 +13,8 @@ from hashlib import blake2b
 
 from django.db import transaction
 
-from yutang.channels.contracts import GroupChat, GroupState, RefusedByPlatform
+from yutang.channels.contracts import RefusedByPlatform
+from yutang.channels.ports.groups import GroupChat, GroupState
 from yutang.channels.sync.contracts import Found, Hinted, Kind, Progress
 from yutang.channels.sync.models import SyncHint
 from yutang.channels.wecom.client import WeComClient

@@ -11,15 +11,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from yutang.channels.contracts import (
-    AcquisitionQuota,
-    AnswerLost,
-    CameByLink,
-    LinkFigures,
-    PlatformWay,
-    RefusedByPlatform,
-    WaySpec,
-)
+from yutang.channels.contracts import AnswerLost, PlatformWay, RefusedByPlatform, WaySpec
+from yutang.channels.ports.inheritance import AcquisitionQuota, CameByLink, LinkFigures
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant
 from yutang.kernel.errors import BadInput

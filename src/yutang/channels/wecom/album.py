@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from yutang.channels.contracts import AnswerLost, PlatformProduct, Product, RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.ports.catalogue import PlatformProduct, Product
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant
 from yutang.kernel.errors import BadInput

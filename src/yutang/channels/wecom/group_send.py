@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from yutang.channels.contracts import (
-    AnswerLost,
-    CreatedTask,
-    GroupResult,
-    MassSendLimits,
-    MessageContent,
-    PlatformTask,
-    SenderState,
-)
+from yutang.channels.contracts import AnswerLost, CreatedTask, MassSendLimits, MessageContent, PlatformTask, SenderState
+from yutang.channels.ports.groups import GroupResult
 from yutang.channels.wecom.client import WeComClient, instant
 from yutang.channels.wecom.mass_send import CREATE, NOT_SENDABLE, RESULT, WeComMassSend, check, text_and_links
 

@@ -9,17 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from yutang.channels.contracts import (
-    AnswerLost,
-    GroupChat,
-    GroupMember,
-    GroupState,
-    JoinWaySpec,
-    MessageContent,
-    PlatformJoinWay,
-    RefusedByPlatform,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import AnswerLost, MessageContent, RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.ports.groups import GroupChat, GroupMember, GroupState, JoinWaySpec, PlatformJoinWay
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant
 from yutang.channels.wecom.mass_send import link_body

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from yutang.channels.contracts import AnswerLost, InterceptRule, RefusedByPlatform, Semantics
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform
+from yutang.channels.ports.catalogue import InterceptRule, Semantics
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient
 from yutang.kernel.errors import BadInput

@@ -6,7 +6,8 @@ import hashlib
 import secrets
 from functools import partial
 
-from yutang.channels.contracts import PageSignature, UnexpectedAnswer
+from yutang.channels.contracts import UnexpectedAnswer
+from yutang.channels.ports.staff import PageSignature
 from yutang.channels.wecom.client import LIFE_OF_A_TOKEN, WeComClient
 from yutang.kernel.errors import Refused
 

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from yutang.channels.contracts import (
-    AnswerLost,
+from yutang.channels.contracts import AnswerLost, CodeSpent, RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.ports.service import (
     Closed,
-    CodeSpent,
-    RefusedByPlatform,
     ServiceAccount,
     ServiceClosed,
     ServiceContent,
     ServiceMessage,
     ServicePage,
     Speaker,
-    UnexpectedAnswer,
 )
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yutang.channels.contracts import (
-    CardButton,
-    RefusedByPlatform,
-    StaffCard,
-    StaffMessage,
-    StaffSent,
-    StaffTask,
-    StaffText,
-    UnexpectedAnswer,
-)
+from yutang.channels.contracts import RefusedByPlatform, UnexpectedAnswer
+from yutang.channels.ports.staff import CardButton, StaffCard, StaffMessage, StaffSent, StaffTask, StaffText
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient
 from yutang.kernel.errors import BadInput, Refused

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from yutang.channels.contracts import (
-    AnswerLost,
+from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
+from yutang.channels.ports.moments import (
     JobState,
     MomentContent,
     MomentJob,
@@ -21,9 +21,6 @@ from yutang.channels.contracts import (
     Publishing,
     Reaction,
     Reactions,
-    RefusedByPlatform,
-    TryLater,
-    UnexpectedAnswer,
 )
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from yutang.channels.contracts import HandedOver, RefusedByPlatform, TransferStatus, Unassigned
+from yutang.channels.contracts import RefusedByPlatform
+from yutang.channels.ports.inheritance import HandedOver, TransferStatus, Unassigned
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant
 
