@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     app = create_app(chosen.dir, events_url=chosen.events_url, events_token=chosen.events_token)
     try:
         listener = socket.create_server(("127.0.0.1", chosen.port))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted ones inherit it; else 40 ms a call
     except OSError:
         sys.exit(f"端口 {chosen.port} 已被占用，请换一个。 Port {chosen.port} is taken; choose another.")
     asyncio.run(_serve(uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)), listener))
