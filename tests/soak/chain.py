@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -63,6 +63,28 @@ def seed(directory: Path, persons: int, senders: int, stores: int, groups: int) 
             dispatch_seconds=0.0,
         ),
     )
+    found_groups(directory, names, senders, groups, int(added.timestamp()))
+
+
+def found_groups(directory: Path, names: Sequence[str], senders: int, groups: int, at: int) -> None:
+    """Groups of customers who follow one another in the list, each owned by one member."""
+    from yutang.sandbox.store import Store
+
+    store = Store(directory)
+    with store.write() as con:
+        con.executemany(
+            "INSERT INTO chats (chat_id, name, owner, created_at, notice, admins) VALUES (?, ?, ?, ?, '', '[]')",
+            ((f"wr{g:06}", f"群 {g}", f"guide{g % senders:05}", at) for g in range(groups)),
+        )
+        con.executemany(
+            "INSERT INTO chat_members VALUES (?, ?, 2, ?, 3, '', 'way', '', NULL)",
+            (
+                (f"wr{g:06}", names[(g * GROUP_SIZE + one) % len(names)], at + one)
+                for g in range(groups)
+                for one in range(min(GROUP_SIZE, len(names)))
+            ),
+        )
+    store.close()
 
 
 def house(directory: Path, sandbox: str, senders: int, stores: int, persons: int) -> dict[str, object]:
@@ -80,6 +102,7 @@ def house(directory: Path, sandbox: str, senders: int, stores: int, persons: int
     from yutang.organisation.queries import OWNER
     from yutang.organisation.services import NewNode, NewSender
     from yutang.people import services as people
+    from yutang.people.models import GroupMember
     from yutang.playbooks.services import keep_shipped
     from yutang.profiles import services as profiles
     from yutang.reach import queries, services
@@ -135,6 +158,7 @@ def house(directory: Path, sandbox: str, senders: int, stores: int, persons: int
 
     timed("consents", consent)
     timed("profiles", lambda: profiles.rebuild(opened.warehouse, business_now()))
+    told["memberships"] = GroupMember.objects.filter(left_at=None).count()
     told["friends"] = one("SELECT count(*) FROM fact_relations WHERE live")
     plan = timed("launch", lambda: services.launch(broadcast("all", text="本周新品到店。", hold_out=0.1), OWNER))
     loop = Loop(opened.warehouse, ports_at(sandbox), opened.clock, sandbox_clock(sandbox))
@@ -210,9 +234,10 @@ def main() -> None:
             with closing(sqlite3.connect(directory / "sandbox" / "sandbox.sqlite3", timeout=20)) as platform:
                 told["platform"] = dict(
                     zip(
-                        ("friends", "tasks", "reached", "twice"),
+                        ("friends", "memberships", "tasks", "reached", "twice"),
                         platform.execute(
-                            "SELECT (SELECT count(*) FROM relations), (SELECT count(*) FROM tasks),"
+                            "SELECT (SELECT count(*) FROM relations), (SELECT count(*) FROM chat_members),"
+                            " (SELECT count(*) FROM tasks),"
                             " (SELECT count(*) FROM recipients WHERE status = 1),"
                             " (SELECT count(*) FROM (SELECT 1 FROM recipients WHERE status = 1"
                             " GROUP BY external_userid HAVING count(*) > 1))"
@@ -224,6 +249,7 @@ def main() -> None:
             sandbox.kill()
         print(json.dumps(told, ensure_ascii=False))
         assert told["friends"] == told["platform"]["friends"], "a friendship is missing, or too many"
+        assert told["memberships"] == told["platform"]["memberships"], "a membership is missing, or too many"
         assert told["sent"] == told["platform"]["reached"], "sent and reached differ"
         assert told["platform"]["twice"] == 0, "somebody got it twice"
         assert told["counts"]["balances"]
