@@ -40,12 +40,16 @@ INSTALLED_APPS = [
     "yutang.channels.manual",
     "yutang.channels.kf",
     "yutang.channels.acquisition",
+    "yutang.content",
     "yutang.reach",
     "yutang.connect",
     "yutang.reflex",
+    "yutang.tasks",
+    "yutang.execution",
     "yutang.guard",
     "yutang.console",
     "yutang.public",
+    "yutang.mobile",
 ]
 
 MIDDLEWARE = [

@@ -1,0 +1,1 @@
+"""The library of what is said, and the check that refuses what must not be."""

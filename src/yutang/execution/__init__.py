@@ -1,0 +1,1 @@
+"""Whether stores carry out what was planned: the board, and who is chased."""

@@ -1,0 +1,1 @@
+"""What a guide is asked to do today, and what came of it."""
