@@ -15,10 +15,11 @@ from pathlib import Path
 from tests import postgres
 from tests.house.test_secrets import build
 from tests.intake.kill import PLACES
-from tests.soak import any_input, clients, erasing, exported, fuzz_collect, ways
+from tests.soak import any_input, clients, erasing, exported, fuzz_collect, ways, worst
 from tests.soak.kill import NOT_WITHDRAWN, every_place, one_place, random_kills
 
 APART = 20  # kills of processes that run apart
+WORST = 2.0  # minutes of answers dropped, callbacks lost and kill -9
 
 
 def main() -> None:
@@ -61,6 +62,10 @@ def main() -> None:
         (Path(folder) / "any").mkdir()
         found = any_input.run(Path(folder) / "any", 1, 1)
         print("Schemathesis on the whole API:", json.dumps(found), flush=True)
+        found = worst.run(Path(folder) / "worst", WORST, 1)
+        print("a platform on its worst day:", json.dumps(found, ensure_ascii=False), flush=True)
+        chain = ["--persons", "10000", "--senders", "60", "--stores", "30", "--groups", "44"]
+        subprocess.run([sys.executable, "-m", "tests.soak.chain", *chain], check=True)
         if postgres.binaries() is None:
             print("processes apart: skipped, no PostgreSQL server on this machine", flush=True)
         else:
@@ -77,7 +82,7 @@ def main() -> None:
             total += int(str(found["kills"]))
             print(f"round {rounds}:", json.dumps(found, ensure_ascii=False), flush=True)
     print(f"soak: {total} random kills in {rounds} rounds, nothing lost, nothing doubled")
-    print(f"{rounds + 9} passed, 0 failed")
+    print(f"{rounds + 11} passed, 0 failed")
 
 
 if __name__ == "__main__":
