@@ -25,6 +25,7 @@ PATHS: tuple[str, ...] = (
     "/settings/organisation/?find=s2&sort=-staff",
     "/settings/organisation/of/s2/",
     "/settings/organisation/list/",
+    "/settings/organisation/departments/",
     "/segments/",
     "/segments/of/customer_pool/?trait=spend_ever&trait=home_store&trait=pool&sort=-spend_ever",
     "/segments/new/",

@@ -74,6 +74,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
     from yutang.log.services import record
     from yutang.organisation import services as organisation
     from yutang.organisation.contracts import NodeKind, RoleName
+    from yutang.organisation.departments import DepartmentRow, keep_departments
     from yutang.organisation.services import NewNode, NewSender
     from yutang.people.services import load_persons
     from yutang.playbooks.services import keep_shipped
@@ -94,6 +95,9 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         ]
         organisation.add_nodes(nodes)
         organisation.connect_corp("wecom", CORP, "secret-of-the-corp")
+        keep_departments(
+            "wecom", CORP, [DepartmentRow(1, None, "总部"), DepartmentRow(2, 1, "东区"), DepartmentRow(3, 2, "新门店")]
+        )
         organisation.add_senders(
             NewSender(store, f"导购{store[1:]}{letter}", "wecom", CORP, f"guide-{store}-{letter}", synthetic=True)
             for store in STORES

@@ -40,3 +40,21 @@ def test_a_stores_manager_looks_and_changes_nothing(keeper: httpx.Client) -> Non
     assert keeper.get("/settings/organisation/list/").status_code == 403
     assert send(keeper, "keep/", store="s1", store_name="x").status_code == 403
     assert send(keeper, "list/read/", LIST, of="stores", keep="1").status_code == 403
+
+
+def test_a_department_is_said_to_be_a_store(owner: httpx.Client, keeper: httpx.Client) -> None:
+    page = "/settings/organisation/departments/"
+    assert "新门店" in owner.get(f"{page}?linked=no&find=新门").text
+    corp = owner.get(f"{page}?export=csv").text.splitlines()[1].split(",")[0]
+    assert (
+        "没有编号为「nowhere」的门店或区域"
+        in send(owner, "departments/link/", corp=corp, department="3", store="nowhere").text
+    )
+    assert "已保存" in send(owner, "departments/link/", corp=corp, department="3", store="s1").text
+    assert f"{corp},3,总部/东区,新门店,s1" in owner.get(f"{page}?export=csv&linked=yes").text
+    assert "已保存" in send(owner, "departments/link/", corp=corp, department="3", store="").text
+    assert "请写部门编号" in send(owner, "departments/link/", corp=corp, department="x", store="s1").text
+    assert "已保存" in send(owner, "departments/link/", corp=corp, department="1", grow="1").text
+    assert 'value="1"' in owner.get(page).text
+    assert "已保存" in send(owner, "departments/link/", corp=corp, department="", grow="1").text
+    assert keeper.get(page).status_code == 403

@@ -308,6 +308,8 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "keep_account": (Ask("/settings/organisation/staff/", {"staff": "asked", "store": "far", "corp": "manual "}),),
     "organisation_list": (Ask("/settings/organisation/list/"),),
     "organisation_read": (Ask("/settings/organisation/list/read/", {"of": "stores"}),),
+    "departments": (Ask("/settings/organisation/departments/"),),
+    "department_link": (Ask("/settings/organisation/departments/link/", {"corp": "ww-house", "department": "1"}),),
     "keys": (Ask("/settings/keys/"),),
     "make_key": (Ask("/settings/keys/new/", {"name": "asked", "source": "asked"}),),
     "drop_key": (Ask("/settings/keys/revoke/", {"name": "asked"}),),

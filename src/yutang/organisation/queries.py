@@ -213,6 +213,11 @@ def departments(corp: str | None = None) -> list[DepartmentFacts]:
     ]
 
 
+def stores_below(corp: str) -> int | None:
+    """The department of a corp below which stores are made; None: none."""
+    return Corp.objects.filter(corp=corp).values_list("stores_below", flat=True).first()
+
+
 def viewer_for(user: User) -> Viewer:
     """What a logged-in user may see: the union of the subtrees of their roles, with the strongest role's rights.
 
