@@ -159,7 +159,7 @@ def test_enough_people_tell_and_a_friend_who_left_is_not_kept(shore: Shore) -> N
     record([order(one["external_userid"], str(number), "8.00") for number, one in enumerate(scans[:16])])
     pump_until_empty(shore.stage.warehouse)
     result = queries.results(shore.stage.warehouse, OWNER, [queries.way(OWNER, "card")])["card"]
-    assert (result.joined, result.kept, result.firsts) == (32, 31, 16)
+    assert (result.joined, result.kept, result.lost, result.net, result.firsts) == (32, 31, 1, 31, 16)
     assert result.first_rate is not None
     assert result.first_rate.low < 0.5 < result.first_rate.high
     assert result.payback is not None

@@ -39,6 +39,8 @@ class WayOut(Schema):
     scans: int
     joined: int = Field(description="Persons who became friends by it.")
     kept: int = Field(description="Of them, still a friend of somebody.")
+    lost: int = Field(description="Of them, nobody's friend any more.")
+    net: int = Field(description="Joined less lost.")
     first_orders: int = Field(description="Of them, who bought for the first time ever afterwards.")
     spent: Amount = Field(description="The net amount of their orders since.")
     cost: Amount

@@ -44,7 +44,19 @@ def list_ways(shell: Shell, viewer: Viewer) -> Answer:
     results = ways.results(shell.warehouse, viewer, found)
     currency = brand().currency
     data = [shown(one, results[one.name], currency) for one in found]
-    columns = ("name", "source", "at", "scans", "joined", "first_orders", "spent", "cost", "cost_per_head")
+    columns = (
+        "name",
+        "source",
+        "at",
+        "scans",
+        "joined",
+        "lost",
+        "net",
+        "first_orders",
+        "spent",
+        "cost",
+        "cost_per_head",
+    )
     return data, [table(columns, [[row[name] if row[name] is not None else "-" for name in columns] for row in data])]
 
 

@@ -157,7 +157,8 @@ class Interval:
 class WayResult:
     """What a way cost and brought so far.
 
-    `joined` are persons who became friends by it; `kept` of them still somebody's friend; `firsts` bought for the
+    `joined` are persons who became friends by it; `kept` of them still somebody's friend, which is its net gain, since
+    who was handed to another guide is not lost; `firsts` bought for the
     first time ever after they joined; `spent` is the net amount of their orders since. Rates are None where fewer than
     FEWEST persons joined: it cannot be told yet. `payback`: what came in for each unit of currency that went out.
     """
@@ -171,3 +172,13 @@ class WayResult:
     cost_per_head: Decimal | None
     first_rate: Interval | None
     payback: Interval | None
+
+    @property
+    def lost(self) -> int:
+        """Who of them is nobody's friend any more."""
+        return self.joined - self.kept
+
+    @property
+    def net(self) -> int:
+        """净增好友 of this way: by persons."""
+        return self.joined - self.lost

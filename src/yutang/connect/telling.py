@@ -70,6 +70,8 @@ def shown(facts: WayFacts, result: WayResult, currency: str) -> dict[str, object
         "scans": result.scans,
         "joined": result.joined,
         "kept": result.kept,
+        "lost": result.lost,
+        "net": result.net,
         "first_orders": result.firsts,
         "spent": result.spent,
         "cost": result.cost.quantize(Decimal("0.01")),

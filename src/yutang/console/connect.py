@@ -36,7 +36,7 @@ from yutang.reflex import queries as reflex
 from yutang.reflex.contracts import FollowUpFacts
 from yutang.reflex.services import finish_follow_up
 
-SORTS = ("scans", "joined", "firsts", "spent", "cost", "per_head")
+SORTS = ("scans", "joined", "net", "firsts", "spent", "cost", "per_head")
 SHIFT_ROWS = (1, 2, 3)
 DAYS = {"all": range(1, 8), "weekdays": range(1, 6), "weekend": range(6, 8)}
 STAFF_LISTED = 400
@@ -118,7 +118,7 @@ def _follow_ups(request: Page) -> list[FollowUpRow]:
 
 
 def _export(request: Page, rows: Sequence[WayRow]) -> HttpResponseBase:
-    head = [_("活码"), _("来源"), _("归属"), _("扫码"), _("加上"), _("还是好友"), _("首单"), _("带来的销售额")]
+    head = [_("活码"), _("来源"), _("归属"), _("扫码"), _("加上"), _("已流失"), _("净增"), _("首单"), _("带来的销售额")]
     head += [_("成本"), _("每人成本"), _("回本（销售额 ÷ 成本）"), _("下限"), _("上限")]
     table = []
     for row in rows:
@@ -129,7 +129,7 @@ def _export(request: Page, rows: Sequence[WayRow]) -> HttpResponseBase:
                 row.way.document.title.text(language()),
                 said(SOURCE_WORDS, row.way.document.source),
                 row.way.node.code,
-                *(r.scans, r.joined, r.kept, r.firsts, r.spent, r.cost, r.cost_per_head),
+                *(r.scans, r.joined, r.lost, r.net, r.firsts, r.spent, r.cost, r.cost_per_head),
                 *interval,
             )
         )

@@ -24,7 +24,8 @@ from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, SenderFacts
-from yutang.organisation.queries import nodes, senders
+from yutang.organisation.queries import nodes, posts, senders
+from yutang.profiles.friends import NetFriends, net_friends_of
 from yutang.profiles.queries import as_of
 from yutang.profiles.remembered import Remembered
 from yutang.reach import queries as reach
@@ -36,6 +37,7 @@ BUCKETS = ((14, 20), (21, 29), (30, 59), (60, None))
 CUT_DAYS = 31
 BACK_DAYS = 14
 SHOWN = 8
+NET_DAYS = 7
 _COME_BACK: Remembered[list[dict[str, Any]]] = Remembered()
 
 
@@ -173,6 +175,14 @@ class Owing:
 
 
 @dataclass(frozen=True, slots=True)
+class Gain:
+    """Friends gained in the last seven days, and in the seven before."""
+
+    now: NetFriends
+    before: NetFriends
+
+
+@dataclass(frozen=True, slots=True)
 class Coming:
     """A running plan: its next wave, if one is still to come, and when it can tell."""
 
@@ -202,6 +212,7 @@ def today(request: Page) -> HttpResponse:
         "coming": [_coming(plan) for plan in running],
         "posting": in_trouble() if request.viewer.may_operate and request.viewer.sees_all else [],
         "ways": known,
+        "gain": _gain(request),
         "ready": ready,
     }
     return render(request, "console/today.html", context)
@@ -242,6 +253,12 @@ def overdue(request: Page) -> Overdue | None:
         spend = float(pc.sum(mine["spend_365d"]).as_py() or 0)
         rows.append(Late(first, last, mine.num_rows, spend, Estimate(back["came"], back["households"])))
     return Overdue(tuple(rows), cut, sum(row["messaged"] for row in counted))
+
+
+def _gain(request: Page) -> Gain:
+    now, span, at = business_now(), timedelta(days=NET_DAYS), posts(request.viewer)
+    recent, earlier = (net_friends_of(request.warehouse, at, end - span, end) for end in (now, now - span))
+    return Gain(recent, earlier)
 
 
 def _batches(request: Page, running: Sequence[PlanFacts]) -> list[Untapped]:

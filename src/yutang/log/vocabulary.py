@@ -87,6 +87,7 @@ _CONSENT = {
 _DOOR = {
     "way": Prop(str, zh="活码", en="the contact way by which they came"),
     "state": Prop(str, zh="渠道参数", en="what the platform said of the door they came by"),
+    "by": Prop(str, zh="由谁", en="transfer: handed over by the brand from other staff, and won by nobody"),
     "welcome_code": Prop(str, pii=True, zh="欢迎语凭证", en="by which one welcome may be sent, for seconds only"),
     "synthetic": _SYNTHETIC,
 }

@@ -43,6 +43,7 @@ from yutang.organisation.models import (
     Node,
     Role,
     SenderAccount,
+    Staff,
     User,
 )
 
@@ -129,6 +130,14 @@ def senders(viewer: Viewer) -> list[SenderFacts]:
         )
         for row in rows
     ]
+
+
+def posts(viewer: Viewer) -> dict[StaffId, NodeId]:
+    """Where each member of staff whom the viewer sees stands now; without names, since thousands are opened slowly."""
+    rows = Staff.objects.order_by("pk")
+    if viewer.nodes is not None:
+        rows = rows.filter(node_id__in=viewer.nodes)
+    return {StaffId(staff): NodeId(node) for staff, node in rows.values_list("pk", "node_id")}
 
 
 def accounts(channel: str, corp: str | None, userids: Iterable[str] | None = None) -> list[AccountFacts]:

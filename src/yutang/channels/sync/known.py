@@ -34,6 +34,8 @@ from yutang.people import queries as people
 SOURCE = "sync"
 TAGGED = "wecom"
 """The source of tag events that the platform told of: they are not told to it again."""
+ASSIGNED = 202
+"""The `add_way` of who was handed over by the brand (WeCom doc 92114)."""
 _CONTEXT = "channels_knownrelation.sealed"
 _COLUMNS = ("id", "sender", "who", "added", "ended", "left", "add_way", "tags", "mark", "sealed")
 
@@ -343,7 +345,8 @@ class Reading:
         if state not in self._ways:
             self._ways[state] = way_named(state)
         way = self._ways[state]
-        said = {"way": way, "state": state[:64]} | ({"synthetic": True} if self.corp.sandboxed else {})
+        given = "transfer" if one.add_way == ASSIGNED else None
+        said = {"way": way, "state": state[:64], "by": given} | ({"synthetic": True} if self.corp.sandboxed else {})
         return Event(
             added_id(*key, now.added), "relation.added", instant(now.added), self._named(one.external_userid),
             store=account.store_code, staff=account.userid, source=f"way:{way}" if way else SOURCE,

@@ -29,6 +29,12 @@ def number(value: float | Decimal | None, digits: int = 0) -> str:
 
 
 @register.filter
+def signed(value: float | None, digits: int = 0) -> str:
+    """A number that says its sign."""
+    return "–" if value is None else ("+" if value > 0 else "") + number(value, digits)
+
+
+@register.filter
 def money(value: float | Decimal | None, digits: int = 2) -> str:
     """An amount in the brand's currency."""
     if value is None:
