@@ -49,7 +49,7 @@ class NetFriends:
 
 
 def net_friends(warehouse: Warehouse, viewer: Viewer, since: datetime, until: datetime) -> dict[StaffId, NetFriends]:
-    """What each member of staff whom the viewer sees gained in [since, until); left out: who neither gained nor lost."""
+    """What each of the staff whom the viewer sees gained in [since, until); without who neither gained nor lost."""
     return _net(warehouse, posts(viewer), since, until)
 
 
