@@ -42,6 +42,12 @@ def ledger(chance: random.Random) -> dict[str, pa.Table]:
         {"event_id": str(at), "type": "offgate.sent", "occurred_at": NOW - at * HOUR, "person": chance.randint(1, 30)}
         for at in range(20)
     ]
+    words = [("sidebar", '{"class": "marketing"}'), ("sidebar", '{"class": "reply"}'), ("reflex", None)]
+    own += [
+        row | {"type": "message.sent", "source": words[at % 3][0], "props": words[at % 3][1], "event_id": f"chat-{at}",
+               "occurred_at": NOW - at * HOUR - HOUR / 2}
+        for at, row in enumerate(own)
+    ]  # fmt: skip
     overrides = [{"birth": PERSONS + other, "survivor": other} for other in range(1, MERGED + 1)]
     wishes = [
         {"person": person, "kind": "cap", "name": chance.choice(["week", "month"]), "value": chance.randint(1, 4)}

@@ -268,7 +268,12 @@ VOCABULARY = Vocabulary(
                 "message.sent",
                 "触达",
                 "a message reached a person through the gate",
-                {"rule": Prop(str, zh="规则", en="the reflex rule that sent it")},
+                {
+                    "rule": Prop(str, zh="规则", en="the reflex rule that sent it"),
+                    "class": Prop(str, zh="触达类别", en="of which class it was, where a guide sent it beside a chat"),
+                    "value": Prop(str, zh="价值内容", en="`yes` where it gave something of use and sold nothing"),
+                    "content": Prop(str, zh="内容", en="the document whose words they were"),
+                },
             ),
             EventType("message.received", "客户来消息", "a person wrote to us; what they wrote is not said", _TALK),
             EventType(

@@ -110,6 +110,12 @@ def node_by_code(code: str) -> NodeFacts:
     raise NotFound(f"没有编号为「{code}」的门店或区域。", f"There is no store or region with the code “{code}”.")
 
 
+def node_names(wanted: Iterable[NodeId]) -> dict[NodeId, str]:
+    """What these stores and regions are called. (Unscoped: all staff know the stores' names.)"""
+    rows = Node.objects.filter(pk__in=set(wanted)).values_list("pk", "name")
+    return {NodeId(pk): name for pk, name in rows}
+
+
 def senders(viewer: Viewer) -> list[SenderFacts]:
     """The sender accounts that a viewer may see, by id."""
     rows = SenderAccount.objects.select_related("staff").order_by("pk")

@@ -407,6 +407,16 @@ def find_values(viewer: Viewer, kind: str, values: Iterable[str]) -> dict[str, P
     return found
 
 
+def known_as(viewer: Viewer, one: IdentifierValue) -> PersonId | None:
+    """The visible person with this very identifier; None for one whom the viewer does not see, as for nobody."""
+    found = identity.find([normalised(one, brand().country)])
+    birth = next((birth for _, birth in found.values() if birth is not None), None)
+    if birth is None:
+        return None
+    survivor = identity.survivors_of([birth])[birth]
+    return PersonId(survivor) if _visible(viewer, {survivor}) else None
+
+
 def names_of(viewer: Viewer, persons: Sequence[PersonId]) -> dict[PersonId, str]:
     """The names of those of the persons whom the viewer may see and whose name is known."""
     asked, births = _births_by_survivor(persons)

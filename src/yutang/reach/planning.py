@@ -180,7 +180,7 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
     return Tick(
         now=now,
         plans=tuple(item.terms for item in due),
-        policy=_policy(book, {item.terms.channel for item in due}, brand.country, now),
+        policy=policy_of(book, {item.terms.channel for item in due}, brand.country, now),
         zones=zones,
         candidates=rows.select(CANDIDATES.names).cast(CANDIDATES),
         relations=friendships.select(RELATIONS.names).cast(RELATIONS),
@@ -189,7 +189,7 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
     )
 
 
-def _policy(book: Rulebook, channels: Iterable[str], country: str, now: datetime) -> Policy:
+def policy_of(book: Rulebook, channels: Iterable[str], country: str, now: datetime) -> Policy:
     """What the gate applies to plans on these channels, within the hours in which each platform takes anything."""
     policy = book.policy.policy(country, now)
     hours = dict(policy.channel_hours)
@@ -369,7 +369,7 @@ def _due_of(warehouse: Warehouse, plan: Plan, found: tuple[str, int, Run | None]
     granted = sum(run.granted for run in plan.runs.filter(state=RunState.COMMITTED, attempt=1))
     document = document_of(plan)
     terms = terms_of(plan.pk, document, now, book.rules, occasion=occasion, attempt=attempt, granted=granted)
-    _policy(book, [terms.channel], organisation.brand().country, now)  # one plan without hours holds up no other
+    policy_of(book, [terms.channel], organisation.brand().country, now)  # one plan without hours holds up no other
     if before is None:
         _freeze(warehouse, plan)
         return Due(plan, terms, _wave(warehouse, plan, occasion))

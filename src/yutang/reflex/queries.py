@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 from django.db.models import Count
 
@@ -28,9 +29,13 @@ def rule_counts(viewer: Viewer) -> list[RuleCounts]:
     return [RuleCounts(rule, {kind: dict(states) for kind, states in found[rule].items()}) for rule in sorted(found)]
 
 
-def follow_ups(viewer: Viewer, *, open_only: bool = True, limit: int = 50) -> list[FollowUpFacts]:
-    """Who is to be followed up at the stores that a viewer sees, the most urgent first."""
+def follow_ups(
+    viewer: Viewer, *, open_only: bool = True, limit: int = 50, births: Collection[PersonId] | None = None
+) -> list[FollowUpFacts]:
+    """Who is to be followed up at the stores that a viewer sees, the most urgent first; `births`: only these persons,
+    by all their numbers."""
     rows = FollowUp.objects.order_by("due_at", "pk")
+    rows = rows if births is None else rows.filter(person__in=births)
     rows = rows if viewer.nodes is None else rows.filter(node__in=viewer.nodes)
     rows = rows.filter(done_at=None) if open_only else rows
     return [

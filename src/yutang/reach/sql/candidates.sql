@@ -3,7 +3,8 @@
 -- cap holds whenever the guide taps. `till` is its deadline, or later: a platform that did not answer at the deadline
 -- could not cancel, so a touch counts until it was sent, and while nobody knows, as if it were sent now; for a week after
 -- its deadline. Touches that came to nothing (failed, expired, suppressed later) free their place; held-out ones keep
--- it, exactly as if they had been sent. Off-gate touches count when they happened.
+-- it, exactly as if they had been sent. Off-gate touches count when they happened, and so does what a guide sent beside
+-- a chat, by the class that it said.
 WITH births AS (
     SELECT a.person AS birth, a.person
     FROM audience a
@@ -45,6 +46,14 @@ spent AS (
     FROM events e
     JOIN births b ON b.birth = e.person
     WHERE e.type = 'offgate.sent' AND e.occurred_at > $start - INTERVAL 30 DAY
+      AND e.occurred_at < $deadline + INTERVAL 30 DAY
+    UNION ALL
+    SELECT
+        b.person, json_extract_string(e.props, '$.class') = 'marketing', coalesce(e.channel, 'wecom') = $channel,
+        json_extract_string(e.props, '$.value') = 'yes', e.occurred_at, e.occurred_at
+    FROM events e
+    JOIN births b ON b.birth = e.person
+    WHERE e.type = 'message.sent' AND e.source = 'sidebar' AND e.occurred_at > $start - INTERVAL 30 DAY
       AND e.occurred_at < $deadline + INTERVAL 30 DAY
 ),
 counts AS (

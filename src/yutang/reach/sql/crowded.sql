@@ -1,7 +1,7 @@
 -- Of recipients who are about to be asked for, every other touch that stands beside theirs, as the persons are today;
 -- only where one is of the same plan, or where there are as many as a cap allows. Who was decided under another number
--- stood in nobody's count then, nor did what a guide sent on their own since. Unsent touches past their deadline may
--- still be tapped for a week, as in `candidates`.
+-- stood in nobody's count then, nor did what a guide sent since, on their own or beside a chat. Unsent touches past
+-- their deadline may still be tapped for a week, as in `candidates`.
 WITH births AS (
     SELECT m.person AS birth, m.touch, m.deadline FROM members m
     UNION ALL
@@ -42,6 +42,15 @@ beside AS (
     FROM events e
     JOIN births m ON m.birth = e.person
     WHERE e.type = 'offgate.sent' AND e.occurred_at > $now - INTERVAL 31 DAY AND e.occurred_at <= $now
+    UNION ALL
+    SELECT
+        m.touch, m.deadline, 0, 0, 0, e.occurred_at, e.occurred_at, FALSE, FALSE,
+        json_extract_string(e.props, '$.class') = 'marketing', coalesce(e.channel, 'wecom') = $channel,
+        e.occurred_at, e.occurred_at
+    FROM events e
+    JOIN births m ON m.birth = e.person
+    WHERE e.type = 'message.sent' AND e.source = 'sidebar' AND e.occurred_at > $now - INTERVAL 31 DAY
+      AND e.occurred_at <= $now
 ),
 -- What each recipient asked for herself binds beside the policy, where the touch is marketing.
 own AS (

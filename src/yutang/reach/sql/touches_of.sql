@@ -2,8 +2,7 @@
 WITH told AS (
     SELECT d.touch, d.plan, d.occasion, d.attempt, d.outcome, d.reason, d.decided_at, d.due_at
     FROM decisions d
-    LEFT JOIN person_overrides o ON o.birth = d.person
-    WHERE coalesce(o.survivor, d.person) = $person
+    WHERE d.person IN (SELECT $person UNION ALL SELECT o.birth FROM person_overrides o WHERE o.survivor = $person)
       AND EXISTS (SELECT 1 FROM committed c WHERE c.run = d.run)
 )
 SELECT d.plan, d.occasion, d.attempt, d.outcome, d.reason, l.state, l.reason AS state_reason, d.decided_at, d.due_at,
