@@ -82,6 +82,10 @@ PATHS: tuple[str, ...] = (
     "/connect/leads/",
     "/connect/leads/?state=new&source=oceanengine",
     "/settings/audit/",
+    "/m/",
+    "/m/in/?stay",
+    "/m/in/no-such-link/",
+    "/m/lists/{list}/",
     "/campaigns/",
     "/campaigns/one/?name=spring",
 )

@@ -32,14 +32,22 @@ def install_here(channels: Channels, address: str) -> None:
     _here = (channels, address)
 
 
+def here() -> Channels:
+    """The channels by which this process speaks."""
+    return _here[0] if _here is not None else _elsewhere("")
+
+
+def _elsewhere(sandbox: str) -> Channels:
+    return Channels(sandbox or os.environ.get(ELSEWHERE) or f"{USUAL}/sandbox", shared=True)
+
+
 def desk(sandbox: str = "") -> Corps:
     """What is done with corps, through this process's channels; in a process without any, with the sandbox at that
     address, at `YUTANG_SANDBOX_URL`, or where `yutang up` has it."""
     if _here is not None and not sandbox:
         channels, address = _here
     else:
-        address = USUAL
-        channels = Channels(sandbox or os.environ.get(ELSEWHERE) or f"{USUAL}/sandbox", shared=True)
+        channels, address = _elsewhere(sandbox), USUAL
     return Corps(channels.client, lambda corp: open_sandbox(channels.sandbox, address, corp))
 
 

@@ -10,10 +10,11 @@ from yutang.api.direct import direct
 from yutang.api.hooks import hook
 from yutang.api.routes import api
 from yutang.api.wecom import callback
-from yutang.app.corps import desk
+from yutang.app.corps import desk, here
 from yutang.app.house import data_directory
 from yutang.console.health import healthz, readyz
 from yutang.console.urls import pages
+from yutang.mobile.urls import pages as phone_pages
 from yutang.operations.doctor import Finding, examine
 from yutang.public.preferences import urls as public_pages
 from yutang.warehouse.contracts import Warehouse
@@ -32,6 +33,7 @@ handler429 = "yutang.console.login.too_many"  # allauth looks for it here
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include(pages(_doctor, desk))),
     path("", include(public_pages)),
+    path("m/", include(phone_pages(here))),
     path("accounts/login/", LoginView.as_view(template_name="console/login.html"), name="account_login"),
     path("accounts/logout/", require_POST(LogoutView.as_view()), name="account_logout"),
     *(path(f"accounts/{name}/", TO_LOGIN, name=f"account_{name}") for name in CLOSED_DOORS),

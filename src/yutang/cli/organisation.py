@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from django.conf import settings
 
 from yutang.cli.context import Shell, command, headquarters_only, presume, table
 from yutang.cli.imports import FILE, pairs
@@ -13,6 +14,7 @@ from yutang.intake import rolls
 from yutang.kernel.errors import BadInput
 from yutang.organisation import departments as directory
 from yutang.organisation.contracts import NodeKind, Viewer
+from yutang.organisation.phones import make_link
 from yutang.organisation.queries import corps, departments, nodes, senders
 from yutang.organisation.services import audit
 
@@ -77,6 +79,19 @@ def import_staff(
     channel, corp = _whose(channel, corp)
     report = rolls.read_staff(shell.warehouse, file, pairs("--map", mapping), channel=channel, corp=corp, **options)
     return _kept(shell, viewer, "staff", report)
+
+
+@command(staff_group, "phone-link")
+@click.argument("account")
+@click.option("--corp", default="", help="账号所属企业，重名时要写 / whose account it is, where several have it")
+def phone_link(shell: Shell, viewer: Viewer, account: str, corp: str) -> Answer:
+    """发一个登录手机工作台的一次性链接，只显示一次 / a link that logs in on the phone once; it is shown once"""
+    secret, until = make_link(viewer, account, corp)
+    link = f"{settings.PUBLIC_ADDRESS}/m/in/{secret}/"
+    return {"link": link, "until": until}, [
+        link,
+        shell.said(f"有效到 {until:%Y-%m-%d %H:%M} UTC", f"until {until:%Y-%m-%d %H:%M} UTC"),
+    ]
 
 
 @command(staff_group, "departments")

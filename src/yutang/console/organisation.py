@@ -11,18 +11,19 @@ from pathlib import Path
 from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from yutang.connect.qr import qr_svg
 from yutang.console.pages import Page, page
 from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
 from yutang.intake import rolls as files
 from yutang.intake.collect.held import headquarters
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId
-from yutang.organisation import rolls, services
-from yutang.organisation.contracts import NodeFacts, NodeKind
+from yutang.organisation import phones, rolls, services
+from yutang.organisation.contracts import NodeFacts, NodeKind, RoleName
 from yutang.organisation.queries import corps, nodes, senders
 
 MANUAL = ("manual", "")
@@ -122,6 +123,19 @@ def keep_account(request: Page) -> HttpResponseBase:
 
 
 @page
+@require_POST
+def make_phone_link(request: Page) -> HttpResponseBase:
+    """A link by which a member of staff opens the phone's pages, once; shown once."""
+    account, corp = request.POST.get("account", ""), request.POST.get("corp", "")
+    secret, until = phones.make_link(request.viewer, account, corp)
+    link = request.build_absolute_uri(reverse("phone_link", args=[secret]))
+    context = {"link": link, "picture": qr_svg(link), "until": until, "account": account}
+    answer = render(request, "console/organisation_link.html", context)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@page
 @require_safe
 def list_new(request: Page) -> HttpResponseBase:
     """Where a list of stores or staff is handed in."""
@@ -160,6 +174,7 @@ def _show(request: Page, shown: NodeFacts) -> HttpResponseBase:
         "team": [sender for sender in senders(request.viewer) if sender.store == shown.id],
         "accounts": _accounts(),
         "may_change": _may_change(request) and shown.kind is not NodeKind.BRAND,
+        "may_link": request.viewer.may_operate or request.viewer.role is RoleName.MANAGER,
     }
     return render(request, "console/organisation_one.html", context)
 
@@ -218,6 +233,7 @@ urls = [
     path("settings/organisation/", organisation, name="organisation"),
     path("settings/organisation/keep/", keep_node, name="keep_node"),
     path("settings/organisation/staff/", keep_account, name="keep_account"),
+    path("settings/organisation/phone/", make_phone_link, name="make_phone_link"),
     path("settings/organisation/list/", list_new, name="organisation_list"),
     path("settings/organisation/list/read/", list_read, name="organisation_read"),
     path("settings/organisation/of/<path:code>/", node, name="node"),

@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from yutang.console.shown import show
 from yutang.kernel.errors import NotFound, Refused, Unavailable, YutangError
 from yutang.organisation.contracts import BrandFacts, RoleName, Viewer
+from yutang.organisation.phones import BY_PHONE
 from yutang.organisation.queries import brand, has_second_factor, viewer_for
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import current_warehouse
@@ -43,6 +44,8 @@ def page(view: Callable[Concatenate[Page, P], HttpResponseBase]) -> Callable[...
     def opened(request: Page, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             assert request.user.is_authenticated  # by `login_required`
+            if BY_PHONE in request.session:
+                return redirect("phone")
             request.viewer = viewer_for(request.user)
             request.warehouse = current_warehouse()
             if _name(request) not in _ACCOUNT and second_factor_missing(request):

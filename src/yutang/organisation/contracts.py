@@ -165,6 +165,16 @@ class SenderFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StaffFacts:
+    """A member of staff who is logged in, with the accounts of theirs that may speak. `name` is personal data."""
+
+    staff: StaffId
+    store: NodeId
+    name: str = field(repr=False)
+    accounts: tuple[SenderFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SenderQuota:
     """How many recipients an account may have in a day (`daily`), if it is `active` at all."""
 

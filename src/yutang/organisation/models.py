@@ -164,6 +164,18 @@ class Department(models.Model):
         constraints = (models.UniqueConstraint(fields=["channel", "corp", "number"], name="one_department_once"),)
 
 
+class PhoneLink(models.Model):
+    """A link by which a member of staff opens their phone's pages, once, until `until` (wall clock). Only its hash is
+    kept."""
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    staff = models.ForeignKey(Staff, models.CASCADE)
+    made_by = models.CharField(max_length=80)
+    made_at = models.DateTimeField(default=wall_now)
+    until = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+
 class ApiToken(models.Model):
     """A key for scripts. Only its hash is kept; it sees what `role` at `node` sees."""
 

@@ -434,6 +434,20 @@ def seen_among(viewer: Viewer, persons: Sequence[PersonId]) -> set[PersonId]:
     return {PersonId(one) for one in _visible(viewer, set(persons))}
 
 
+def befriended(senders: Collection[SenderId], persons: Collection[PersonId]) -> set[PersonId]:
+    """Those of the surviving persons who are friends of one of these accounts now. Unscoped because it narrows what a
+    viewer sees to whom they know."""
+    asked, births = _births_by_survivor(persons)
+    live = {
+        births[birth]
+        for birth, sender, added, lost in identity.rows_of(
+            Relation, ("person_id", "sender", "added_at", "lost_at"), births
+        )
+        if sender in senders and is_live(added, lost)
+    }
+    return {person for person, survivor in asked.items() if survivor in live}
+
+
 def masked_phones(viewer: Viewer, persons: Sequence[PersonId]) -> dict[PersonId, str]:
     """The phone number, its middle hidden, of those of the persons whom the viewer may see and who have one."""
     asked, _ = _births_by_survivor(persons)

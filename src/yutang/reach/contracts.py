@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from yutang.kernel.documents import Title
 from yutang.kernel.ids import BatchId, PlanId, SenderId
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.lift import SmallestEffect
@@ -154,6 +155,22 @@ class BatchFacts:
     attempt: int = 1
     left: int = 0
     task: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFacts:
+    """A batch that waits for its sender's tap, as the sender sees it: what to say, to how many, until when."""
+
+    id: BatchId
+    plan: PlanId
+    title: Title
+    text: str
+    channel: str
+    sender: SenderId
+    size: int
+    due_at: datetime
+    deadline: datetime
+    task: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from yutang.kernel.ids import BatchId, PlanId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import Viewer
 from yutang.reach.contracts import (
+    AskedFacts,
     BatchFacts,
     BatchState,
     Contamination,
@@ -103,6 +104,24 @@ def waiting(viewer: Viewer, plans: Sequence[PlanId]) -> list[BatchFacts]:
     states = (BatchState.ISSUED, BatchState.UNKNOWN, BatchState.AMBIGUOUS)
     rows = Batch.objects.filter(run__plan_id__in=plans, state__in=states, tapped_at=None)
     return _batches(viewer, rows.order_by("deadline", "pk"))
+
+
+def asked_of(senders: Collection[SenderId]) -> list[AskedFacts]:
+    """What these accounts are asked to send and did not yet, within its time, the nearest deadline first. (Unscoped:
+    they are the reader's own.)"""
+    rows = Batch.objects.filter(
+        sender__in=list(senders), state=BatchState.ISSUED, tapped_at=None, deadline__gt=business_now()
+    )
+    found = []
+    for row in rows.select_related("run__plan").order_by("deadline", "pk"):
+        document = document_of(row.run.plan)
+        found.append(
+            AskedFacts(
+                BatchId(row.pk), PlanId(row.run.plan_id), document.title, document.message.text, document.channel,
+                SenderId(row.sender), row.size, row.due_at, row.deadline, row.task,
+            )
+        )  # fmt: skip
+    return found
 
 
 def _batches(viewer: Viewer, rows: QuerySet[Batch]) -> list[BatchFacts]:

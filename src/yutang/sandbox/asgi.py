@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import BadInput, Refused, YutangError
+from yutang.sandbox import browser
 from yutang.sandbox.callbacks import Receiver
 from yutang.sandbox.control import Control, keep_out_strangers
 from yutang.sandbox.media import picture_file
@@ -56,6 +57,22 @@ def create_app(
 
         return await run_in_threadpool(page)
 
+    async def authorize(request: Request) -> Response:
+        query = dict(request.query_params)
+
+        def page() -> Response:
+            try:
+                keep_out_strangers(request)
+                with worlds.named(query.get("appid", "")).store.write() as con:
+                    answer = browser.authorize(con, query)
+            except YutangError as error:
+                return HTMLResponse(error.sentence(query.get("lang", "zh")), status_code=400)
+            if answer.startswith("http"):
+                return Response(status_code=302, headers={"Location": answer})
+            return HTMLResponse(answer)
+
+        return await run_in_threadpool(page)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
@@ -66,6 +83,7 @@ def create_app(
             Route("/", home),
             Route("/cgi-bin/{api:path}", Platform(worlds).endpoint, methods=["GET", "POST"]),
             Mount("/control", app=_Doors(worlds)),
+            Route("/connect/oauth2/authorize", authorize),
             Route("/qr/{config}.svg", picture),
             Route("/picture/{number}", uploaded),
         ],

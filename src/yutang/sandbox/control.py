@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import NotFound, Refused, YutangError
-from yutang.sandbox import acquisition, chats, kf_people, transfers
+from yutang.sandbox import acquisition, browser, chats, kf_people, transfers
 from yutang.sandbox.apps import find_app, put_apps, shown_apps
 from yutang.sandbox.archive import happen, read_said
 from yutang.sandbox.callbacks import Receiver, enqueue
@@ -99,6 +99,7 @@ class Control:
             Route("/staff", _guarded(self.staff), methods=["POST"]),
             Route("/departments", _guarded(self.departments), methods=["POST"]),
             Route("/oauth", _guarded(self.oauth), methods=["POST"]),
+            Route("/page", _guarded(self._told(browser.checked)), methods=["POST"]),
             Route("/messages", _guarded(self.messages), methods=["GET", "POST"]),
             Route("/press", _guarded(self.press), methods=["POST"]),
             Route("/robot", _guarded(self.robot), methods=["POST"]),

@@ -1,0 +1,28 @@
+"""The addresses of the phone, all below `/m/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.urls import URLPattern, path
+
+from yutang.mobile import entering, first, lists, signing
+from yutang.mobile.speaking import Speaking, speak_by
+
+
+def pages(here: Callable[[], Speaking]) -> list[URLPattern]:
+    """The phone's pages, which speak to WeCom by these channels."""
+    speak_by(here)
+    return [
+        path("", first.first, name="phone"),
+        path("in/", entering.ways_in, name="phone_in"),
+        path("in/wecom/", entering.by_wecom, name="phone_by_wecom"),
+        path("in/back/", entering.back_from_wecom, name="phone_back"),
+        path("in/<str:secret>/", entering.by_link, name="phone_link"),
+        path("lists/<int:number>/", lists.one_list, name="phone_list"),
+        path("lists/<int:number>/note/", lists.note, name="phone_list_note"),
+        path("lists/<int:number>/in/", lists.hand_in, name="phone_list_in"),
+        path("out/", entering.out, name="phone_out"),
+        path("sign/", signing.sign, name="phone_sign"),
+        path("sw.js", signing.worker, name="phone_worker"),
+    ]

@@ -1,0 +1,89 @@
+"""The guide's phone in a real browser, beside WeCom's `wx` as its documents have it, against the sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.console.conftest import World, complaints
+from tests.console.pond import CORP
+
+WX = (Path(__file__).parents[1] / "mobile" / "wx.js").read_text(encoding="utf-8")
+LIGHTEST = 60_000  # bytes of a page with all that it loads, without pictures
+PHONE = {"width": 390, "height": 844}
+WECOM_AGENT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/120 Mobile Safari/537.36 wxwork/4.1.20"
+
+
+def phone(browser: Browser, world: World, userid: str, *, wecom: bool = True, **wx: object) -> BrowserContext:
+    """A phone on which this member of staff has logged in by WeCom's own page, which the sandbox plays."""
+    address = str(world["address"])
+    agent = WECOM_AGENT if wecom else None
+    context = browser.new_context(base_url=address, viewport=PHONE, user_agent=agent, has_touch=True)
+    if wecom:
+        told = {"sandbox": "/sandbox", "corp": CORP, **wx}
+        context.add_init_script(f"window.wxWorld = {json.dumps(told)};\n{WX}")
+    page = context.new_page()
+    page.goto("/m/in/?stay" if not wecom else "/m/")
+    if not wecom:
+        page.locator("a.button.primary").click()
+    page.locator(f'a[href*="userid={userid}&"], a[href$="userid={userid}"]').click()
+    page.wait_for_url("**/m/")
+    page.close()
+    return context
+
+
+@pytest.fixture(scope="module")
+def guide(chromium: Browser, world: World) -> Iterator[BrowserContext]:
+    with phone(chromium, world, "guide-s1-b") as context:
+        yield context
+
+
+def test_wecom_lets_a_page_act_that_signed_itself_well(guide: BrowserContext) -> None:
+    page = guide.new_page()
+    said = complaints(page)
+    page.goto("/m/?a=1#top")
+    assert page.evaluate("yutang.inWeCom")
+    assert page.evaluate("yutang.call('getContext')") == {"err_msg": "getContext:ok", "entry": "normal"}
+    refused = "yutang.call('getCurExternalContact').catch((error) => error.message)"
+    assert page.evaluate(refused) == "getCurExternalContact:fail without context of external contact"
+    assert said == []
+    page.close()
+
+
+def test_a_signature_of_another_address_is_refused_and_can_be_tried_again(guide: BrowserContext) -> None:
+    page = guide.new_page()
+    page.goto("/m/")
+    page.evaluate("history.replaceState(null, '', '/m/?signed')")
+    asked = "yutang.call('getContext').catch((error) => error.message)"
+    page.route("**/m/sign/**", lambda route: route.continue_(url=route.request.url.replace("signed", "other")))
+    assert "40093" in page.evaluate(asked)
+    page.unroute("**/m/sign/**")
+    page.goto("/m/")
+    assert page.evaluate("yutang.call('getContext').then((said) => said.err_msg)") == "getContext:ok"
+    page.close()
+
+
+def test_whoever_turns_back_in_wecom_is_not_an_error(chromium: Browser, world: World) -> None:
+    answers = {"shareToExternalContact": "cancel"}
+    with phone(chromium, world, "guide-s1-b", answers=answers) as context:
+        page = context.new_page()
+        page.goto("/m/")
+        asked = "yutang.call('shareToExternalContact', {text: {content: 'x'}}).catch((error) => error.cancelled)"
+        assert page.evaluate(asked) is True
+
+
+def weight(page: Page, path: str) -> int:
+    """Bytes that a page costs when nothing of it is kept yet, as they stand (no server of ours packs them)."""
+    sizes: list[int] = []
+    page.on("response", lambda answer: sizes.append(len(answer.body())) if answer.status == 200 else None)
+    page.goto(path, wait_until="networkidle")
+    return sum(sizes)
+
+
+def test_a_page_is_light(chromium: Browser, world: World) -> None:
+    with phone(chromium, world, "guide-s1-b", wecom=False) as context:
+        assert weight(context.new_page(), "/m/?fresh") < LIGHTEST
