@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from yutang.api.collect import MESSAGE_BYTES
 from yutang.intake.collect.contracts import KeyFacts, Trouble
 from yutang.intake.collect.mapping import events_of
 from yutang.intake.collect.messages import READ_MESSAGE, UNREADABLE
-from yutang.intake.collect.quick import read, row, sender_of
+from yutang.intake.collect.quick import read, read_all, row, sender_of
+from yutang.intake.collect.reading import Letter, lot_of
 from yutang.log.envelopes import Row, micros, pack, row_of, unpack
 from yutang.log.vocabulary import VOCABULARY, EventType, Prop
 
@@ -131,3 +133,28 @@ def test_a_type_to_which_the_brand_added_goes_the_long_way() -> None:
         assert row(call, sender_of(KEYS[0]), micros(AT), "CNY") is None
     finally:
         VOCABULARY.learn({})
+
+
+@pytest.mark.parametrize(
+    "more", [[], [{"type": "identify", "userId": "1", "messageId": "m9", "traits": {"vip": True}}]]
+)
+def test_a_batch_read_whole_is_what_its_messages_are_alone(more: list[dict[str, Any]]) -> None:
+    messages = [*({**one, "messageId": f"m{n}"} for n, one in enumerate(PLAIN)), *more]
+    body = msgspec.json.encode({"batch": messages, "sentAt": "2026-03-02T01:02:03Z"})
+    calls = read_all(body, MESSAGE_BYTES)
+    assert calls is not None
+    alone, whole = (Letter(body, len(messages), KEYS[0], "CNY", None, AT, False, calls.sent_at) for _ in "12")
+    whole.calls = calls.batch
+    found = lot_of(whole)
+    assert found.unsure == lot_of(alone).unsure, "without a timestamp of their own"
+    assert len(found.unsure) + len(found.held) >= len(messages)
+
+
+def test_what_may_hold_a_message_that_is_too_large_is_not_read_whole() -> None:
+    plain = {**HEAD, "type": "track", "event": "Product Viewed", "properties": GOODS}
+    many = [{**plain, "messageId": f"m{n}"} for n in range(200)]
+    large = [*many, {**plain, "integrations": {"x": "y" * MESSAGE_BYTES}}]
+    assert read_all(msgspec.json.encode({"batch": many}), MESSAGE_BYTES) is not None
+    assert read_all(msgspec.json.encode({"batch": large}), MESSAGE_BYTES) is None
+    assert read_all(msgspec.json.encode({"batch": [*many, {"type": 1}]}), MESSAGE_BYTES) is None
+    assert read_all(msgspec.json.encode({"batch": []}), MESSAGE_BYTES) is None

@@ -18,6 +18,7 @@ import msgspec
 from yutang.intake.collect.contracts import BATCH_BYTES, BATCH_MESSAGES, MESSAGE_BYTES, KeyFacts
 from yutang.intake.collect.keys import digest
 from yutang.intake.collect.messages import READ_BATCH, READ_SINGLE, UNREADABLE, Batch
+from yutang.intake.collect.quick import Calls, read_all
 from yutang.intake.collect.reading import Letter, Malformed, lot_of
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import OutOfSpace, YutangError
@@ -158,12 +159,13 @@ class Collect:
         currency = self._collector.known.currency
         if currency is None:
             raise Sorry(503, "not_set_up", "还没有设置品牌。", "The brand is not set up yet.", wait=60)
-        raws = batch.batch if batch is not None else [msgspec.Raw(raw)]
-        self._make_room(key, len(raws), len(raw))
-        letter = Letter(raws, key, currency, call, wall_now(), historical, len(raw))
+        count = 1 if batch is None else len(batch.batch)
+        self._make_room(key, count, len(raw))
+        letter = Letter(raw, count, key, currency, call, wall_now(), historical)
         lot = None
         if batch is not None:
             letter.sent_at, letter.context = batch.sent_at, batch.context
+            letter.calls = batch.batch if isinstance(batch, Calls) else None
             lot = lot_of(letter)
         answer = await self._collector.offer(letter, lot)
         if not isinstance(answer, int):
@@ -283,8 +285,11 @@ def _readable(raw: bytes) -> None:
         raise _malformed(error, "") from None
 
 
-def _batch(raw: bytes) -> Batch:
+def _batch(raw: bytes) -> Batch | Calls:
     """A batch's messages, in order. Raises Sorry (400) where the body is no batch, or has a message past the limit."""
+    calls = read_all(raw, MESSAGE_BYTES)
+    if calls is not None and len(calls.batch) <= BATCH_MESSAGES:
+        return calls
     try:
         batch = READ_BATCH(raw)
     except UNREADABLE as error:

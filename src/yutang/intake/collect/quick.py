@@ -23,6 +23,7 @@ from yutang.log.vocabulary import VOCABULARY
 
 _LEFT = Raw()
 _Number = Annotated[float, msgspec.Meta(gt=-1e12, lt=1e12)]
+_ID = b'"messageId"'
 _to_json = msgspec.json.Encoder().encode
 
 
@@ -139,6 +140,16 @@ class SaidView(Struct, gc=False, forbid_unknown_fields=True):
     initial_referrer: Raw = _LEFT
 
 
+class Calls(Struct, rename="camel", gc=False):
+    """A batch of which every message is plainly one."""
+
+    batch: list[Call]
+    sent_at: Any = None
+    write_key: str | None = None
+    context: Context | None = None
+
+
+_read_calls = msgspec.json.Decoder(Calls).decode
 _read_call = msgspec.json.Decoder(Call).decode
 _read_goods = msgspec.json.Decoder(SaidGoods).decode
 _read_order = msgspec.json.Decoder(SaidOrder).decode
@@ -204,12 +215,28 @@ def sender_of(key: KeyFacts) -> Sender:
     )
 
 
-def read(raw: Raw) -> Call | None:
+def read(raw: Raw | bytes) -> Call | None:
     """A message; None where it is not plainly one."""
     try:
         return _read_call(raw)
     except UNREADABLE:
         return None
+
+
+def read_all(body: bytes, most: int) -> Calls | None:
+    """A batch, in one go; None where one of its messages is not plain, or could be longer than `most` bytes."""
+    try:
+        calls = _read_calls(body)
+    except UNREADABLE:
+        return None
+    found = calls.batch
+    if not found:
+        return None
+    if len(body) > most:
+        between = [len(part) for part in body.split(_ID)]  # a message lies between its neighbours' ids
+        if len(between) != len(found) + 1 or 2 * max(between) + len(_ID) > most:
+            return None
+    return calls
 
 
 def row(call: Call, sender: Sender, at: int, currency: str) -> Row | None:

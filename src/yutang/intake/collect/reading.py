@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ import msgspec
 from yutang.intake.collect.contracts import Held, KeyFacts, Lot, Trouble
 from yutang.intake.collect.mapping import called, event_id, events_of
 from yutang.intake.collect.messages import (
+    READ_BATCH,
     READ_MESSAGE,
     READ_SINGLE,
     UNREADABLE,
@@ -42,21 +43,26 @@ class Kept(msgspec.Struct):
 
 
 class Letter(msgspec.Struct, gc=False):
-    """What one request brought: messages as they came, and what is known of all of them.
+    """What one request brought: its body, of how many messages, and what is known of all of them.
 
     `call`: what they are where the address said so, else each says its `type`. A batch's `sent_at` and `context` are
-    known; a single call says when it was sent beside its message.
+    known; a single call says when it was sent beside its message. `calls`: the messages of a batch that was read whole.
     """
 
-    raws: Sequence[msgspec.Raw]
+    body: bytes
+    count: int
     key: KeyFacts
     currency: str
     call: str | None
     received_at: datetime
     historical: bool
-    bytes: int
     sent_at: object = None
     context: Context | None = None
+    calls: Sequence[Call] | None = None
+
+    def raws(self) -> Sequence[msgspec.Raw]:
+        """The messages as they came."""
+        return READ_BATCH(self.body).batch if self.call is None else [msgspec.Raw(self.body)]
 
 
 class Malformed(Exception):
@@ -69,14 +75,18 @@ class Malformed(Exception):
 
 def lot_of(letter: Letter) -> Lot:
     """Read, map and check. Raises Malformed for a single call whose body cannot be read."""
-    lot = Lot([], [], [], letter.bytes)
+    lot = Lot([], [], [], len(letter.body))
     key, currency, call, context = letter.key, letter.currency, letter.call, letter.context
     sender, rows, unsure = sender_of(key), lot.rows, lot.unsure
     when = None if call is not None else post(moment(letter.sent_at), letter.received_at, historical=letter.historical)
-    for raw in letter.raws:
-        quick = read(raw)
+    raws: Sequence[msgspec.Raw] | None = None
+    calls: Iterable[Call | None] | None = letter.calls
+    if calls is None:
+        raws = letter.raws()
+        calls = map(read, raws)
+    for place, quick in enumerate(calls):
         if call is not None:
-            when = post(_sent_at(quick, raw), letter.received_at, historical=letter.historical)
+            when = post(_sent_at(quick, letter.body), letter.received_at, historical=letter.historical)
         assert when is not None
         if quick is not None and (context is None or quick.context is not None):
             if call is not None:
@@ -86,11 +96,13 @@ def lot_of(letter: Letter) -> Lot:
             if taken is not None:
                 (unsure if doubtful else rows).append(taken)
                 continue
-        _the_long_way(raw, letter, lot, when)
+        if raws is None:
+            raws = letter.raws()
+        _the_long_way(raws[place], letter, lot, when)
     return lot
 
 
-def _sent_at(quick: Call | None, raw: msgspec.Raw) -> datetime | None:
+def _sent_at(quick: Call | None, raw: bytes) -> datetime | None:
     if quick is not None:
         return moment(quick.sent_at) if quick.sent_at is not None else None
     try:

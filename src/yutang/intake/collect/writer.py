@@ -118,9 +118,9 @@ class Collector:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._loop = loop
-        self._events += len(letter.raws)
-        self._taken += len(letter.raws)
-        self._bytes += letter.bytes
+        self._events += letter.count
+        self._taken += letter.count
+        self._bytes += len(letter.body)
         self._queue.append((letter, lot, future))
         if self._idle:
             with self._wake:
@@ -140,8 +140,8 @@ class Collector:
 
     def _answer(self, group: Sequence[Waiting], answers: Sequence[Answer]) -> None:
         for (letter, _, future), answer in zip(group, answers, strict=True):
-            self._events -= len(letter.raws)
-            self._bytes -= letter.bytes
+            self._events -= letter.count
+            self._bytes -= len(letter.body)
             if not future.done():
                 future.set_result(answer)
 
@@ -229,7 +229,7 @@ class Collector:
         size = 0
         while self._queue and size < GROUP_EVENTS:
             group.append(self._queue.popleft())
-            size += len(group[-1][0].raws)
+            size += group[-1][0].count
         return group
 
     def _write(self, group: Sequence[Waiting]) -> list[Answer]:
