@@ -25,6 +25,7 @@ from yutang.organisation import clock as brand_clock
 from yutang.organisation.models import Brand, Node
 from yutang.organisation.services import step_clock
 from yutang.profiles import queries as profiles
+from yutang.reach import issuing
 from yutang.reach.issuing import Ports, bound_tasks
 from yutang.warehouse.contracts import Statement
 
@@ -68,6 +69,18 @@ def test_a_stepped_clock_stops_wherever_something_is_due_and_the_sandbox_is_ther
     due = {batch.due_at for batch in stage.batches(plan)} | {batch.deadline for batch in stage.batches(plan)}
     assert due <= set(steps)
     assert business_now() == steps[-1] == START + 48 * HOUR
+
+
+@pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
+def test_a_stepped_clock_stands_until_all_that_is_due_is_handed_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "AT_ONCE", 1)
+    plan = stage.launch("hello", attempts=1)
+    stage.to(2)
+    due = [batch for batch in stage.batches(plan) if batch.due_at <= business_now()]
+    assert len(due) > 1
+    assert {batch.state for batch in due} == {"issued"}
 
 
 def test_a_fast_forward_goes_exactly_as_far_as_asked_and_then_keeps_pace_with_the_wall(stage: Stage) -> None:

@@ -179,8 +179,11 @@ class Loop:
     def turn(self, *, stepped: bool = False) -> None:
         """This process's parts of one turn; `stepped`: all of them, each waited for where a worker is at it."""
         decide, tidy = {"decide": self._decide}, {"tidy": self._tidy}
-        work = {"hand out": self._hand_out, "ways": self._keep_ways, "refresh": self._refresh, "notice": self._notice}
-        work |= {
+        work: dict[str, Callable[[], None]] = {
+            "hand out": partial(self._hand_out, all_due=stepped),
+            "ways": self._keep_ways,
+            "refresh": self._refresh,
+            "notice": self._notice,
             "service": self._serve,
             "transfers": self._hand_over,
             "retry": self._retry,
@@ -219,8 +222,9 @@ class Loop:
     def _decide(self) -> None:
         reach.decide_due(self.warehouse, self.ports())
 
-    def _hand_out(self) -> None:
-        reach.hand_out(self.warehouse, self.ports())
+    def _hand_out(self, *, all_due: bool) -> None:
+        """A stepped clock stands still until all that is due has been handed out: its guides would tap at nothing."""
+        reach.hand_out(self.warehouse, self.ports(), all_due=all_due)
         reach.finish()
 
     def _follow_tree(self) -> None:

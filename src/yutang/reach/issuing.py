@@ -52,6 +52,7 @@ from yutang.warehouse.contracts import Warehouse, named
 
 PART = 50  # batches whose recipients are looked up together
 PUMPING = 5.0  # wall seconds for which another pump at work is waited for
+AT_ONCE = 200  # batches handed out in one go
 CALL_SECONDS = 120  # wall time after which a call that nobody finished is lost, whoever made it
 SEARCH = timedelta(minutes=15)  # how far around the call its task may have been created
 ASK_AGAIN = timedelta(minutes=5)  # after an answer that is none of the platform's
@@ -84,15 +85,15 @@ class Looked:
     ids: Mapping[PersonId, str]
 
 
-def issue_due(warehouse: Warehouse, ports: Ports, limit: int = 200) -> int:
-    """Hand every batch that is due to its platform; returns how many were accepted."""
+def issue_due(warehouse: Warehouse, ports: Ports) -> int:
+    """Hand batches that are due to their platforms, AT_ONCE at most; returns how many were accepted."""
     now = business_now()
     due = (
         Batch.objects.filter(state=BatchState.PLANNED, due_at__lte=now, deadline__gt=now)
         .filter(Q(not_before=None) | Q(not_before__lte=now))
         .filter(run__plan__state=PlanState.RUNNING)
         .select_related("run__plan")
-        .order_by("due_at", "pk")[:limit]
+        .order_by("due_at", "pk")[:AT_ONCE]
     )
     batches = list(due)
     if not batches:

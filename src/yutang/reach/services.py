@@ -240,9 +240,17 @@ def decide_due(warehouse: Warehouse, ports: Ports) -> tuple[int, int, int]:
     return resolve_unknown(warehouse, ports), expire(warehouse, ports), _plan_all_due(warehouse)
 
 
-def hand_out(warehouse: Warehouse, ports: Ports) -> tuple[int, int]:
-    """What is handed to the platforms and read back from them; how many batches of each."""
-    return issue_due(warehouse, ports), read_back(warehouse, ports)
+def hand_out(warehouse: Warehouse, ports: Ports, *, all_due: bool = False) -> tuple[int, int]:
+    """What is handed to the platforms and read back from them; how many batches of each.
+
+    `all_due`: everything that is due now, however long it takes; else so much that other work need not wait long.
+    """
+    issued = issue_due(warehouse, ports)
+    more = issued if all_due else 0
+    while more:
+        more = issue_due(warehouse, ports)
+        issued += more
+    return issued, read_back(warehouse, ports)
 
 
 def _plan_all_due(warehouse: Warehouse) -> int:
