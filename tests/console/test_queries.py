@@ -32,6 +32,8 @@ BASELINES = {
     "/imports/": (9, 0),
     "/settings/syncs/": (12, 0),
     "/groups/": (14, 0),
+    "/guard/drill/": (20, 1),
+    "/guard/drill/of/?level=corp&of=ww-house": (40, 4),
 }
 
 

@@ -69,6 +69,7 @@ def computed(warehouse, directory: Path) -> dict[str, Any]:  # type: ignore[no-u
             "growth": _growth(warehouse),
             "lines": _lines(warehouse),
             "synthetic": _synthetic(warehouse),
+            "drill": _drill(warehouse),
         }
 
 
@@ -236,6 +237,26 @@ def _synthetic(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
         "nodes": flagged("nodes", "kind"),
         "guides": [len(guides), sum(guide.synthetic for guide in guides)],
     }
+
+
+def _drill(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    """Whom every account, corp and channel reaches and who is still reached without it: ours, and by hand."""
+    from django.db import connection
+
+    from tests.guard.naive_drill import still_reachable, ways_by_person
+    from yutang.guard.drill.contracts import Level
+    from yutang.guard.drill.queries import ranking
+    from yutang.organisation.queries import OWNER
+
+    def rows(sql: str) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    by_hand = {" ".join(unit): counts for unit, counts in still_reachable(ways_by_person(rows)).items()}
+    risks = [risk for level in Level for risk in ranking(warehouse, OWNER, level) if risk.reached]
+    ours = {f"{risk.unit.level} {risk.unit.of}": (risk.reached, risk.still) for risk in risks}
+    return {"ours": ours, "by_hand": by_hand}
 
 
 if __name__ == "__main__":

@@ -257,3 +257,15 @@ def test_what_is_made_up_is_flagged_and_nothing_else(figures: Figures) -> None:
     assert flags["nodes"] == [["brand", False, 1], ["region", True, 5], ["store", False, 457]]
     guides, made_up = flags["guides"]
     assert guides == made_up > 0
+
+
+# Guard --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_ban_drill_of_every_account_corp_and_channel_equals_plain_python(figures: Figures) -> None:
+    ours, by_hand = figures["drill"]["ours"], figures["drill"]["by_hand"]
+    assert ours == by_hand
+    assert {unit.split()[0] for unit in ours} == {"account", "corp", "channel"}
+    accounts = [counts for unit, counts in ours.items() if unit.startswith("account")]
+    assert len(accounts) > 150
+    assert sum(0 < still < reached for reached, still in accounts) > 100  # they differ, and most have some of both

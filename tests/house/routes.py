@@ -104,6 +104,9 @@ API: dict[str, tuple[Ask, ...]] = {
     "GET /groups/{number}/members": (Ask("/groups/{group}/members", shows=("person",)),),
     "GET /ways/quota": (Ask("/ways/quota"),),
     "GET /totals": (Ask("/totals"),),
+    "GET /drill": (Ask("/drill", shows=("userid",)), Ask("/drill?level=channel")),
+    "GET /drill/of": (Ask("/drill/of?level=corp&of=ww-house"),),
+    "GET /drill/lost": (Ask("/drill/lost?level=corp&of=ww-house", shows=("person",)),),
 }
 
 COMMANDS: dict[str, tuple[Ask, ...]] = {
@@ -111,6 +114,10 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "apply": (Ask(words=("PLAN_FILE",)),),
     "demo": (Ask(),),
     "doctor": (Ask(),),
+    "drill ranking": (Ask(shows=("userid",)), Ask(words=("--level", "corp"))),
+    "drill show": (Ask(words=("corp", "ww-house")),),
+    "drill lost": (Ask(words=("corp", "ww-house"), shows=("person",)),),
+    "drill invite": (Ask(words=("corp", "ww-house", "asked")),),
     "keys add": (Ask(words=("asked", "--source", "asked")),),
     "keys list": (Ask(),),
     "keys revoke": (Ask(words=("asked",)),),
@@ -228,6 +235,17 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "wecom_callback": (Ask("/wecom/callback/ww-house"),),
     "direct_callback": (Ask("/direct/email/main/nothing"),),
     "guard": (Ask("/guard/"),),
+    "drills": (
+        Ask("/guard/drill/", shows=("guide", "userid")),
+        Ask("/guard/drill/?level=channel"),
+        Ask("/guard/drill/?export=csv", shows=("guide", "userid")),
+    ),
+    "drill_one": (
+        Ask("/guard/drill/of/?level=corp&of=ww-house", shows=("person", "name")),
+        Ask("/guard/drill/of/?level=corp&of=ww-house&export=csv", shows=("person", "name")),
+        Ask("/guard/drill/of/?level=corp&of=ww-house&export=csv&table=stores"),
+    ),
+    "drill_invite": (Ask("/guard/drill/invite/", {"level": "corp", "of": "ww-house", "way": "asked"}),),
     "consents": (
         Ask("/guard/consents/", shows=("person", "name")),
         Ask("/guard/consents/?export=csv", shows=("person",)),

@@ -41,6 +41,7 @@ def root(opener: Opener | None = None) -> click.Group:
         access,
         channels,
         commands,
+        drill,
         groups,
         hooks,
         imports,
@@ -63,7 +64,21 @@ def root(opener: Opener | None = None) -> click.Group:
         context.obj = Shell(opener or house.open_house, language())
 
     yutang.add_command(imports.import_group)
-    modules = (commands, access, organisation, keys, ways, transfers, groups, hooks, channels, outgoing, persons, lists)
+    modules = (
+        commands,
+        access,
+        organisation,
+        keys,
+        ways,
+        transfers,
+        groups,
+        hooks,
+        channels,
+        outgoing,
+        persons,
+        lists,
+        drill,
+    )
     for module in modules:
         for group in module.GROUPS:
             yutang.add_command(group)

@@ -15,6 +15,18 @@ WAYS: dict[str, Promise] = {
     "refused": _("不同意或已撤回"),
     "unasked": _("还没有问过是否同意"),
 }
+DRILL_LEVELS: dict[str, Promise] = {"account": _("账号"), "corp": _("企业"), "channel": _("渠道")}
+DRILL_WAYS: dict[str, Promise] = {
+    "same_corp": _("同企业的其他账号"),
+    "other_corp": _("其他企业的账号"),
+    "wecom": _("企业微信"),
+    "manual": _("导购电话或当面联系"),
+    "sms": _("短信"),
+    "email": _("邮件"),
+    "oa": _("公众号"),
+    "miniprogram": _("小程序"),
+    "webhook": _("自有系统"),
+}
 WHAT_HELPS: dict[str, Promise] = {
     "never_friend": _("收银时请导购出示活码，加为好友。"),
     "lost": _("只有客户自己能再加回来：包裹卡、门店海报留一个入口。"),

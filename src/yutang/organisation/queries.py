@@ -162,6 +162,16 @@ def accounts(channel: str, corp: str | None, userids: Iterable[str] | None = Non
     return [AccountFacts(SenderId(pk), NodeId(node), code, name, userid) for pk, node, code, name, userid in found]
 
 
+def accounts_of_channels() -> list[tuple[str, AccountFacts]]:
+    """Every active account with its channel, as `accounts` tells them. (Unscoped as those are.)"""
+    rows = SenderAccount.objects.filter(active=True, staff__active=True).order_by("pk")
+    found = rows.values_list("channel", "pk", "staff__node_id", "staff__node__code", "corp", "userid")
+    return [
+        (channel, AccountFacts(SenderId(pk), NodeId(node), code, corp, userid))
+        for channel, pk, node, code, corp, userid in found
+    ]
+
+
 def channel_accounts() -> list[ChannelAccountFacts]:
     """Every account by which the brand speaks itself, by kind and name. (Unscoped: it names no person; pages show it to
     headquarters, without its secrets.)"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -104,6 +105,12 @@ def worded(value: object) -> str:
 def either(value: tuple[str, str]) -> str:
     """Of a text in Chinese and in English, the one that the reader reads."""
     return value[1 if (get_language() or "zh").startswith("en") else 0]
+
+
+@register.filter
+def under(figures: Mapping[str, int], name: str) -> int:
+    """The figure that stands under a name; 0 where none does."""
+    return figures.get(name, 0)
 
 
 @register.filter
