@@ -26,7 +26,7 @@ class UnitOut(Schema):
     corp: str | None
     userid: str | None = Field(description="Of an account.", examples=["zhangsan"])
     store: str | None = Field(description="The code of the account's store.", examples=["s1"])
-    reached: int = Field(description="Persons whom it reaches: marketing consented to, not blocked, not silent.")
+    reached: int = Field(description="Persons whom it reaches, who consented and are neither blocked nor silent.")
     still: int = Field(description="Of those, who is reached by another way too.")
     lost: int = Field(description="Of those, whom nothing else reaches.")
 
@@ -42,7 +42,7 @@ class SparedOut(Schema):
 
 
 class DrillOut(UnitOut):
-    """One drill. `could`: of those lost, who consented to a channel that nothing is connected to, and has an address."""
+    """One drill. `could`: of those lost, who consented to an unconnected channel and has an address."""
 
     by_way: dict[str, int]
     could: dict[str, int]

@@ -44,11 +44,11 @@ def invite(
     store: NodeId | None = None,
 ) -> Invitation:
     """Tag those who would be lost with a unit (of one store, if that is given), keep a segment of the tag, and write
-    the draft of a broadcast that gives them the contact way at `address`. Who is tagged is settled now. Asked for again on
-    the same day it adds whoever would be lost since then, and leaves the draft as it is.
+    the draft of a broadcast that gives them the contact way at `address`. Who is tagged is settled now. Asked for again
+    on the same day it adds whoever would be lost since then, and leaves the draft as it is.
 
-    Raises BadInput where there is nobody, there are more than `MOST`, or the text names no link; NotFound for a way that
-    the viewer does not see; Refused for a role that may write no plans.
+    Raises BadInput where there is nobody, there are more than `MOST`, or the text names no link; NotFound for a way
+    that the viewer does not see; Refused for a role that may write no plans.
     """
     if not viewer.may_operate:
         raise Refused("你的角色不能写计划，请找总部运营。", "Your role may not write plans; ask headquarters.")
