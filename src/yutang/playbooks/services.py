@@ -13,6 +13,7 @@ from yutang.log.documents import EventTypeDocument
 from yutang.reach.documents import BroadcastDocument, ContentRules
 from yutang.reach.policy import PolicyDocument
 from yutang.reflex.documents import ReflexRule
+from yutang.review.documents import TrustDocument
 from yutang.segments.documents import SegmentDocument
 
 SHIPPED_KINDS: tuple[type[Document], ...] = (
@@ -24,6 +25,7 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     ReflexRule,
     EventTypeDocument,
     WebhookDocument,
+    TrustDocument,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

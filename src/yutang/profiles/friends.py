@@ -50,17 +50,18 @@ class NetFriends:
 
 def net_friends(warehouse: Warehouse, viewer: Viewer, since: datetime, until: datetime) -> dict[StaffId, NetFriends]:
     """What each of the staff whom the viewer sees gained in [since, until); without who neither gained nor lost."""
-    return _net(warehouse, posts(viewer), since, until)
+    return net_friends_of_each(warehouse, posts(viewer), since, until)
 
 
 def net_friends_of(warehouse: Warehouse, at: Mapping[StaffId, NodeId], since: datetime, until: datetime) -> NetFriends:
     """What these members of staff, each with their store, gained together. (Unscoped: the caller names them.)"""
-    return total(_net(warehouse, at, since, until).values())
+    return total(net_friends_of_each(warehouse, at, since, until).values())
 
 
-def _net(
+def net_friends_of_each(
     warehouse: Warehouse, at: Mapping[StaffId, NodeId], since: datetime, until: datetime
 ) -> dict[StaffId, NetFriends]:
+    """The same of each of them; without who neither gained nor lost."""
     params = {"since": since, "until": until}
     rows = warehouse.query(with_friendships(named("profiles/net_friends", params), at)).to_pylist()
     found = {
