@@ -26,7 +26,7 @@ BASELINES = {
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
     "/persons/{person}/": (22, 7),
-    "/settings/": (40, 2),  # two for each kind of document, and one or two for what each part shows
+    "/settings/": (42, 2),  # two for each kind of document, and one or two for what each part shows
     "/lists/": (12, 0),
     "/lists/{list}/": (25, 0),
     "/imports/": (9, 0),
@@ -34,6 +34,8 @@ BASELINES = {
     "/groups/": (14, 0),
     "/guard/drill/": (20, 1),
     "/guard/drill/of/?level=corp&of=ww-house": (40, 4),
+    "/league/": (12, 8),
+    "/league/guides/": (14, 8),
 }
 
 

@@ -260,6 +260,12 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     ),
     "person_erase": (Ask("/persons/{person}/erase/", shows=("name",)),),
     "growth": (Ask("/growth/"), Ask("/growth/?export=csv")),
+    "league": (Ask("/league/"), Ask("/league/?export=csv")),
+    "league_guides": (
+        Ask("/league/guides/", shows=("guide",)),
+        Ask("/league/guides/?export=csv", shows=("guide",)),
+        Ask("/league/guides/?store=far&standing=too_few&sort=-net"),
+    ),
     "pool": (Ask("/pool/"), Ask("/pool/?export=csv")),
     "persons": (
         Ask("/persons/", shows=_SEEN),

@@ -35,6 +35,13 @@ WHAT_HELPS: dict[str, Promise] = {
     "refused": _("尊重；客户主动再次同意之前不发营销。"),
     "unasked": _("在服务性消息里问一次，把凭证留下。"),
 }
+TRUST: dict[str, Promise] = {
+    "above": _("高于中位"),
+    "below": _("低于中位"),
+    "unclear": _("还看不出高低"),
+    "too_few": _("好友太少，还看不出"),
+    "nobody": _("看不出导购之间的差别"),
+}
 CHECKS: dict[str, Promise] = {
     "good": _("通了"),
     "bad": _("要处理"),

@@ -138,6 +138,14 @@ def senders(viewer: Viewer) -> list[SenderFacts]:
     ]
 
 
+def staff_names(viewer: Viewer, wanted: Iterable[StaffId]) -> dict[StaffId, str]:
+    """What those of these members of staff are called whom the viewer sees. Show names, never store them."""
+    rows = Staff.objects.filter(pk__in=list(wanted))
+    if viewer.nodes is not None:
+        rows = rows.filter(node_id__in=viewer.nodes)
+    return {StaffId(row.pk): row.name or "" for row in rows}
+
+
 def posts(viewer: Viewer) -> dict[StaffId, NodeId]:
     """Where each member of staff whom the viewer sees stands now; without names, since thousands are opened slowly."""
     rows = Staff.objects.order_by("pk")
