@@ -8,7 +8,6 @@ import pytest
 
 from tests.sandbox.conftest import DAY, START, Client, House
 from tests.sandbox.test_apps import KEY, Box
-from yutang.sandbox import ways
 
 SOLE = {"type": 1, "scene": 2, "user": ["a"]}
 ENDING = {
@@ -69,7 +68,7 @@ def test_a_way_is_refused_for_the_field_that_is_wrong(sandbox: Client, change: d
 
 
 @pytest.mark.wecom("externalcontact/list_contact_way", "externalcontact/del_contact_way")
-def test_ways_are_listed_without_temporary_and_deleted_ones(sandbox: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ways_are_listed_without_temporary_and_deleted_ones(sandbox: Client) -> None:
     made = [sandbox.post("add_contact_way", **SOLE)["config_id"] for _ in range(3)]
     sandbox.post("add_contact_way", **SOLE, is_temp=True)
     assert sandbox.post("del_contact_way", config_id=made[0])["errcode"] == 0
@@ -81,7 +80,7 @@ def test_ways_are_listed_without_temporary_and_deleted_ones(sandbox: Client, mon
     assert gone.status_code == 400
     later = int((START + DAY).timestamp())
     assert sandbox.post("list_contact_way", start_time=later, end_time=later + 1)["contact_way"] == []
-    monkeypatch.setattr(ways, "MOST_WAYS", 2)
+    sandbox.control("walls", configs=2)
     assert sandbox.post("add_contact_way", **SOLE)["errcode"] == 41045
     assert sandbox.post("add_contact_way", **SOLE, is_temp=True)["errcode"] == 0
 

@@ -243,6 +243,7 @@ def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
         channels.join_ways,
         channels.service,
         channels.transfers,
+        channels.moments,
         share=share,
     )
 

@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "yutang.tasks",
     "yutang.execution",
     "yutang.guard",
+    "yutang.guard.radar",
     "yutang.console",
     "yutang.public",
     "yutang.mobile",

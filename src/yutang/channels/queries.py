@@ -7,9 +7,10 @@ from datetime import datetime
 
 from django.db.models import Count, Max
 
-from yutang.channels.models import Callback, RefusedCallback
+from yutang.channels.models import Callback, PlatformBlock, RefusedCallback, Uploaded
 from yutang.channels.sync.registry import HINTED
 from yutang.channels.wecom.events import KINDS, THINGS
+from yutang.kernel.clock import wall_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,26 @@ def last_callback(corp: str) -> datetime | None:
     """When a corp's last callback came (wall clock); None where none has been kept. (Unscoped: it names nobody.)"""
     found: datetime | None = Callback.objects.filter(corp=corp).aggregate(at=Max("received_at"))["at"]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedCall:
+    """A call that a platform blocks now, until when (wall clock), the `strikes`-th time in a row. `scope` names the
+    corp."""
+
+    scope: str
+    api: str
+    until: datetime
+    strikes: int
+
+
+def blocked_calls() -> list[BlockedCall]:
+    """What platforms block now. (Unscoped: calls of whole corps.)"""
+    rows = PlatformBlock.objects.filter(until__gt=wall_now()).order_by("scope", "api")
+    return [BlockedCall(row.scope, row.api, row.until, row.strikes) for row in rows]
+
+
+def pictures_kept() -> dict[str, int]:
+    """How many pictures each corp has uploaded for good. (Unscoped: numbers of whole corps.)"""
+    rows = Uploaded.objects.filter(until=None).exclude(handle="").values_list("corp").annotate(count=Count("pk"))
+    return dict(rows)

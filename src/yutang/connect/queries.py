@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
+from django.db.models import Count, Max
 
 from yutang.channels.acquisition.queries import quotas
 from yutang.channels.ports.inheritance import ACQUISITION
-from yutang.connect.contracts import FEWEST, CodeFacts, CodeState, QuotaOutlook, WayFacts, WayResult
+from yutang.connect.contracts import FEWEST, CodeFacts, CodeState, GroupWayState, QuotaOutlook, WayFacts, WayResult
 from yutang.connect.documents import ContactWay
-from yutang.connect.models import Code, Join, Way
+from yutang.connect.models import Code, GroupWay, Join, Way
 from yutang.connect.services import open_ways
 from yutang.connect.telling import lasts, payback, wilson
 from yutang.documents.contracts import StoredDocument
@@ -73,6 +74,41 @@ def _facts(row: Way, stored: StoredDocument, node: NodeFacts, rows: Sequence[Cod
 def codes_of(corp: str) -> int:
     """How many codes a corp has at the platform. (Unscoped: a number of the whole corp's, for its owner.)"""
     return Code.objects.filter(corp=corp).exclude(state=CodeState.WANTED).count()
+
+
+def codes_held() -> dict[str, int]:
+    """How many codes that count among the platform's 500,000 each corp has, group codes included. (Unscoped: numbers of
+    whole corps.)"""
+    held: dict[str, int] = defaultdict(int)
+    links = [name for name, (_, stored) in open_ways().items() if _way(stored).channel == ACQUISITION]
+    theirs = Code.objects.exclude(way__name__in=links).exclude(config_id="")
+    groups = GroupWay.objects.exclude(config_id="").exclude(state__in=(GroupWayState.ENDED, GroupWayState.GONE))
+    for rows in (theirs.exclude(state__in=(CodeState.CLOSED, CodeState.GONE)), groups):
+        for corp, count in rows.values_list("corp").annotate(count=Count("pk")):
+            held[corp] += count
+    return dict(held)
+
+
+@dataclass(frozen=True, slots=True)
+class IdleWay:
+    """A way by which nobody has come lately: its codes at the platform, and when the last came (None: nobody ever)."""
+
+    way: WayFacts
+    codes: int
+    last: datetime | None
+
+
+def idle_ways(viewer: Viewer, days: int) -> list[IdleWay]:
+    """The ways that have codes and are older than so many days, by which nobody came in these days; the most codes
+    first."""
+    since = business_now() - timedelta(days=days)
+    last = dict(Join.objects.values_list("way").annotate(last=Max("at")))
+    found = []
+    for one in ways(viewer):
+        came, codes = last.get(one.name), sum(code.state is CodeState.LIVE for code in one.codes)
+        if codes and not one.document.closed and one.created_at < since and (came is None or came < since):
+            found.append(IdleWay(one, codes, came))
+    return sorted(found, key=lambda idle: (-idle.codes, idle.way.name))
 
 
 def way_of_state(state: str) -> str | None:

@@ -19,6 +19,7 @@ from yutang.channels.webhook.queries import in_trouble
 from yutang.console.pages import Page, page
 from yutang.console.pool import Ways, ways
 from yutang.console.scope import seen_by
+from yutang.guard.radar import queries as walls
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
@@ -211,6 +212,7 @@ def today(request: Page) -> HttpResponse:
         "doubtful": doubtful[:SHOWN],
         "coming": [_coming(plan) for plan in running],
         "posting": in_trouble() if request.viewer.may_operate and request.viewer.sees_all else [],
+        "walls": walls.warnings(request.viewer) if request.viewer.may_operate and request.viewer.sees_all else [],
         "ways": known,
         "gain": _gain(request),
         "ready": ready,

@@ -136,6 +136,28 @@ LIFECYCLES: dict[str, Promise] = {
     "silent": _("沉默"),
     "lapsed": _("流失"),
 }
+RADAR_STATES: dict[str, Promise] = {
+    "hit": _("已用完"),
+    "warned": _("快到了"),
+    "untold": _("还看不出"),
+    "fine": _("还远"),
+}
+RADAR_SOURCES: dict[str, Promise] = {
+    "read": _("平台接口"),
+    "counted": _("我们数的"),
+    "entered": _("手工填写"),
+}
+RADAR_ENTRIES: dict[str, Promise] = {
+    "licence": _("到期的许可或服务"),
+    "contacts": _("买的外部联系人规模"),
+    "balance": _("短信、邮件账户余额"),
+    "other": _("别的额度"),
+}
+ZOMBIES: dict[str, Promise] = {
+    "deleted": _("已删除导购"),
+    "blocked": _("已屏蔽"),
+    "zombie": _("僵尸"),
+}
 POOLS: dict[str, Promise] = {"nurturing": _("潜客池"), "customer": _("成交池"), "none": _("不在池中")}
 IDENTIFIERS: dict[str, Promise] = {
     "member": _("会员号"),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -34,18 +34,21 @@ from yutang.connect.inheritance import TransferPorts
 from yutang.connect.services import WayPorts
 from yutang.guard import retention
 from yutang.guard import services as guard
+from yutang.guard.radar import services as radar
+from yutang.guard.radar.walls import MomentsPorts
 from yutang.intake.hooks import services as hooks
 from yutang.intake.lease import Busy
 from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import Pump, pump_until_empty
 from yutang.kernel import database
+from yutang.kernel.calendars import local_day
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
 from yutang.operations.roles import Share
 from yutang.operations.rotation import Sealer
 from yutang.organisation import clock as brand_clock
 from yutang.organisation.clock import BrandClock
-from yutang.organisation.queries import is_set_up, tree_version
+from yutang.organisation.queries import brand, is_set_up, tree_version
 from yutang.profiles import queries as profile_queries
 from yutang.profiles import services as profiles
 from yutang.reach import services as reach
@@ -73,7 +76,7 @@ Advance = Callable[[datetime], None]
 class Loop:
     """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` and
     `group_ways` are the channels on which contact ways and codes of groups are kept, `service` those on which customers
-    ask, `transfers` those on which customers are handed over."""
+    ask, `transfers` those on which customers are handed over, `moments` those on which members publish."""
 
     warehouse: Warehouse
     ports: Callable[[], Ports]
@@ -83,6 +86,7 @@ class Loop:
     group_ways: Callable[[], GroupWayPorts] | None = None
     service: Callable[[], ServicePorts] | None = None
     transfers: Callable[[], TransferPorts] | None = None
+    moments: Callable[[], MomentsPorts] | None = None
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
@@ -91,6 +95,7 @@ class Loop:
     learned: datetime | None = None
     retried: float = float("-inf")
     tidied: float = float("-inf")
+    walls_seen: date | None = None
     let_go: float = float("-inf")
     patience: float = PATIENCE
     pump: Pump = field(init=False)
@@ -189,6 +194,7 @@ class Loop:
             "retry": self._retry,
             "erase": self._erase,
             "seal": self._seal,
+            "radar": self._watch,
         }
         parts = {**decide, **work, **tidy}
         if self.share is Share.WORKER:
@@ -269,6 +275,12 @@ class Loop:
         if as_of is not None and as_of != self.noticed:
             reflex.notice_entered(self.warehouse)
             self.noticed = as_of
+
+    def _watch(self) -> None:
+        today = local_day(business_now(), brand().zone)
+        if self.walls_seen != today:
+            radar.look_daily(self.warehouse, self.moments() if self.moments is not None else None)
+            self.walls_seen = today
 
     def _seal(self) -> None:
         self.sealer.turn(SEALING)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
-from yutang.kernel.ids import NodeId, PersonId
+from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.organisation.contracts import Viewer
 from yutang.people import identity
 from yutang.people.contracts import (
@@ -22,7 +22,7 @@ from yutang.people.contracts import (
     GroupWeek,
 )
 from yutang.people.groups import is_in
-from yutang.people.models import Group, GroupMember
+from yutang.people.models import Group, GroupMember, Relation
 from yutang.people.queries import names_of, seen_among
 
 RECENT = timedelta(days=30)
@@ -211,3 +211,22 @@ def came_by(states: Sequence[str]) -> dict[str, int]:
     """How many persons ever came into groups by codes of these states. Unscoped because whoever asks names them."""
     rows = GroupMember.objects.filter(state__in=list(states)).values("state").annotate(came=Count("pk"))
     return {row["state"]: row["came"] for row in rows}
+
+
+def outsiders(corp: str, accounts: Collection[SenderId]) -> int:
+    """How many are in groups of a corp without ever having been the friend of one of its accounts. (Unscoped: a number
+    of a whole corp.)"""
+    inside = GroupMember.objects.filter(group__corp=corp, group__ended_at=None, joined_at__isnull=False).filter(
+        Q(left_at=None) | Q(left_at__lte=F("joined_at"))
+    )
+    friends = Relation.objects.filter(sender__in=list(accounts), person=OuterRef("person"))
+    return inside.filter(~Exists(friends)).values("person").distinct().count()
+
+
+def friends_held(accounts: Collection[SenderId]) -> int:
+    """How many persons are friends of one of these accounts, as far as lists told. (Unscoped: a number of a whole
+    corp.)"""
+    live = Relation.objects.filter(sender__in=list(accounts), added_at__isnull=False).filter(
+        Q(lost_at=None) | Q(lost_at__lt=F("added_at"))
+    )
+    return live.values("person").distinct().count()

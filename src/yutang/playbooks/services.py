@@ -6,6 +6,7 @@ from pathlib import Path
 
 from yutang.connect.documents import ContactWay
 from yutang.documents import services as documents
+from yutang.guard.radar.documents import WallsDocument
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
@@ -26,6 +27,7 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     EventTypeDocument,
     WebhookDocument,
     TrustDocument,
+    WallsDocument,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

@@ -19,6 +19,7 @@ from yutang.sandbox.callbacks import enqueue
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.customers import known_member, write_remark
 from yutang.sandbox.store import MAIN, Settings, settings_of
+from yutang.sandbox.walls import let_in
 from yutang.sandbox.ways import CODE_SECONDS, leave
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
@@ -360,6 +361,7 @@ def _add(con: sqlite3.Connection, body: Mapping[str, object]) -> dict[str, objec
     who = str(_open(con, body)["external_userid"])
     if not left(con, now):
         raise bad("quota", "获客额度已用完", "the quota is used up")
+    let_in(con, who)
     users = json.loads(link["users"]) or [row["userid"] for row in con.execute("SELECT userid FROM members")]
     userid = users[int(draw(now, salt("link", link["link_id"], who)) * len(users))]
     enqueue(con, now, "friend_request", EVENT, LinkId=link["link_id"], State=state)

@@ -29,6 +29,7 @@ from yutang.sandbox.moments import act_on_moment, publish_own
 from yutang.sandbox.store import MAIN, find_settings, settings_of
 from yutang.sandbox.tags import administer
 from yutang.sandbox.tokens import revoke_tokens
+from yutang.sandbox.walls import set_walls
 from yutang.sandbox.ways import leave, scan
 from yutang.sandbox.wire import PlatformError
 from yutang.sandbox.world import put_relations, seed_store
@@ -90,6 +91,7 @@ class Control:
             Route("/archive", _guarded(self.archive), methods=["GET", "POST"]),
             Route("/service", _guarded(self._told(kf_people.act)), methods=["POST"]),
             Route("/acquisition", _guarded(self._told(acquisition.act)), methods=["POST"]),
+            Route("/walls", _guarded(self._told(set_walls)), methods=["POST"]),
             Route("/transfers", _guarded(self._told(transfers.act)), methods=["POST"]),
             Route("/tell", _guarded(self.tell), methods=["POST"]),
             Route("/callbacks", _guarded(self.callbacks), methods=["GET", "POST"]),

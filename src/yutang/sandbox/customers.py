@@ -19,6 +19,7 @@ from yutang.sandbox.known import following, known_customer
 from yutang.sandbox.known import known_member as known_member
 from yutang.sandbox.store import Settings, settings_of
 from yutang.sandbox.tags import tags_of, write_marks
+from yutang.sandbox.walls import let_in
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
 FOLLOWERS_PER_PAGE = 500
@@ -294,6 +295,7 @@ def befriend(con: sqlite3.Connection, body: dict[str, object]) -> dict[str, obje
     userid, external = _member(con, body), str(body.get("external_userid", ""))
     if not external:
         raise bad("external_userid", "不能为空", "cannot be empty")
+    let_in(con, external)
     con.execute(
         "INSERT OR IGNORE INTO customers VALUES (?, ?, NULL, 0.0, 3.0, 0.5, '', ?, 0.0, 0.0)",
         (external, str(body.get("name") or external), json.dumps({"general": 1.0})),

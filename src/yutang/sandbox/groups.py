@@ -20,6 +20,7 @@ from yutang.sandbox.contracts import bad
 from yutang.sandbox.customers import known_member
 from yutang.sandbox.directory import change_member
 from yutang.sandbox.store import Settings, put, settings_of
+from yutang.sandbox.walls import let_in
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
 CHANGE = "change_external_chat"
@@ -294,6 +295,9 @@ def join(
     row = _standing(con, chat_id)
     _changing(con, chat_id, settings, wall_now().timestamp())
     ours = con.execute("SELECT 1 FROM members WHERE userid = ?", (inviter,)).fetchone() is not None
+    for who in members:
+        if con.execute("SELECT 1 FROM members WHERE userid = ?", (who,)).fetchone() is None:
+            let_in(con, who)
     came = [who for who in members if _put_in(con, chat_id, who, settings.now, scene, inviter if ours else "", state)]
     if size_of(con, chat_id) > settings.chat_most:
         raise bad("members", f"一个群最多 {settings.chat_most} 人", f"a group takes {settings.chat_most} at most")

@@ -10,22 +10,17 @@ from yutang.kernel.ids import salt
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.groups import BY_CODE, create, find_chat, join, size_of
 from yutang.sandbox.store import Settings, put, settings_of
+from yutang.sandbox.walls import make_config
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid
 
 MOST_CHATS = 5
-MOST_CONFIGS = 500_000  # together with contact ways
 
 
 def add_way(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`groupchat/add_join_way`. The same body twice makes two ways, and nothing lists them: only the answer has the
     id."""
     fields = _fields(con, arguments)
-    taken = con.execute(
-        "SELECT (SELECT count(*) FROM ways WHERE deleted_at IS NULL) "
-        "+ (SELECT count(*) FROM join_ways WHERE deleted_at IS NULL)"
-    ).fetchone()[0]
-    if taken >= MOST_CONFIGS:
-        raise PlatformError(41045)
+    make_config(con, settings)
     number = settings.join_ways + 1
     put(con, join_ways=number)
     config = f"{salt('join way', settings.corp_id, settings.seed, number):016x}{number:016x}"

@@ -25,6 +25,7 @@ from yutang.kernel.calendars import day_start
 from yutang.kernel.ids import draw, draw_array, mix_array, salt
 from yutang.sandbox.habits import moments
 from yutang.sandbox.store import Settings
+from yutang.sandbox.walls import is_full
 
 BASELINE, EXTRA = 0, 1
 CONSENTING = 0.95
@@ -92,7 +93,7 @@ def arrive(con: sqlite3.Connection, settings: Settings, day: date, after: int, u
     ).fetchall()
     came = 0
     for k, at in enumerate(moments(settings.arrivals_per_day, settings.zone, day, settings.seed, "arrivals")):
-        if not friends or not after < at <= until:
+        if not friends or not after < at <= until or is_full(con, settings):
             continue
         own = salt(settings.seed, "arrival", day.isoformat(), k)
         friend = friends[int(draw(0, own) * len(friends))]

@@ -52,7 +52,8 @@ class Settings:
     A group's detail lags by `detail_lag` wall seconds; by a code it is joined while it has less than `scan_most`
     members, by invitation up to `chat_most`.
     `app` is the app that calls now; `contact_members` a JSON list of who may have customers, empty for everybody. A
-    welcome is handed out for `welcome_seconds` of the wall clock.
+    welcome is handed out for `welcome_seconds` of the wall clock. The corp has at most `contacts_most` contacts (0: any
+    number) and `configs_most` contact ways and join ways.
     """
 
     corp_id: str
@@ -92,6 +93,8 @@ class Settings:
     app: int = MAIN
     moments_per_minute: int = 10
     moments_per_month: int = 4
+    contacts_most: int = 0
+    configs_most: int = 500_000
 
 
 class Store:

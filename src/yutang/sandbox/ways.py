@@ -19,11 +19,11 @@ from yutang.sandbox.customers import known_member
 from yutang.sandbox.directory import members_below
 from yutang.sandbox.habits import offgate_sends
 from yutang.sandbox.store import MAIN, Settings, put, settings_of
+from yutang.sandbox.walls import let_in, make_config
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid, page
 
 CODE_SECONDS = 20.0
 MOST_USERS = 100
-MOST_WAYS = 500_000  # of a corp (WeCom doc 90312); temporary ones are not counted
 DAYS_LISTED = 90
 DAY = 86_400
 TEMPORARY = ("is_temp", "expires_in", "chat_expires_in", "unionid", "conclusions")
@@ -35,8 +35,8 @@ def add_way(con: sqlite3.Connection, settings: Settings, arguments: Arguments, w
     scene = _choice(arguments, "scene", (1, 2), missing=41039, wrong=41040)
     fields = _fields(con, arguments, kind, scene)
     temporary = _temporary(arguments, kind)
-    if not temporary and settings.ways >= MOST_WAYS and _ways_there(con) >= MOST_WAYS:
-        raise PlatformError(41045)
+    if not temporary:
+        make_config(con, settings)
     number = settings.ways + 1
     put(con, ways=number)
     config = f"{salt('way', settings.corp_id, settings.seed, number):016x}{number:08x}"
@@ -260,11 +260,6 @@ def _conclusions(ending: Arguments) -> dict[str, object]:
     return found
 
 
-def _ways_there(con: sqlite3.Connection) -> int:
-    sql = "SELECT count(*) FROM ways WHERE deleted_at IS NULL AND NOT coalesce(json_extract(more, '$.is_temp'), 0)"
-    return int(con.execute(sql).fetchone()[0])
-
-
 def _conclude(con: sqlite3.Connection, chat: sqlite3.Row, at: int) -> None:
     more = con.execute("SELECT more FROM ways WHERE config_id = ?", (chat["config_id"],)).fetchone()["more"]
     said = json.dumps(json.loads(more).get("conclusions", {}), ensure_ascii=False)
@@ -328,8 +323,10 @@ def scan(
     more = json.loads(row["more"])
     moment = settings.now if at is None else at
     number = settings.scans + 1
-    put(con, scans=number)
     who = external_userid or f"wm-scan-{settings.seed}-{number:06d}"
+    if not more.get("is_temp"):
+        let_in(con, who)
+    put(con, scans=number)
     users = _people(con, json.loads(row["users"]), more.get("party", []))
     userid = users[int(draw(number, salt("scan", row["config_id"])) * len(users))]
     if more.get("is_exclusive"):  # who has one of them already gets no second one

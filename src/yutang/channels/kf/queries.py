@@ -55,3 +55,9 @@ def accounts(viewer: Viewer) -> list[ServiceAccountFacts]:
         ServiceAccountFacts(row.corp, row.kfid, row.name, row.count, row.waiting, row.failed, row.read_at, row.trouble)
         for row in rows.order_by("corp", "kfid")
     ]
+
+
+def accounts_held() -> dict[str, int]:
+    """How many accounts each corp has. (Unscoped: numbers of whole corps.)"""
+    rows = Account.objects.filter(gone=False).values_list("corp").annotate(count=Count("pk"))
+    return dict(rows)

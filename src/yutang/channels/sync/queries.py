@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Max, Min, Q
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Max, Min, Q
 
 from yutang.channels.sync.contracts import Found, HintCount, RunFacts, RunState
-from yutang.channels.sync.models import SyncHint, SyncRun
+from yutang.channels.sync.models import KnownRelation, KnownTag, SyncHint, SyncRun
 from yutang.kernel.errors import Refused
+from yutang.kernel.ids import SenderId
 from yutang.organisation.contracts import Viewer
 
 
@@ -67,3 +71,37 @@ def hints_waiting(viewer: Viewer) -> list[HintCount]:
         HintCount(row["channel"], row["corp"], row["kind"], row["waiting"], row["failing"], row["since"])
         for row in rows.order_by("corp", "kind")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersHeld:
+    """How many customers the platform counts for some accounts. `left`: of how many the customer deleted the
+    member; they count still.
+
+    `fullest`: the account with the most relations, and how many; None where none is known.
+    """
+
+    customers: int
+    left: int
+    fullest: tuple[SenderId, int] | None
+
+
+def customers_held(accounts: Collection[SenderId]) -> CustomersHeld:
+    """What the platform shows of these accounts, as it was told or read last. (Unscoped: numbers of a whole corp.)"""
+    mine = KnownRelation.objects.filter(sender__in=list(accounts), added__isnull=False)
+    shown = mine.filter(Q(ended=None) | Q(ended__lt=F("added")))
+    most = shown.values("sender").annotate(count=Count("pk")).order_by("-count", "sender").first()
+    customers = shown.aggregate(count=Count("who", distinct=True))["count"]
+    gone = shown.filter(left__gte=F("added")).count()
+    return CustomersHeld(customers, gone, (SenderId(most["sender"]), most["count"]) if most else None)
+
+
+def tags_held(corp: str) -> int:
+    """How many tags a corp has at the platform. (Unscoped: a number of a whole corp.)"""
+    return KnownTag.objects.filter(corp=corp, gone=False).count()
+
+
+def read_wholly(kind: str) -> set[str]:
+    """The corps of which a kind of sync was ever done. (Unscoped: numbers of corps.)"""
+    done = SyncRun.objects.filter(kind=kind, state=RunState.DONE).values_list("corp", flat=True)
+    return set(done.distinct())
