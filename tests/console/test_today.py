@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.console.pond import CUSTOMERS, NOW, order_times
-from yutang.console.today import BUCKETS, Estimate
+from yutang.console.today import BUCKETS
+from yutang.kernel.shares import Estimate
 
 ZONE = ZoneInfo("Asia/Shanghai")
 CUT = (NOW.astimezone(ZONE) - timedelta(days=31)).date()

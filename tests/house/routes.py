@@ -312,6 +312,16 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "list_back": (Ask("/lists/{list}/back/", {"line": "1"}),),
     "list_in": (Ask("/lists/{list}/in/", {}),),
     "list_read": (Ask("/lists/{list}/read/", {}),),
+    "execution": (
+        Ask("/execution/?plan={plan}"),
+        Ask("/execution/?at=far", shows=("guide",)),
+        Ask("/execution/?at=far&export=csv", shows=("guide",)),
+        Ask("/execution/?days=28&sort=-issued"),
+    ),
+    "execution_tasks": (
+        Ask("/execution/tasks/?state=planned"),
+        Ask("/execution/tasks/?at=far&state=expired&export=csv"),
+    ),
     "plans": (Ask("/plans/", shows=("plan",)),),
     "plan_new": (Ask("/plans/new/"), Ask("/plans/new/?from={plan_name}")),
     "plan_preview": (Ask("/plans/preview/", _FORM),),

@@ -18,8 +18,8 @@ from yutang.log.contracts import IdentifierValue
 from yutang.organisation.queries import OWNER
 from yutang.people import services as people
 from yutang.reach import issuing, queries, services
-from yutang.reach.contracts import BatchState, PlanState
-from yutang.reach.issuing import AT_LARGE, WITHDRAWALS
+from yutang.reach.contracts import AT_LARGE, BatchState, PlanState
+from yutang.reach.issuing import WITHDRAWALS
 from yutang.reach.models import Batch
 from yutang.reach.returns import expire, read_back
 from yutang.sandbox.store import Store, put

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from math import sqrt
 from typing import Any
 
 import pyarrow.compute as pc
@@ -24,6 +23,7 @@ from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId
+from yutang.kernel.shares import Estimate
 from yutang.organisation.contracts import NodeFacts, SenderFacts
 from yutang.organisation.queries import nodes, posts, senders
 from yutang.profiles.friends import NetFriends, net_friends_of
@@ -40,37 +40,6 @@ BACK_DAYS = 14
 SHOWN = 8
 NET_DAYS = 7
 _COME_BACK: Remembered[list[dict[str, Any]]] = Remembered()
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A share with its 95 % interval (Wilson 1927)."""
-
-    part: int
-    whole: int
-
-    @property
-    def value(self) -> float | None:
-        """The share; None of nobody."""
-        return self.part / self.whole if self.whole else None
-
-    @property
-    def low(self) -> float | None:
-        """The interval's lower end."""
-        return self._end(-1)
-
-    @property
-    def high(self) -> float | None:
-        """The interval's upper end."""
-        return self._end(1)
-
-    def _end(self, side: int) -> float | None:
-        if not self.whole:
-            return None
-        n, share, z = self.whole, self.part / self.whole, 1.959964
-        middle = share + z * z / (2 * n)
-        spread = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        return (middle + side * spread) / (1 + z * z / n)
 
 
 @dataclass(frozen=True, slots=True)

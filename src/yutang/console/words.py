@@ -315,6 +315,16 @@ BATCHES: dict[str, Promise] = {
     "unknown": _("平台没有回音，正在自动核对"),
     "ambiguous": _("平台上有几个相同的任务，需要人来认"),
 }
+STANDINGS: dict[str, Promise] = {
+    "planned": _("还没下发"),
+    "doubtful": _("下落不明"),
+    "waiting": _("等导购点发送"),
+    "executed": _("已按时执行"),
+    "late": _("逾期才执行"),
+    "expired": _("到期未执行"),
+    "withdrawn": _("计划停止，已撤回"),
+    "unissued": _("没有下发"),
+}
 SCOPES: dict[str, Promise] = {
     "events:write": _("写入事件"),
     "read": _("读取"),

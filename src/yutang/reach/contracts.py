@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from yutang.kernel.documents import Title
 from yutang.kernel.ids import BatchId, PlanId, SenderId
@@ -64,6 +64,28 @@ class BatchState(StrEnum):
     UNKNOWN = "unknown"
     AMBIGUOUS = "ambiguous"
     CLOSED = "closed"
+
+
+AT_LARGE = "not_withdrawn"
+"""The trouble of a batch that was closed although a guide may still tap it."""
+
+
+class Standing(IntEnum):
+    """How a batch stands for the board; every batch stands somewhere, at one place.
+
+    已下发 = EXECUTED in time + LATE (tapped after the deadline) + WAITING + EXPIRED untapped. Beside them: PLANNED and
+    not asked for yet, DOUBTFUL (nobody can say whether it is out), WITHDRAWN before its deadline (its plan was
+    stopped), UNISSUED (nobody was left, the platform refused, or it was too late).
+    """
+
+    PLANNED = 0
+    DOUBTFUL = 1
+    WAITING = 2
+    EXECUTED = 3
+    LATE = 4
+    EXPIRED = 5
+    WITHDRAWN = 6
+    UNISSUED = 7
 
 
 class ReceiptState(StrEnum):

@@ -40,7 +40,7 @@ from yutang.organisation.contracts import SenderFacts
 from yutang.people import queries as people
 from yutang.people.contracts import Refusal
 from yutang.reach.approach import addresses_of, friends_only, without_address
-from yutang.reach.contracts import BatchState, PlanState, ReceiptState
+from yutang.reach.contracts import AT_LARGE, BatchState, PlanState, ReceiptState
 from yutang.reach.crowding import Recipient, caps_of, crowded_out
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate.contracts import TouchClass
@@ -60,7 +60,6 @@ GIVE_UP = timedelta(minutes=5)  # a task that is still not listed so long after 
 WITHDRAW_AGAIN = timedelta(minutes=1)  # after the first time that a batch could not be withdrawn; then twice as long …
 WITHDRAW_AT_LEAST = timedelta(hours=6)  # … up to this
 WITHDRAWALS = 20  # times, within three days or so, after which nobody tries any more
-AT_LARGE = "not_withdrawn"  # the trouble of a batch that was closed although a guide may still tap it
 _log = structlog.get_logger(__name__)
 
 Ports = Mapping[tuple[str, str], MassSendPort]
@@ -214,7 +213,8 @@ def _issue(
     failpoint("issue.answered")
     refused = [touch for touch, recipient in recipients.items() if recipient in created.refused]
     reasons = [created.refused[recipients[touch]] for touch in refused]
-    _settle(batch, state=BatchState.ISSUED, task=created.task_id, trouble="")
+    asked = len(recipients) - len(refused)
+    _settle(batch, state=BatchState.ISSUED, task=created.task_id, trouble="", asked=asked)
     failpoint("issue.bound")
     write_receipts(
         warehouse,
@@ -356,7 +356,8 @@ def _resolve(warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFac
     if len(matches) > 1:
         return bool(unknown.update(state=BatchState.AMBIGUOUS, trouble="several_tasks_match"))
     if matches:
-        if not unknown.update(state=BatchState.ISSUED, task=matches[0].task_id, trouble=""):
+        asked = len(still_open(warehouse, [member.touch for member in members]))
+        if not unknown.update(state=BatchState.ISSUED, task=matches[0].task_id, trouble="", asked=asked):
             return False
         failpoint("issue.found")
         _tell(warehouse, batch, members, ReceiptState.ISSUED)
@@ -375,7 +376,8 @@ def reopen_or_keep(warehouse: Warehouse, batch: Batch, *, again: bool) -> None:
     """
     ambiguous = Batch.objects.filter(pk=batch.pk, state=BatchState.AMBIGUOUS)
     if not again:
-        ambiguous.update(state=BatchState.ISSUED)
+        members = members_of(warehouse, [batch])[batch.pk]
+        ambiguous.update(state=BatchState.ISSUED, asked=len(still_open(warehouse, [one.touch for one in members])))
         return
     _tell(warehouse, batch, members_of(warehouse, [batch])[batch.pk], ReceiptState.ISSUED)
     ambiguous.update(state=BatchState.PLANNED, trouble="", not_before=None)

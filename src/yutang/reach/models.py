@@ -5,11 +5,27 @@ from __future__ import annotations
 from django.db import models
 
 from yutang.kernel.clock import wall_now
-from yutang.reach.contracts import BatchState, PlanState, RunState
+from yutang.reach.contracts import AT_LARGE, BatchState, PlanState, RunState, Standing
 
 
 def _choices(kind: type[PlanState] | type[RunState] | type[BatchState]) -> list[tuple[str, str]]:
     return [(state.value, state.value) for state in kind]
+
+
+def _standing() -> models.Case:
+    closed = models.Q(state=BatchState.CLOSED.value)
+    unanswered = models.Q(state__in=[BatchState.UNKNOWN.value, BatchState.AMBIGUOUS.value])
+    return models.Case(
+        models.When(tapped_at__gt=models.F("deadline"), then=models.Value(Standing.LATE.value)),
+        models.When(tapped_at__isnull=False, then=models.Value(Standing.EXECUTED.value)),
+        models.When(unanswered, then=models.Value(Standing.DOUBTFUL.value)),
+        models.When(state=BatchState.ISSUED.value, then=models.Value(Standing.WAITING.value)),
+        models.When(closed & models.Q(asked=0, trouble=AT_LARGE), then=models.Value(Standing.DOUBTFUL.value)),
+        models.When(closed & models.Q(asked=0), then=models.Value(Standing.UNISSUED.value)),
+        models.When(closed & models.Q(closed_at__lt=models.F("deadline")), then=models.Value(Standing.WITHDRAWN.value)),
+        models.When(closed, then=models.Value(Standing.EXPIRED.value)),
+        default=models.Value(Standing.PLANNED.value),
+    )
 
 
 class Plan(models.Model):
@@ -61,11 +77,14 @@ class Batch(models.Model):
     """What one sender account is asked to send at once. Its recipients follow from run, sender, window and offset.
 
     `not_before`: the platform asked us to wait. `left`: how many were still unreached when it was closed.
-    `withdrawals`: how often it could not be withdrawn once it was over.
+    `withdrawals`: how often it could not be withdrawn once it was over. `asked`: for how many recipients the platform
+    took it; `done`: of those, how many something final was told of by whoever was asked. `tapped_hour`: the hour (0–23)
+    of the tap in the brand's zone. `standing` says how the batch stands for the board, and is the database's own work:
+    it cannot differ from the rest of the row.
     """
 
-    run = models.ForeignKey(Run, models.PROTECT, related_name="batches")
-    sender = models.BigIntegerField(db_index=True)
+    run = models.ForeignKey(Run, models.PROTECT, related_name="batches", db_index=False)
+    sender = models.BigIntegerField()
     due_at = models.DateTimeField()
     deadline = models.DateTimeField()
     ordinal = models.PositiveIntegerField()
@@ -86,8 +105,22 @@ class Batch(models.Model):
     closed_at = models.DateTimeField(null=True)
     trouble = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=wall_now)
+    asked = models.PositiveIntegerField(default=0, db_default=0)
+    done = models.PositiveIntegerField(default=0, db_default=0)
+    tapped_hour = models.PositiveSmallIntegerField(null=True)
+    standing = models.GeneratedField(
+        expression=_standing(), output_field=models.PositiveSmallIntegerField(), db_persist=True
+    )
 
     class Meta:
+        # Each covers what the board adds up, so that it reads no row: of some runs, of some accounts, of all.
+        indexes = (
+            models.Index(fields=["run", "sender", "due_at", "standing", "asked", "done"], name="batches_by_run"),
+            models.Index(fields=["sender", "due_at", "standing", "run", "asked", "done"], name="batches_by_sender"),
+            models.Index(
+                fields=["due_at", "standing", "tapped_hour", "sender", "run", "asked", "done"], name="batches_by_time"
+            ),
+        )
         constraints = (
             models.UniqueConstraint(fields=["run", "sender", "due_at", "deadline", "ordinal"], name="one_batch_once"),
             models.UniqueConstraint(fields=["task"], condition=~models.Q(task=""), name="one_task_once"),

@@ -16,6 +16,7 @@ from yutang.kernel.ids import BatchId, PlanId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import Viewer
 from yutang.reach.contracts import (
+    AT_LARGE,
     AskedFacts,
     BatchFacts,
     BatchState,
@@ -28,7 +29,6 @@ from yutang.reach.contracts import (
     RunState,
 )
 from yutang.reach.documents import BroadcastDocument
-from yutang.reach.issuing import AT_LARGE
 from yutang.reach.ledger import committed, plan_counts
 from yutang.reach.lift import Lift, balance_of, estimate_lift
 from yutang.reach.models import Batch, Plan, Run
@@ -36,7 +36,7 @@ from yutang.reach.planning import audience_of, document_of
 from yutang.warehouse.contracts import Warehouse, named
 
 
-def _visible(viewer: Viewer) -> QuerySet[Plan]:
+def visible_plans(viewer: Viewer) -> QuerySet[Plan]:
     """Plans that a viewer may see: those whose whole scope lies within theirs."""
     rows = Plan.objects.all()
     if viewer.nodes is None:
@@ -45,7 +45,7 @@ def _visible(viewer: Viewer) -> QuerySet[Plan]:
     return rows.filter(pk__in=allowed)
 
 
-def _facts(row: Plan) -> PlanFacts:
+def facts_of(row: Plan) -> PlanFacts:
     return PlanFacts(
         id=PlanId(row.pk),
         document=document_of(row),
@@ -61,30 +61,30 @@ def _facts(row: Plan) -> PlanFacts:
 
 def plans(viewer: Viewer, state: PlanState | None = None, limit: int = 100, offset: int = 0) -> list[PlanFacts]:
     """Plans, newest first."""
-    rows = _visible(viewer).order_by("-pk")
+    rows = visible_plans(viewer).order_by("-pk")
     if state is not None:
         rows = rows.filter(state=state)
-    return [_facts(row) for row in rows[offset : offset + limit]]
+    return [facts_of(row) for row in rows[offset : offset + limit]]
 
 
 def how_many(viewer: Viewer, state: PlanState | None = None) -> int:
     """How many plans a viewer may see."""
-    rows = _visible(viewer)
+    rows = visible_plans(viewer)
     return int((rows if state is None else rows.filter(state=state)).count())
 
 
 def plan(viewer: Viewer, plan_id: int) -> PlanFacts:
     """One plan. Raises NotFound, also for a plan outside the viewer's scope."""
-    row = _visible(viewer).filter(pk=plan_id).first()
+    row = visible_plans(viewer).filter(pk=plan_id).first()
     if row is None:
         raise NotFound(f"没有编号为 {plan_id} 的计划。", f"There is no plan number {plan_id}.")
-    return _facts(row)
+    return facts_of(row)
 
 
 def plans_of_tasks(tasks: Sequence[str]) -> dict[str, PlanFacts]:
     """The plan that each task of a platform is of. (Unscoped: whoever may see a task may know what it is for.)"""
     rows = Batch.objects.filter(task__in=list(tasks)).exclude(task="").select_related("run__plan")
-    return {row.task: _facts(row.run.plan) for row in rows}
+    return {row.task: facts_of(row.run.plan) for row in rows}
 
 
 def counts(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> PlanCounts:

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Greatest
 
 from yutang.channels.contracts import (
     AnswerLost,
@@ -22,6 +23,7 @@ from yutang.channels.contracts import (
     TryLater,
     UnexpectedAnswer,
 )
+from yutang.kernel.calendars import zone
 from yutang.kernel.clock import business_now
 from yutang.kernel.database import rows_held
 from yutang.kernel.failpoints import failpoint
@@ -29,9 +31,8 @@ from yutang.kernel.ids import PersonId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
 from yutang.reach.approach import addresses_of, at_hand
-from yutang.reach.contracts import BatchState, PlanState, ReceiptState
+from yutang.reach.contracts import AT_LARGE, BatchState, PlanState, ReceiptState
 from yutang.reach.issuing import (
-    AT_LARGE,
     Member,
     NoChannel,
     Ports,
@@ -270,8 +271,16 @@ def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bo
     if receipts:
         write_receipts(warehouse, pa.concat_tables(receipts))
     failpoint("expire.read" if closing else "read.receipts_written")
+    tapped = [item.batch for item in told if item.tapped_at is not None]
+    left = still_open(warehouse, [member.touch for batch in tapped for member in desk.members[batch.pk]])
+    local = zone(organisation.brand().zone)
     for item in told:
-        changes: dict[str, object] = {} if item.tapped_at is None else {"tapped_at": item.tapped_at}
+        changes: dict[str, object] = {}
+        if item.tapped_at is not None:
+            waiting = sum(member.touch in left for member in desk.members[item.batch.pk])
+            settled = Greatest(F("asked") - waiting, 0)  # of what was asked, counted from the ledger as it is now
+            hour = item.tapped_at.astimezone(local).hour
+            changes = {"tapped_at": item.tapped_at, "tapped_hour": hour, "done": settled}
         if item.batch.state == BatchState.CLOSED and item.all_tapped:
             changes["trouble"] = ""
         Batch.objects.filter(pk=item.batch.pk).update(read_at=business_now(), **changes)
@@ -281,8 +290,6 @@ def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bo
         refused = [Trouble(item.batch, item.refused) for item in told if item.refused]
         _put_off(warehouse, desk, refused, closing=True)
         return
-    tapped = [item.batch for item in told if item.tapped_at is not None]
-    left = still_open(warehouse, [member.touch for batch in tapped for member in desk.members[batch.pk]])
     # of a batch whose task nobody could tell another may still wait for a tap: it stays until that one is withdrawn
     bound = [batch for batch in tapped if batch.task]
     done = [batch.pk for batch in bound if not any(member.touch in left for member in desk.members[batch.pk])]

@@ -19,8 +19,7 @@ from yutang.organisation.queries import OWNER, audit_entries, viewer_named
 from yutang.people import services as people
 from yutang.people.services import RelationWord
 from yutang.reach import services as reach
-from yutang.reach.contracts import BatchState
-from yutang.reach.issuing import AT_LARGE
+from yutang.reach.contracts import AT_LARGE, BatchState
 from yutang.reach.models import Batch
 
 pytestmark = pytest.mark.django_db

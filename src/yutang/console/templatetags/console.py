@@ -129,6 +129,13 @@ def here(context: template.Context, *names: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def here_only(context: template.Context, name: str) -> SafeString:
+    """`aria-current` for the page of this very name."""
+    match = context["request"].resolver_match
+    return SafeString('aria-current="page"' if match is not None and match.url_name == name else "")
+
+
+@register.simple_tag(takes_context=True)
 def with_query(context: template.Context, **changes: object) -> str:
     """This page's query string with some values changed; empty values are left out."""
     query = context["request"].GET.copy()
