@@ -314,12 +314,12 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "list_read": (Ask("/lists/{list}/read/", {}),),
     "execution": (
         Ask("/execution/?plan={plan}"),
-        Ask("/execution/?at=far", shows=("guide",)),
-        Ask("/execution/?at=far&export=csv", shows=("guide",)),
+        Ask("/execution/?at=far&days=28", shows=("guide",)),
+        Ask("/execution/?at=far&days=28&export=csv", shows=("guide",)),
         Ask("/execution/?days=28&sort=-issued"),
     ),
     "execution_tasks": (
-        Ask("/execution/tasks/?state=planned"),
+        Ask("/execution/tasks/?days=28"),
         Ask("/execution/tasks/?at=far&state=expired&export=csv"),
     ),
     "plans": (Ask("/plans/", shows=("plan",)),),
