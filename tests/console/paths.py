@@ -103,6 +103,10 @@ PATHS: tuple[str, ...] = (
     "/m/in/?stay",
     "/m/in/no-such-link/",
     "/m/lists/{list}/",
+    "/m/chat/",
+    "/m/person/{person}/",
+    "/m/store/",
+    "/m/store/?store=s1",
     "/campaigns/",
     "/campaigns/one/?name=spring",
 )

@@ -31,6 +31,7 @@ GROUPS = {
     "wr-c": ("guide-s2-a", "二号店团购群", range(30, 34)),
 }
 PLANTED = "钓具"  # of an order of the first customer at a store that is not theirs
+WROTE = 18  # a friend of the first store's first guide, who wrote to her this morning
 PROSPECTS = 8
 CAMPAIGN_STARTS = datetime(2025, 12, 31, 17, tzinfo=UTC)  # on New Year's morning in Shanghai; every second customer
 
@@ -267,6 +268,8 @@ def _events():  # type: ignore[no-untyped-def]  # events need Django
             if who % 2:
                 told = {"campaign": "spring", "last_day": "2026-01-25"}
                 found.append(event("campaign.targeted", who, CAMPAIGN_STARTS, props=told))
+    wrote = {"staff": "guide-s1-a", "props": {"kind": "text"}}
+    found.append(event("message.received", WROTE, NOW - timedelta(hours=2), **wrote))
     planted = (Line("sku-planted", PLANTED, Decimal(1), Decimal("77.00")),)
     order = {"amount": Decimal("77.00"), "currency": "CNY", "props": {"order_id": "o-planted"}, "lines": planted}
     found.append(replace(event("order.placed", 0, NOW - timedelta(days=1), "planted", **order), store="s2"))

@@ -64,7 +64,7 @@ def standing(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pond]:
     with shared(django_db_blocker, tmp_path_factory.mktemp("tasks")) as world:
-        yield _filled(world)
+        yield filled(world)
 
 
 @pytest.fixture
@@ -72,7 +72,8 @@ def pond(standing: Pond, db: None) -> Pond:
     return standing
 
 
-def _filled(world: World) -> Pond:
+def filled(world: World) -> Pond:
+    """The world with the friends in it."""
     sender = next(one.id for one in senders(OWNER) if one.userid == world.near.userid)
     born = pa.array([START - 100 * DAY] * len(FRIENDS), pa.timestamp("us", "UTC"))
     given = {

@@ -6,12 +6,11 @@ import pytest
 
 from tests.house.world import CHANNEL, CORP, START
 from tests.tasks.conftest import DAY, Pond
-from yutang.kernel.errors import NotFound
 from yutang.log.contracts import IdentifierValue
 from yutang.organisation.queries import OWNER
 from yutang.people import services as people
 from yutang.people.contracts import Wish
-from yutang.people.queries import known_as
+from yutang.people.queries import known_as, person_card
 from yutang.reach.asking import Saying, may_say
 from yutang.reach.gate.contracts import TouchClass
 from yutang.tasks.beside import Beside, Said, beside
@@ -23,7 +22,8 @@ USEFUL = Saying("辅食怎么加", value=True)
 
 
 def seen(pond: Pond, name: str) -> Beside:
-    return beside(pond.world.warehouse, pond.world.viewer("near_manager"), pond.friends[name], CHANNEL)
+    viewer = pond.world.viewer("near_manager")
+    return beside(pond.world.warehouse, viewer, person_card(viewer, pond.friends[name]), CHANNEL)
 
 
 def asked(pond: Pond, name: str, *sayings: Saying) -> list[str | None]:
@@ -45,7 +45,8 @@ def test_all_that_is_known_of_somebody_who_comes_every_three_weeks(pond: Pond) -
     assert (found.consents, found.left_alone) == ((Said("marketing", True),), None)
     assert found.friend_since == START - 100 * DAY
     assert "钓具" not in repr(found), "what they bought at another store is that store's"
-    assert "钓具" in repr(beside(pond.world.warehouse, OWNER, pond.friends["regular"], CHANNEL).last)
+    card = person_card(OWNER, pond.friends["regular"])
+    assert "钓具" in repr(beside(pond.world.warehouse, OWNER, card, CHANNEL).last)
 
 
 def test_of_somebody_new_nothing_can_be_told_yet(pond: Pond) -> None:
@@ -55,15 +56,14 @@ def test_of_somebody_new_nothing_can_be_told_yet(pond: Pond) -> None:
 
 
 def test_an_open_follow_up_is_shown(pond: Pond) -> None:
-    found = beside(pond.world.warehouse, pond.world.viewer("near_manager"), pond.world.near.person, CHANNEL)
+    viewer = pond.world.viewer("near_manager")
+    found = beside(pond.world.warehouse, viewer, person_card(viewer, pond.world.near.person), CHANNEL)
     assert [one.note["zh"] for one in found.follow_ups] == ["打给 near"]
     assert seen(pond, "regular").follow_ups == ()
 
 
 def test_nobody_is_told_of_a_person_of_another_store(pond: Pond) -> None:
     viewer, far = pond.world.viewer("near_manager"), pond.world.far
-    with pytest.raises(NotFound):
-        beside(pond.world.warehouse, viewer, far.person, CHANNEL)
     for external, person in ((far.external, None), ("nobody", None), ("wm-regular", pond.friends["regular"])):
         assert known_as(viewer, IdentifierValue("external_userid", CORP, external)) == person
 

@@ -63,7 +63,7 @@ def worker(request: HttpRequest) -> HttpResponse:
 @cache
 def version() -> str:
     """Stands for what all pages of the phone load: another one, and they load it anew."""
-    parts = [(STATIC / name).read_bytes() for name in ("mobile.css", "mobile.js", "sw.js")]
+    parts = [(STATIC / name).read_bytes() for name in ("mobile.css", "mobile.js", "sidebar.js", "sw.js")]
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 

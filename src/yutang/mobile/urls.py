@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.urls import URLPattern, path
 
-from yutang.mobile import entering, first, lists, signing
+from yutang.mobile import entering, first, lists, manager, sidebar, signing
 from yutang.mobile.speaking import Speaking, speak_by
 
 
@@ -22,6 +22,13 @@ def pages(here: Callable[[], Speaking]) -> list[URLPattern]:
         path("lists/<int:number>/", lists.one_list, name="phone_list"),
         path("lists/<int:number>/note/", lists.note, name="phone_list_note"),
         path("lists/<int:number>/in/", lists.hand_in, name="phone_list_in"),
+        path("chat/", sidebar.chat, name="phone_chat"),
+        path("chat/person/", sidebar.chat_person, name="phone_chat_person"),
+        path("chat/again/", sidebar.chat_again, name="phone_chat_again"),
+        path("person/<int:number>/", sidebar.person, name="phone_person"),
+        path("person/<int:number>/ask/", sidebar.ask, name="phone_person_ask"),
+        path("person/<int:number>/sent/", sidebar.sent, name="phone_person_sent"),
+        path("store/", manager.store, name="phone_store"),
         path("out/", entering.out, name="phone_out"),
         path("sign/", signing.sign, name="phone_sign"),
         path("sw.js", signing.worker, name="phone_worker"),

@@ -95,6 +95,15 @@ class NodeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreName:
+    """A store, for those who choose one."""
+
+    id: NodeId
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountFacts:
     """An account that can speak, without whose it is: what the fast lanes need of `SenderFacts`."""
 

@@ -30,6 +30,7 @@ from yutang.organisation.contracts import (
     SenderFacts,
     SenderQuota,
     SessionFacts,
+    StoreName,
     TokenFacts,
     UserFacts,
     Viewer,
@@ -109,6 +110,13 @@ def node_by_code(code: str) -> NodeFacts:
         if node.code == code:
             return node
     raise NotFound(f"没有编号为「{code}」的门店或区域。", f"There is no store or region with the code “{code}”.")
+
+
+def stores(viewer: Viewer) -> list[StoreName]:
+    """The stores that a viewer sees, as they stand in the tree; without zones, which ask for the whole of it."""
+    rows = Node.objects.filter(kind=NodeKind.STORE.value).order_by("path")
+    rows = rows if viewer.nodes is None else rows.filter(pk__in=viewer.nodes)
+    return [StoreName(NodeId(pk), code, name) for pk, code, name in rows.values_list("pk", "code", "name")]
 
 
 def node_names(wanted: Iterable[NodeId]) -> dict[NodeId, str]:

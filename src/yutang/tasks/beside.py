@@ -21,8 +21,8 @@ from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand, node_names
 from yutang.people.contracts import ALL_CHANNELS, PersonCard
-from yutang.people.queries import person_card, standing_consents
-from yutang.profiles.queries import as_of, moment, select_traits
+from yutang.people.queries import standing_consents
+from yutang.profiles.queries import kept_state, parse_state, select_traits
 from yutang.reach.contracts import TouchFact
 from yutang.reach.ledger import touches_of
 from yutang.reflex.contracts import FollowUpFacts
@@ -98,11 +98,10 @@ class Beside:
 
 
 def beside(
-    warehouse: Warehouse, viewer: Viewer, person: PersonId, channel: str, senders: frozenset[SenderId] = frozenset()
+    warehouse: Warehouse, viewer: Viewer, card: PersonCard, channel: str, senders: frozenset[SenderId] = frozenset()
 ) -> Beside:
-    """All of it. `senders`: the viewer's own accounts, of which one may be a friend. Raises NotFound for a person
-    outside the viewer's scope."""
-    card = person_card(viewer, person)
+    """All of it. `card` is the person as the viewer was shown them; `senders`: the viewer's own accounts, of which one
+    may be a friend."""
     now, zone = business_now(), brand().zone
     today = local_day(now, zone)
     orders, goods = _purchases(warehouse, viewer, card, now)
@@ -184,9 +183,10 @@ def _last(
 
 def _traits(warehouse: Warehouse, person: PersonId) -> dict[str, Any]:
     """The few that are shown. (None of them asks who is reachable, which is worked out over everybody.)"""
-    if as_of(warehouse) is None:
+    at = parse_state(kept_state(warehouse))
+    if at is None:
         return {}
-    query = select_traits(_TRAITS, moment(warehouse)).where(exp.column("person", "profiles").eq(int(person)))
+    query = select_traits(_TRAITS, at).where(exp.column("person", "profiles").eq(int(person)))
     rows = warehouse.query(Statement(query, name="tasks/traits")).to_pylist()
     return rows[0] if rows else {}
 

@@ -14,3 +14,15 @@ register = template.Library()
 def asset(name: str) -> str:
     """The address of a file that every page loads; another one as soon as it changes."""
     return f"{static(f'mobile/{name}')}?v={version()}"
+
+
+@register.filter
+def figure(value: float | None) -> str:
+    """A rate to one decimal; a dash where it cannot be told."""
+    return "–" if value is None else f"{value:z,.1f}".replace("-", "−")
+
+
+@register.filter
+def signed(value: int) -> str:
+    """A number that says its sign."""
+    return f"{value:+,}".replace("-", "−") if value else "0"

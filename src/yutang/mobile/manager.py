@@ -1,0 +1,112 @@
+"""店长: who has not sent, what each guide gained, where the store stands, and what is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from yutang.kernel.calendars import local_day, zone
+from yutang.kernel.clock import business_now
+from yutang.kernel.errors import NotFound, Refused
+from yutang.kernel.ids import StaffId
+from yutang.mobile.session import PhoneRequest, phone_page, shown
+from yutang.mobile.telling import language, local
+from yutang.organisation.contracts import RoleName, StoreName, Viewer
+from yutang.organisation.queries import stores
+from yutang.people.queries import names_of
+from yutang.reflex.queries import follow_ups
+from yutang.review.peers import LEAST_ORDERS, LEAST_PEERS, peers
+from yutang.tasks.store import Owing, owing, weeks
+
+DUE_SHOWN = 5
+MOST_STORES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OwingRow:
+    """Whose tasks wait, as the page says it."""
+
+    staff: StaffId
+    name: str
+    tasks: int
+    people: int
+    until: datetime
+    titles: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A follow-up of the store's that is open. `name` is empty where nobody knows it."""
+
+    name: str
+    note: str
+    userid: str
+    due: date
+    late: bool
+
+
+@phone_page
+@require_safe
+def store(request: PhoneRequest) -> HttpResponse:
+    """The page of one store; `?store=` by its code, for those who manage several."""
+    viewer = request.phone.viewer
+    if viewer.role is RoleName.GUIDE:
+        raise Refused("这一页给店长和总部看。", "This page is for store managers and headquarters.")
+    choice = stores(viewer)
+    chosen = _chosen(request, choice)
+    if chosen is None:
+        return shown(request, "mobile/stores.html", {"stores": choice[:MOST_STORES], "more": len(choice) > MOST_STORES})
+    only = replace(viewer, nodes=frozenset({chosen.id}))
+    place = zone(request.brand.zone)
+    found = weeks(request.warehouse, only)
+    context = {
+        "store": chosen,
+        "several": len(choice) > 1,
+        "owing": [_owing(one, request) for one in owing(only)],
+        "weeks": found,
+        "standing": peers(request.warehouse, only, chosen.id),
+        "due": _due(request, only),
+        "least_orders": LEAST_ORDERS,
+        "least_peers": LEAST_PEERS,
+        "at": local(business_now(), place),
+    }
+    return shown(request, "mobile/store.html", context, keep=True)
+
+
+def _chosen(request: PhoneRequest, choice: list[StoreName]) -> StoreName | None:
+    """The store that is asked for, else the only one, else one's own; None where they want to choose. Raises NotFound
+    for one outside their scope."""
+    code = request.GET.get("store", "")
+    if code:
+        found = next((node for node in choice if node.code == code), None)
+        if found is None:
+            raise NotFound(f"没有编号为「{code[:64]}」的门店。", f"There is no store with the code “{code[:64]}”.")
+        return found
+    if len(choice) == 1:
+        return choice[0]
+    if "choose" in request.GET:
+        return None
+    return next((node for node in choice if node.id == request.phone.store), None)
+
+
+def _owing(one: Owing, request: PhoneRequest) -> OwingRow:
+    titles = list(dict.fromkeys(task.title.text(language()) for task in one.tasks))
+    until = local(one.deadline, zone(request.brand.zone))
+    return OwingRow(one.staff, one.name, len(one.tasks), one.people, until, _("、").join(titles[:2]))
+
+
+def _due(request: PhoneRequest, only: Viewer) -> list[DueRow]:
+    found = follow_ups(only, limit=DUE_SHOWN)
+    names = names_of(only, [one.person for one in found])
+    now = business_now()
+    return [
+        DueRow(
+            names.get(one.person, ""), one.note.get(language(), ""), one.userid,
+            local_day(one.due_at, request.brand.zone), one.due_at < now,
+        )
+        for one in found
+    ]  # fmt: skip

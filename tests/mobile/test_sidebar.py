@@ -1,0 +1,150 @@
+"""What a guide sees beside a chat, and what comes of her tap."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoDbBlocker
+
+from tests.house.world import CORP, World, shared
+from tests.tasks.conftest import Pond, filled
+from yutang.channels.sync.models import SyncHint
+from yutang.kernel.clock import wall_now
+from yutang.log.models import InboxEnvelope
+from yutang.log.services import unseal
+from yutang.organisation import phones
+from yutang.organisation import services as organisation
+from yutang.organisation.services import NewSender
+from yutang.people import services as people
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def standing(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pond]:
+    with shared(django_db_blocker, tmp_path_factory.mktemp("sidebar")) as world:
+        yield filled(world)
+
+
+@pytest.fixture
+def pond(standing: Pond, db: None) -> Pond:
+    return standing
+
+
+def guide(world: World, userid: str = "") -> Client:
+    """The phone of the near store's guide, or of another account."""
+    client = Client()
+    secret, _until = phones.make_link(world.viewer("owner"), userid or world.near.userid)
+    client.post(f"/m/in/{secret}/")
+    return client
+
+
+def beside(client: Client, external: str) -> str:
+    return client.post("/m/chat/person/", {"external": external}).content.decode()
+
+
+def kept(client: Client, path: str, key: str = "", **said: object) -> dict[str, object]:
+    body = {"id": key or uuid4().hex, "at": wall_now().isoformat(), **said}
+    answer = client.post(
+        path, json.dumps(body), content_type="application/json", headers={"Accept": "application/json"}
+    )
+    assert answer.status_code == 200, answer.content
+    return dict(answer.json())
+
+
+def told(kind: str) -> list[object]:
+    rows = InboxEnvelope.objects.filter(slice=None).order_by("pk")
+    return [one for row in rows for one in unseal(bytes(row.sealed)) if one.type == kind]
+
+
+def test_a_customer_is_shown_with_all_that_helps(pond: Pond) -> None:
+    page = beside(guide(pond.world), "wm-regular")
+    for said in ("林regular", "¥80.00", "纸尿裤、湿巾", "近店", "约 21 天一次", "更近一次在别的门店", "湿巾", "成交池"):
+        assert said in page
+    assert "钓具" not in page
+    assert page.count("data-say=") == 1, "the only document about everybody"
+    assert "新的一周" in page
+
+
+def test_one_who_is_not_hers_is_a_stranger_and_is_read_again_once_however_often_that_is_recorded(pond: Pond) -> None:
+    client = guide(pond.world)
+    for external in (pond.world.far.external, "wm-nobody"):
+        page = beside(client, external)
+        assert "还不认识这位客户" in page
+        assert pond.world.far.name not in page
+    organisation.add_senders([NewSender("near", "新人", "wecom", CORP, "newcomer")])
+    assert "还不认识" in beside(guide(pond.world, "newcomer"), "wm-regular"), "a colleague's customer"
+    key = uuid4().hex
+    for _ in range(2):
+        kept(client, "/m/chat/again/", key, external="wm-nobody")
+    assert list(SyncHint.objects.values_list("corp", "kind", "ref", "told")) == [(CORP, "customer", "wm-nobody", 1)]
+
+
+def test_what_was_sent_is_one_event_with_its_class_though_the_phone_says_it_twice(pond: Pond) -> None:
+    client, number = guide(pond.world), pond.friends["newcomer"]
+    asked = client.get(f"/m/person/{number}/ask/?script=whole_pool").json()
+    assert asked["allowed"]
+    assert "新的一周" in asked["text"]
+    key = uuid4().hex
+    for _ in range(2):
+        assert kept(client, f"/m/person/{number}/sent/", key, script="whole_pool") == {"sent": "whole_pool"}
+    (event,) = told("message.sent")
+    assert (event.person, event.staff, event.source) == (number, pond.world.near.userid, "sidebar")  # type: ignore[attr-defined]
+    assert event.props == {"class": "marketing", "content": "whole_pool"}  # type: ignore[attr-defined]
+    kept(client, f"/m/person/{number}/sent/", script="no_longer_there")
+    assert len(told("message.sent")) == 2, "it was sent, whatever became of its document"
+
+
+def test_who_asked_for_peace_meanwhile_is_sent_nothing_by_a_tap_on_a_page_of_before(pond: Pond) -> None:
+    client, number = guide(pond.world), pond.friends["newcomer"]
+    assert "data-say=" in beside(client, "wm-newcomer")
+    people.set_silent(number, True)
+    asked = client.get(f"/m/person/{number}/ask/?script=whole_pool").json()
+    assert (asked["allowed"], asked["sentence"]) == (False, "发送前客户刚要求免打扰")
+    page = beside(client, "wm-newcomer")
+    assert "客户要求免打扰" in page
+    assert "data-say=" not in page
+
+
+def test_who_was_told_enough_is_sent_nothing_and_it_says_why(pond: Pond) -> None:
+    page = beside(guide(pond.world), "wm-told")
+    assert "现在不发：近期消息已到频次上限" in page
+    assert "data-say=" not in page
+
+
+def test_a_page_of_ones_own_shows_the_same_where_there_is_no_wecom(pond: Pond) -> None:
+    client = guide(pond.world)
+    answer = client.get(f"/m/person/{pond.friends['regular']}/")
+    assert answer.headers["X-Yutang-Keep"]
+    assert "我发了" in answer.content.decode()
+    assert client.get(f"/m/person/{pond.world.far.person}/").status_code == 404
+    assert client.get(f"/m/person/{pond.world.far.person}/ask/?script=whole_pool").status_code == 404
+    assert client.get(f"/m/person/{pond.friends['regular']}/ask/?script=ghost").status_code == 404
+    assert client.post("/m/chat/person/", {"external": ""}).status_code == 422
+    assert client.post("/m/chat/person/?corp=ww-other", {"external": "wm-regular"}).status_code == 403
+
+
+def test_a_managers_phone_shows_whose_tasks_wait_and_what_cannot_be_told_yet(pond: Pond) -> None:
+    client = Client()
+    client.force_login(
+        next(user for user in _users() if user.username == "near_manager"),
+        "allauth.account.auth_backends.AuthenticationBackend",
+    )
+    page = client.get("/m/store/").content.decode()
+    for said in ("近店", "净增好友", "还看不出", "打给 near", "订单没有写是谁接待的"):
+        assert said in page
+    assert "远店" not in page
+    assert client.get("/m/store/?store=far").status_code == 404
+    assert guide(pond.world).get("/m/store/").status_code == 403
+
+
+def _users() -> list[object]:
+    from yutang.organisation.models import User
+
+    return list(User.objects.all())
