@@ -1,0 +1,134 @@
+"""Which content rule a text breaks, with which words, and what the law says. Pure: it touches nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from yutang.content.documents import Clause, ContentRule, ContentRules, Place
+from yutang.content.patterns import END, Folded, Groups, folded, pattern
+from yutang.kernel.documents import Note, Title
+from yutang.kernel.errors import BadInput
+
+_SENTENCES = re.compile(f"[^{END}]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Very words of a text that may not be said: `text[start:end]` is `words`."""
+
+    rule: str
+    title: Title
+    law: Note
+    words: str
+    start: int
+    end: int
+
+    def sentence(self) -> tuple[str, str]:
+        """What is told to whoever wrote it, in Chinese and in English."""
+        return (
+            f"文案里的「{self.words}」违反「{self.title.zh}」（{self.law.zh}），请修改。",
+            f"The text says “{self.words}”, which breaks the rule “{self.title.en}” ({self.law.en}); change it.",
+        )
+
+
+class BrokenRules(BadInput):
+    """A text that may not be said; `findings` say where."""
+
+    def __init__(self, findings: Sequence[Finding], place_zh: str = "", place_en: str = "") -> None:
+        told = [finding.sentence() for finding in findings[:3]]
+        super().__init__(
+            place_zh + "".join(zh for zh, _ in told), place_en + " ".join(en for _, en in told)
+        )  # three are enough to begin with
+        self.findings = tuple(findings)
+
+
+def check(
+    text: str, rules: ContentRules | None, place: Place = Place.CHAT, *, linked: bool = False
+) -> list[Finding]:
+    """Every find, by its place in the text; of finds of one rule that overlap, the longest.
+
+    `place`: where it is to be said. `linked`: a card that opens a page goes with it. Without rules nothing is found.
+    """
+    if rules is None or not text:
+        return []
+    plain = folded(text)
+    groups = rules.vocabulary()
+    names = _spans([name.replace("|", " ") for name in rules.names], plain.text, groups)
+    found = [
+        one
+        for rule in rules.rules
+        for one in _apart(_of_rule(text, plain, rule, groups, place, names, linked=linked))
+    ]
+    return sorted(found, key=lambda one: (one.start, one.rule))
+
+
+def require_clean(
+    text: str, rules: ContentRules | None, place: Place = Place.CHAT, *, linked: bool = False, at: str = ""
+) -> None:
+    """Raise BrokenRules, which begins with `at`, the name of the field."""
+    findings = check(text, rules, place, linked=linked)
+    if findings:
+        raise BrokenRules(findings, f"{at}：" if at else "", f"{at}: " if at else "")
+
+
+def _of_rule(
+    text: str,
+    plain: Folded,
+    rule: ContentRule,
+    groups: Groups,
+    place: Place,
+    names: list[tuple[int, int]],
+    *,
+    linked: bool,
+) -> Iterator[Finding]:
+    for clause in rule.every_clause():
+        if clause.places and place not in clause.places:
+            continue
+        spans = _spans(clause.say, plain.text, groups)
+        if not spans or not _has_needs(clause, plain.text, groups, linked=linked):
+            continue
+        harmless = [*names, *_spans((*rule.unless, *clause.unless), plain.text, groups)]
+        excused = _excused(plain.text, (*rule.unless_beside, *clause.unless_beside), groups)
+        before = [pattern(one, groups) for one in (*rule.unless_before, *clause.unless_before)]
+        behind = [pattern(one, groups) for one in (*rule.unless_behind, *clause.unless_behind)]
+        for start, end in spans:
+            if (
+                any(first <= start and end <= last for first, last in harmless)
+                or any(first <= start < last for first, last in excused)
+                or any(one.ends_at(plain.text, start) for one in before)
+                or any(one.begins_at(plain.text, end) for one in behind)
+            ):
+                continue
+            begin, stop = plain.original(start, end)
+            yield Finding(rule.name, rule.title, rule.law, text[begin:stop], begin, stop)
+
+
+def _spans(texts: Iterable[str], plain: str, groups: Groups) -> list[tuple[int, int]]:
+    return [span for text in texts for span in pattern(text, groups).spans(plain)]
+
+
+def _has_needs(clause: Clause, plain: str, groups: Groups, *, linked: bool) -> bool:
+    if not clause.needs:
+        return True
+    if linked and "{link}" in clause.needs:
+        return True
+    return any(pattern(one, groups).stands_in(plain) for one in clause.needs)
+
+
+def _excused(plain: str, texts: Iterable[str], groups: Groups) -> list[tuple[int, int]]:
+    """The sentences in which something stands that makes all of them harmless, such as a prohibition."""
+    known = [pattern(text, groups) for text in texts]
+    if not known:
+        return []
+    return [found.span() for found in _SENTENCES.finditer(plain) if any(one.stands_in(found[0]) for one in known)]
+
+
+def _apart(found: Iterable[Finding]) -> list[Finding]:
+    """Without those that another one of the same rule overlaps and outdoes in length."""
+    kept: list[Finding] = []
+    for one in sorted(found, key=lambda finding: (finding.start - finding.end, finding.start)):
+        if not any(one.start < other.end and other.start < one.end for other in kept):
+            kept.append(one)
+    return kept
