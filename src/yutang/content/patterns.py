@@ -15,10 +15,10 @@ from yutang.kernel.errors import BadInput
 
 Groups = tuple[tuple[str, tuple[str, ...]], ...]
 
-END = "。!?;\n"  # where a sentence ends; full-width signs were folded
+END = "。?;\n"  # where a sentence ends; full-width signs were folded. Calls are strung together: 好评!晒图!领2元
 _GAPS = {  # Latin words are longer
-    "..": f"(?:[^{END},]{{0,8}}?|[a-z0-9 '$%-]{{0,24}}?)",
-    "...": f"(?:[^{END}]{{0,24}}?|[a-z0-9 ,'$%-]{{0,64}}?)",
+    "..": f"(?:[^{END},!]{{0,8}}?|[a-z0-9 '$%-]{{0,24}}?)",
+    "...": f"(?:[^{END}]{{0,24}}?|[a-z0-9 ,!'$%-]{{0,64}}?)",
 }
 _LONGEST = 200
 _BEFORE = 40  # characters before a find in which an excuse may begin
