@@ -47,7 +47,7 @@ def test_candidates_less_each_reason_are_send_and_hold_out(owner: httpx.Client) 
 
 def test_a_forbidden_word_is_named_with_its_rule_and_nobody_is_sent_to(owner: httpx.Client) -> None:
     said = text(post(owner, "/plans/check/", {"text": "全网 最低"}))
-    assert "「全网最低」违反「绝对化用语」" in said
+    assert "「全网 最低」违反「绝对化用语」" in said
     page = text(post(owner, "/plans/preview/", {**FORM, "text": "全网最低"}))
     assert "绝对化用语" in page
     assert "确认，发送给" not in page

@@ -35,7 +35,6 @@ from yutang.organisation.queries import OWNER, node_by_code
 from yutang.people import services as people
 from yutang.reach import planning, queries, services
 from yutang.reach.contracts import BatchState, RunState
-from yutang.reach.documents import ContentRules, broken_rule
 from yutang.reach.ledger import committed, with_latest
 from yutang.reach.models import Batch, Plan, Run
 from yutang.warehouse.contracts import named
@@ -447,24 +446,8 @@ def test_who_may_not_operate_neither_launches_nor_stops(stage: Stage) -> None:
         services.stop(type(plan)(plan + 1), OWNER)
 
 
-@pytest.mark.parametrize(
-    "text", ["全国\u200b第一", "全\u2060国 第\n一", "ＢＥＳＴ in the\u00adworld", "全国\ufe0f第一"]
-)
-def test_no_unseen_or_wide_character_hides_a_forbidden_word(text: str) -> None:
-    rules = ContentRules.model_validate(
-        {
-            "kind": "content_rules",
-            "name": "default",
-            "title": {"zh": "禁用词", "en": "Words"},
-            "rules": [{"name": "ads", "title": "广告", "law": "广告法", "words": ["全国第一", "best in the world"]}],
-        }
-    )
-    assert broken_rule(text, rules) is not None
-    assert broken_rule("本周新品到店", rules) is None
-
-
 def test_a_text_that_breaks_a_content_rule_is_refused_with_the_word_and_nothing_is_kept(stage: Stage) -> None:
-    with pytest.raises(BadInput, match="最佳"):
+    with pytest.raises(BadInput, match="全城最 佳.*Advertising Law, art. 9"):
         stage.launch("hello", text="全城最 佳 的衣服")
     assert not Plan.objects.exists()
 

@@ -343,7 +343,7 @@ def test_a_rule_does_not_answer_what_a_rule_did(shore: Shore) -> None:
         ({"on": "relation.befriended"}, "there is no event type"),
         ({"on": "segment.entered"}, "needs segment"),
         ({"where": {"store": ["nowhere"]}}, "there is no store"),
-        ({"acts": [{"do": "welcome", "text": "全网最低"}]}, "breaks the content rule"),
+        ({"acts": [{"do": "welcome", "text": "全网最低"}]}, "breaks the rule"),
         ({"acts": [{"do": "welcome", "within_seconds": 60}]}, "less than or equal to 20"),
         ({"acts": [{"do": "tag"}]}, "needs tags"),
         ({"acts": [{"do": "assign", "to": "shift"}]}, "needs staff or shifts"),

@@ -22,6 +22,7 @@ from yutang.console.figures import bar, curve
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.texts import base_version, compared, read_as, sentences
 from yutang.console.words import REASONS, said
+from yutang.content.checking import check as broken
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.queries import current, versions
 from yutang.documents.services import digest
@@ -33,7 +34,7 @@ from yutang.organisation.queries import OWNER, senders
 from yutang.reach import drafts, planning, services
 from yutang.reach.approach import price_of
 from yutang.reach.contracts import Preview
-from yutang.reach.documents import BroadcastDocument, broken_rule
+from yutang.reach.documents import BroadcastDocument
 from yutang.reach.limits import check_text, way_of
 from yutang.reach.queries import plan, rivals
 from yutang.segments import queries as segments
@@ -72,7 +73,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The word of a text that may not be sent, the rule it breaks, and the law that rule stands on."""
+    """The words of a text that may not be sent, the rule it breaks, and the law that rule stands on."""
 
     word: str
     rule: str
@@ -389,12 +390,9 @@ def _plain(field: str, sentence: str) -> str:
     return sentence
 
 
-def _broken(text: str) -> Broken | None:
-    found = broken_rule(text, planning.rulebook().rules)
-    if found is None:
-        return None
-    rule, word = found
-    return Broken(word, rule.name.replace("_", " ") if language().startswith("en") else rule.title, rule.law)
+def _broken(text: str) -> list[Broken]:
+    found = broken(text, planning.rulebook().rules)
+    return [Broken(one.words, one.title.text(language()), one.law.text(language())) for one in found]
 
 
 def _steps(found: Preview) -> list[Step]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from yutang.content.documents import Clause, ContentRule, ContentRules, Place
 from yutang.content.patterns import END, Folded, Groups, folded, pattern
@@ -44,10 +44,8 @@ class BrokenRules(BadInput):
         self.findings = tuple(findings)
 
 
-def check(
-    text: str, rules: ContentRules | None, place: Place = Place.CHAT, *, linked: bool = False
-) -> list[Finding]:
-    """Every find, by its place in the text; of finds of one rule that overlap, the longest.
+def check(text: str, rules: ContentRules | None, place: Place = Place.CHAT, *, linked: bool = False) -> list[Finding]:
+    """Every find, by its place in the text; finds of one rule that overlap are one.
 
     `place`: where it is to be said. `linked`: a card that opens a page goes with it. Without rules nothing is found.
     """
@@ -59,7 +57,7 @@ def check(
     found = [
         one
         for rule in rules.rules
-        for one in _apart(_of_rule(text, plain, rule, groups, place, names, linked=linked))
+        for one in _joined(_of_rule(text, plain, rule, groups, place, names, linked=linked), text)
     ]
     return sorted(found, key=lambda one: (one.start, one.rule))
 
@@ -125,10 +123,13 @@ def _excused(plain: str, texts: Iterable[str], groups: Groups) -> list[tuple[int
     return [found.span() for found in _SENTENCES.finditer(plain) if any(one.stands_in(found[0]) for one in known)]
 
 
-def _apart(found: Iterable[Finding]) -> list[Finding]:
-    """Without those that another one of the same rule overlaps and outdoes in length."""
+def _joined(found: Iterable[Finding], text: str) -> list[Finding]:
+    """Those of one rule that overlap as one: 全网最 and 最低价 are 全网最低价."""
     kept: list[Finding] = []
-    for one in sorted(found, key=lambda finding: (finding.start - finding.end, finding.start)):
-        if not any(one.start < other.end and other.start < one.end for other in kept):
+    for one in sorted(found, key=lambda finding: (finding.start, finding.end)):
+        if kept and one.start < kept[-1].end:
+            end = max(kept[-1].end, one.end)
+            kept[-1] = replace(kept[-1], words=text[kept[-1].start : end], end=end)
+        else:
             kept.append(one)
     return kept

@@ -80,9 +80,10 @@ class ContentRules(Document):
     `groups` are words that patterns name as `{group}`. `names` are names of brands, goods and places that may contain
     such words. `approval`: a content is used only once somebody other than its author has approved it.
 
-    A pattern is words and gaps, with spaces between: `转发|分享 .. 领|得` is one of the first, up to 8 characters, one of
-    the others within the clause; `...` is up to 24 within the sentence; `了?` may be missing; `{number}`, `{money}`,
-    `{money>50000}` and `{link}` are known. Spaces, dots, full width and characters that nobody sees hide nothing.
+    A pattern is words and gaps, with spaces between: `转发|分享 .. 领|得` is one of the first, up to 8 characters, and
+    one of the others within the clause; `...` is up to 24 within the sentence; `了?` may be missing; `{number}`,
+    `{money}`, `{money>50000}` and `{link}` are known. Spaces, dots, full width and characters that nobody sees hide
+    nothing.
     """
 
     KIND: ClassVar[str] = "content_rules"

@@ -1,19 +1,21 @@
 """Words and gaps: the small language in which a content rule says what it looks for.
 
-Nobody writes regular expressions: a text of the brand's own could make one run for ever. Here every gap is bounded, every
-alternative is a plain word, and none repeats.
+Nobody writes regular expressions: a text of the brand's own could make one run for ever. Here every gap is bounded,
+every alternative is a plain word, and none repeats.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from yutang.kernel.errors import BadInput
 
 Groups = tuple[tuple[str, tuple[str, ...]], ...]
+Vocabulary = Mapping[str, tuple[str, ...]]
 
 END = "。?;\n"  # where a sentence ends; full-width signs were folded. Calls are strung together: 好评!晒图!领2元
 _GAPS = {  # Latin words are longer
@@ -27,7 +29,9 @@ _HAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六�
 _HAN_UNITS = {"十": 10, "百": 100, "千": 1000}
 _BIG = {"万": 10_000, "w": 10_000, "亿": 100_000_000, "k": 1000, "千": 1000, "百": 100}
 _NUMBER = r"(?:\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,4})?[百千]?[万亿wk]?|[零一二两三四五六七八九十百千万亿]{1,12})"
-_COUNTED = "人|名|份|次|户|家|张|位|粉|会员|顾客|步|公里|米|台|件|瓶|年|颗|只|条|册|亩|里|个人|多人|余人|小时|像素|毫安|转"
+_COUNTED = (
+    "人|名|份|次|户|家|张|位|粉|会员|顾客|步|公里|米|台|件|瓶|年|颗|只|条|册|亩|里|个人|多人|余人|小时|像素|毫安|转"
+)
 _COINS = "元|块|圆|rmb|cny|yuan|刀|美金"
 _MONEY = (
     rf"(?:(?:¥|rmb|cny|人民币)\s?{_NUMBER}|{_NUMBER}\s?(?:多|余)?(?:{_COINS})"
@@ -92,11 +96,12 @@ class Folded:
 def folded(text: str) -> Folded:
     """A text without what may hide a word in it: width, case, variants, unseen signs, and spaces, dots and ornaments
     between Chinese characters. Lines stay apart."""
-    signs: list[tuple[str, int]] = []
-    for index, sign in enumerate(text):
-        for one in unicodedata.normalize("NFKC", sign).casefold().translate(_VARIANTS):
-            if one == "\n" or not unicodedata.category(one) in ("Cf", "Cc", "Mn", "Me"):
-                signs.append((" " if one.isspace() and one != "\n" else one, index))
+    signs = [
+        (" " if one.isspace() and one != "\n" else one, index)
+        for index, sign in enumerate(text)
+        for one in unicodedata.normalize("NFKC", sign).casefold().translate(_VARIANTS)
+        if one == "\n" or unicodedata.category(one) not in ("Cf", "Cc", "Mn", "Me")
+    ]
     kept = [
         (sign, index)
         for at, (sign, index) in enumerate(signs)
@@ -135,20 +140,27 @@ def pattern(text: str, groups: Groups) -> Pattern:
     return Pattern(re.compile(_sequence(text, dict(groups), least, _DEPTH)), tuple(least))
 
 
-def _sequence(text: str, groups: dict[str, tuple[str, ...]], least: list[int], depth: int) -> str:
-    """Words and gaps in a row, as an expression."""
+def _sequence(
+    text: str, groups: Vocabulary, least: list[int], depth: int, edges: tuple[bool, bool] = (True, True)
+) -> str:
+    """Words and gaps in a row, as an expression. `edges`: whether a Latin word must begin, and end, right there."""
+    tokens = text.split()
     parts: list[str] = []
     firm = False
-    for token in text.split():
+    for at, token in enumerate(tokens):
         if token in _GAPS:
             parts.append(_GAPS[token])
             continue
-        optional = token.endswith("?") and len(token) > 1
-        piece = _alternatives(token.removesuffix("?") if optional else token, groups, least, depth)
-        if parts and parts[-1] not in _GAPS.values():
+        if at and tokens[at - 1] not in _GAPS:
             parts.append(" ?")
-        parts.append(f"(?:{piece}){'?' if optional else ''}")
+        optional = token.endswith("?") and len(token) > 1
         firm = firm or not optional
+        own = (
+            edges[0] if at == 0 else tokens[at - 1] in _GAPS,
+            edges[1] if at == len(tokens) - 1 else tokens[at + 1] in _GAPS,
+        )
+        piece = _alternatives(token.removesuffix("?") if optional else token, groups, least, depth, own)
+        parts.append(f"(?:{piece}){'?' if optional else ''}")
     if not firm:
         raise BadInput(f"「{text}」里没有一定要出现的词。", f"“{text}” has no word that must be there.")
     return "".join(parts)
@@ -159,17 +171,17 @@ def _ending(expression: str) -> re.Pattern[str]:
     return re.compile(f"(?:{expression})\\Z")
 
 
-def _alternatives(token: str, groups: dict[str, tuple[str, ...]], least: list[int], depth: int) -> str:
+def _alternatives(token: str, groups: Vocabulary, least: list[int], depth: int, edges: tuple[bool, bool]) -> str:
     words = [word for word in token.split("|") if word]
     if not words:
         raise BadInput(f"「{token}」里没有词。", f"“{token}” has no word in it.")
     # the longest first: of two that begin alike the longer is what was said
-    return "|".join(_word(word, groups, least, depth) for word in sorted(words, key=len, reverse=True))
+    return "|".join(_word(word, groups, least, depth, edges) for word in sorted(words, key=len, reverse=True))
 
 
-def _word(word: str, groups: dict[str, tuple[str, ...]], least: list[int], depth: int) -> str:
+def _word(word: str, groups: Vocabulary, least: list[int], depth: int, edges: tuple[bool, bool]) -> str:
     if not word.startswith("{"):
-        return _literal(word)
+        return _literal(word, edges)
     measured = _MEASURED.fullmatch(word)
     if measured:
         least.append(int(measured[2]))
@@ -180,18 +192,17 @@ def _word(word: str, groups: dict[str, tuple[str, ...]], least: list[int], depth
     if name not in groups or depth == 0:
         known = ", ".join(sorted({*groups, *_BUILT_IN}))
         raise BadInput(f"没有「{word}」这组词，可用：{known}。", f"There is no group “{word}”; there are: {known}.")
-    return "(?:" + "|".join(_sequence(one, groups, least, depth - 1) for one in groups[name]) + ")"
+    return "(?:" + "|".join(_sequence(one, groups, least, depth - 1, edges) for one in groups[name]) + ")"
 
 
-def _literal(word: str) -> str:
+def _literal(word: str, edges: tuple[bool, bool]) -> str:
     plain = folded(word).text.strip()
     if not plain:
         raise BadInput(f"「{word}」里没有字。", f"“{word}” has no character in it.")
     # A line may break within a Chinese word, not within a Latin one; a Latin one stands for itself, not for its part.
-    latin = plain.isascii()
-    body = re.escape(plain) if latin else r"\n?".join(re.escape(sign) for sign in plain)
-    head = r"(?<![a-z0-9])" if plain[0].isascii() and plain[0].isalnum() else ""
-    tail = r"(?![a-z0-9])" if plain[-1].isascii() and plain[-1].isalnum() else ""
+    body = re.escape(plain) if plain.isascii() else r"\n?".join(re.escape(sign) for sign in plain)
+    head = r"(?<![a-z0-9])" if edges[0] and plain[0].isascii() and plain[0].isalnum() else ""
+    tail = r"(?![a-z0-9])" if edges[1] and plain[-1].isascii() and plain[-1].isalnum() else ""
     return f"{head}{body}{tail}"
 
 
@@ -225,5 +236,3 @@ def _han(text: str) -> int:
         else:
             digit = _HAN_DIGITS[sign]
     return value + digit
-
-

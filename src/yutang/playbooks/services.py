@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from yutang.connect.documents import ContactWay
+from yutang.content.documents import ContentRules
 from yutang.documents import services as documents
 from yutang.guard.radar.documents import WallsDocument
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
 from yutang.log.documents import EventTypeDocument
-from yutang.reach.documents import BroadcastDocument, ContentRules
+from yutang.reach.documents import BroadcastDocument
 from yutang.reach.policy import PolicyDocument
 from yutang.reflex.documents import ReflexRule
 from yutang.review.documents import TrustDocument

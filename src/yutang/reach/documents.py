@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 from typing import ClassVar, Self
 
@@ -105,42 +104,3 @@ class BroadcastDocument(Document):
                 f"start lies between the years 1991 and 2099, not in {start.year}.",
             )
         return start
-
-
-@register
-class ContentRules(Document):
-    """Words that may not be sent, each list under the name of its rule, with the law it stands on."""
-
-    KIND: ClassVar[str] = "content_rules"
-
-    rules: tuple[ContentRule, ...]
-
-
-class ContentRule(Part):
-    """One list of forbidden words."""
-
-    name: str = Field(pattern=NAME)
-    title: str
-    law: str
-    words: tuple[str, ...] = Field(min_length=1)
-
-
-ContentRules.model_rebuild()
-
-
-def broken_rule(text: str, rules: ContentRules | None) -> tuple[ContentRule, str] | None:
-    """The first rule that a text breaks, and the word that breaks it.
-
-    Spaces, case, full-width letters and characters that nobody sees hide nothing.
-    """
-    plain = _plain(text)
-    for rule in rules.rules if rules else ():
-        for word in rule.words:
-            if _plain(word) in plain:
-                return rule, word
-    return None
-
-
-def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(one for one in folded if not one.isspace() and unicodedata.category(one) not in ("Cf", "Cc", "Mn"))

@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 import structlog
 from django.db import transaction
 
+from yutang.content.checking import check, require_clean
+from yutang.content.documents import ContentRules
 from yutang.documents import queries as documents
 from yutang.intake import pump
 from yutang.intake.lease import Held, lease
@@ -36,7 +38,7 @@ from yutang.profiles import services as profiles
 from yutang.profiles.queries import in_scope, select_traits
 from yutang.reach import approach
 from yutang.reach.contracts import BatchState, PlanState, RunState
-from yutang.reach.documents import BroadcastDocument, ContentRules, Message, broken_rule
+from yutang.reach.documents import BroadcastDocument, Message
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import (
     CANDIDATES,
@@ -118,7 +120,7 @@ def terms_of(
     granted: int = 0,
 ) -> PlanTerms:
     """What the gate must know of one attempt. Later attempts keep the arm of the first: they are not drawn again."""
-    problem = broken_rule(document.message.text, rules)
+    problems = check(document.message.text, rules)
     return PlanTerms(
         plan=PlanId(plan_id),
         occasion=occasion,
@@ -129,7 +131,7 @@ def terms_of(
         deadline=start + timedelta(hours=document.within_hours),
         priority=document.priority,
         value=document.value,
-        content_problem=problem[0].name if problem else None,
+        content_problem=problems[0].rule if problems else None,
         hold_out=document.hold_out if attempt == 1 else 0.0,
         at_most=None if document.at_most is None else max(0, document.at_most - granted),
         attempt=attempt,
@@ -549,10 +551,4 @@ def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
         )
     marketing = document.touch_class is TouchClass.MARKETING
     approach.price_of(document.channel, document.message.text, marketing=marketing)  # says what an account cannot carry
-    problem = broken_rule(document.message.text, book.rules)
-    if problem:
-        rule, word = problem
-        raise BadInput(
-            f"文案里的「{word}」违反「{rule.title}」（{rule.law}），请修改。",
-            f"The text contains “{word}”, which breaks the rule “{rule.name}” ({rule.law}); change it.",
-        )
+    require_clean(document.message.text, book.rules)

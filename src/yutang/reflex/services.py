@@ -30,6 +30,7 @@ from yutang.channels.contracts import (
 )
 from yutang.connect.documents import ContactWay
 from yutang.connect.routing import led, nearest, next_in_turn
+from yutang.content.checking import check, require_clean
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
@@ -50,7 +51,6 @@ from yutang.organisation.queries import accounts, brand, nodes
 from yutang.people import queries as people
 from yutang.people import services as people_services
 from yutang.people.links import VARIABLE, link_of
-from yutang.reach.documents import broken_rule
 from yutang.reach.planning import rulebook
 from yutang.reflex.contracts import ActState, WelcomePorts, Worked
 from yutang.reflex.documents import SEGMENT_ENTERED, Assign, FollowUp, ReflexRule, Tag, Welcome
@@ -98,12 +98,7 @@ def check_rule(document: ReflexRule) -> None:
             raise BadInput(f"where.store：没有门店「{code}」。", f"where.store: there is no store “{code}”.")
     for index, act in enumerate(document.acts):
         if isinstance(act, Welcome) and act.text is not None:
-            broken = broken_rule(act.text, rulebook().rules)
-            if broken is not None:
-                raise BadInput(
-                    f"acts.{index}.text：「{broken[1]}」违反「{broken[0].title}」。",
-                    f"acts.{index}.text: “{broken[1]}” breaks the content rule “{broken[0].name}”.",
-                )
+            require_clean(act.text, rulebook().rules, at=f"acts.{index}.text")
 
 
 # What arrives ----------------------------------------------------------------------------------------------------
@@ -452,7 +447,7 @@ def _judged(tasks: Sequence[_Task], bodies: Mapping[int, Welcome], texts: Mappin
     wishes = []
     for task in tasks:
         body, channel = bodies[task.act.pk], task.event.channel or ""
-        broken = broken_rule(texts[task.act.pk], book.rules)
+        broken = check(texts[task.act.pk], book.rules)
         assert task.person is not None
         wishes.append(
             Wish(
@@ -462,7 +457,7 @@ def _judged(tasks: Sequence[_Task], bodies: Mapping[int, Welcome], texts: Mappin
                 channel,
                 zones.get(task.event.store or "", facts.zone),
                 said[body.purpose, channel][task.person],
-                broken[0].name if broken else None,
+                broken[0].rule if broken else None,
             )
         )
     return judge(wishes, book.policy.policy(facts.country, now), now)
