@@ -447,7 +447,7 @@ def test_who_may_not_operate_neither_launches_nor_stops(stage: Stage) -> None:
 
 
 def test_a_text_that_breaks_a_content_rule_is_refused_with_the_word_and_nothing_is_kept(stage: Stage) -> None:
-    with pytest.raises(BadInput, match="全城最 佳.*Advertising Law, art. 9"):
+    with pytest.raises(BadInput, match="全城最 佳"):
         stage.launch("hello", text="全城最 佳 的衣服")
     assert not Plan.objects.exists()
 
