@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yutang.content.checking import check
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import PersonId, PlanId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.people.queries import may_be_touched
-from yutang.reach.documents import broken_rule
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, Outcome, PlanTerms, Tick, TouchClass
 from yutang.reach.ledger import committed
@@ -71,11 +71,11 @@ def may_say(
     kinds: dict[tuple[str, TouchClass, str | None, bool], str | None] = {}
     answers = []
     for one in sayings:
-        broken = broken_rule(one.text, book.rules)
+        broken = check(one.text, book.rules)
         kind = (one.purpose, one.touch_class, one.topic, one.value)
-        if broken is None and kind not in kinds:
+        if not broken and kind not in kinds:
             kinds[kind] = _refusal(warehouse, person, sender, channel, one, book, now)
-        answers.append(Answer("content", broken[0].name, broken[1]) if broken else Answer(kinds[kind]))
+        answers.append(Answer("content", broken[0].rule, broken[0].words) if broken else Answer(kinds[kind]))
     return answers
 
 
