@@ -116,6 +116,8 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         pump_until_empty(opened.warehouse)
         rebuild(opened.warehouse, NOW)
         plan = _plan(opened.warehouse)
+        record(list(_own_sends()))
+        pump_until_empty(opened.warehouse)
         _doubtful()
         groups = _groups()
         worked = _by_hand()
@@ -221,6 +223,20 @@ def _doubtful() -> None:
     till = IdentifierValue("phone", "", "13900000000")
     resolve([[IdentifierValue("member", "old-till", str(number)), till] for number in range(21)], seen_at=NOW)
     assert Identifier.objects.filter(hub=True).exists()
+
+
+def _own_sends():  # type: ignore[no-untyped-def]
+    """What two guides sent on their own three days ago, after which the plan was decided."""
+    from yutang.kernel.ids import EventId
+    from yutang.log.contracts import Event, IdentifierValue
+
+    for kind, guide, who in (("mass", "guide-s1-a", range(0, 24, 3)), ("moments", "guide-s2-b", range(1, 30, 3))):
+        props = {"kind": kind, "send": f"own-{kind}", "content": f"5a1d{kind}", "synthetic": True}
+        for number in who:
+            of = (IdentifierValue("member", "till", f"M{number:03}"),)
+            at = NOW - timedelta(days=3, minutes=number)
+            yield Event(EventId(f"own-{kind}-{number}"), "offgate.sent", at, of, store=guide[6:8], staff=guide,
+                        source=f"offgate:{kind}", channel="wecom", props=props)  # fmt: skip
 
 
 def _prospects() -> pa.Table:

@@ -27,6 +27,7 @@ BASELINES = {
     "/persons/?export=csv": (10, 4),
     "/persons/{person}/": (22, 7),
     "/settings/": (42, 2),  # two for each kind of document, and one or two for what each part shows
+    "/offgate/": (14, 2),
     "/lists/": (12, 0),
     "/lists/{list}/": (25, 0),
     "/imports/": (9, 0),

@@ -130,6 +130,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "import coupons": (Ask(words=("ORDERS_FILE",)),),
     "import consent": (Ask(words=("ORDERS_FILE",)),),
     "import partners": (Ask(words=("ORDERS_FILE",)),),
+    "offgate list": (Ask(words=("--by", "send"), shows=("userid",)),),
     "lists hand-in": (Ask(words=("{list}",)),),
     "lists import": (Ask(words=("{list}", "ORDERS_FILE")),),
     "lists list": (Ask(shows=("list",)),),
@@ -303,6 +304,11 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask(f"/segments/of/{BOTH}/?export=csv", shows=("person",)),
     ),
     "segment_overlap": (Ask(f"/segments/of/{BOTH}/overlap/?with=overdue"),),
+    "offgate": (
+        Ask("/offgate/?place=far", shows=("guide",)),
+        Ask("/offgate/?by=send&guide={userid}", shows=("guide",)),
+        Ask("/offgate/?by=send&export=csv", shows=("guide",)),
+    ),
     "lists": (Ask("/lists/", shows=("list", "guide")),),
     "list": (
         Ask("/lists/{list}/", shows=("person", "name", "guide")),

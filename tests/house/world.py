@@ -247,7 +247,18 @@ def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) 
                 currency="CNY",
                 props={"order_id": order},
                 lines=(Line(sku, f"category-{code}-x7", Decimal("1"), Decimal("88.00")),),
-            )
+            ),
+            Event(
+                EventId(f"own-{code}-x7"),
+                "offgate.sent",
+                START - timedelta(days=3),
+                (IdentifierValue("member", SOURCE, member),),
+                store=code,
+                staff=userid,
+                source="offgate:mass",
+                channel=CHANNEL,
+                props={"kind": "mass", "send": f"msg-{code}-x7", "content": "c0ffee"},
+            ),
         ]
     )
     pump_until_empty(warehouse)

@@ -17,6 +17,12 @@ from yutang.warehouse.contracts import Statement, named
 
 NOW = naive(START)
 PERSONS, MERGED = 20, 10  # the last so many persons are the first ones by another number
+OWN: list[dict[str, str]] = [
+    {},
+    {"source": "offgate:mass", "props": '{"kind": "mass", "send": "m1", "content": "ab"}'},
+    {"source": "offgate:group", "props": '{"kind": "group", "send": "g1", "content": "ab"}'},
+    {"source": "offgate:moments", "props": '{"kind": "moments", "send": "s1", "content": "cd"}'},
+]
 
 
 def ledger(chance: random.Random) -> dict[str, pa.Table]:
@@ -39,14 +45,17 @@ def ledger(chance: random.Random) -> dict[str, pa.Table]:
         for key in sorted(told):
             receipts.append({"touch": touch, "state": key.partition(":")[0], "at": due + HOUR, "receipt_key": key})
     own = [
-        {"event_id": str(at), "type": "offgate.sent", "occurred_at": NOW - at * HOUR, "person": chance.randint(1, 30)}
-        for at in range(20)
-    ]
+        {
+            "event_id": str(at), "type": "offgate.sent", "occurred_at": NOW - at * HOUR,
+            "person": chance.randint(1, 30), "staff": chance.choice([1, 2, None]), **chance.choice(OWN),
+        }
+        for at in range(40)
+    ]  # fmt: skip
     words = [("sidebar", '{"class": "marketing"}'), ("sidebar", '{"class": "reply"}'), ("reflex", None)]
     own += [
         row | {"type": "message.sent", "source": words[at % 3][0], "props": words[at % 3][1], "event_id": f"chat-{at}",
                "occurred_at": NOW - at * HOUR - HOUR / 2}
-        for at, row in enumerate(own)
+        for at, row in enumerate(own[:20])
     ]  # fmt: skip
     overrides = [{"birth": PERSONS + other, "survivor": other} for other in range(1, MERGED + 1)]
     wishes = [
@@ -65,7 +74,21 @@ def questions() -> list[Statement]:
     until = pa.array([NOW + timedelta(hours=10)] * PERSONS, pa.timestamp("us"))
     members = pa.table({"touch": everyone, "person": everyone, "deadline": until})
     caps = {"day": 1, "week": 3, "month": 8, "channel_day": 1_000_000, "channel_month": 3}
+    stamp = pa.timestamp("us")
+    waves = pa.table({"occasion": ["w1"], "horizon": pa.array([NOW], stamp)})
+    measured = pa.table({"plan": pa.array([1], number), "occasion": ["w1"], "until": pa.array([NOW], stamp)})
+    who = pa.table({"staff": pa.array([1, 2, 0], number), "key": pa.array([7, 7, 0], number)})
+    window = {"since": START - timedelta(days=2), "until": START}
     return [
+        named("reach/contamination", {"plan": 1, **window}, {"committed": committed, "waves": waves}),
+        *(
+            named(
+                "reach/offgate",
+                {**window, "each": each, "kind": kind, "day": 1, "week": 2, "month": 3, "limit": 99},
+                {"who": who, "committed": committed, "measured": measured},
+            )
+            for each, kind in ((False, ""), (True, "mass"))
+        ),
         with_latest(named("reach/plan_counts", tables={"wanted": pa.table({"plan": [1, 2]}), "committed": committed})),
         with_latest(named("reach/touches_of", {"person": 5, "limit": 50}, {"committed": committed})),
         named("reach/expired", {"plan": 1, "run": 1}, {"committed": committed}),

@@ -13,6 +13,7 @@ from tests.channels import test_webhooks_out as outgoing
 from tests.channels.archive import test_reading as archive
 from tests.channels.direct import test_outbox as direct
 from tests.channels.kf import test_service as kf
+from tests.channels.sync import test_offgate as offgate
 from tests.intake import kill as intake
 from tests.intake import test_hooks as hooks
 from tests.operations import rotate
@@ -43,4 +44,11 @@ def test_a_file_twice_and_after_a_kill_comes_to_the_totals_of_once() -> None:
 
 def test_the_soak_dies_at_every_place_that_has_a_name() -> None:
     there = {*kill.PLACES, kill.NOT_WITHDRAWN, *intake.PLACES, *ways.PLACES, *rotate.PLACES, *erasing.PLACES}
-    assert there | {*outgoing.PLACES, *hooks.PLACES, *archive.PLACES, *kf.PLACES, *direct.PLACES} == set(FAILPOINTS)
+    assert there | {
+        *outgoing.PLACES,
+        *hooks.PLACES,
+        *archive.PLACES,
+        *kf.PLACES,
+        *direct.PLACES,
+        *offgate.PLACES,
+    } == set(FAILPOINTS)

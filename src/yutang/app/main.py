@@ -47,6 +47,7 @@ def root(opener: Opener | None = None) -> click.Group:
         imports,
         keys,
         lists,
+        offgate,
         organisation,
         outgoing,
         persons,
@@ -78,6 +79,7 @@ def root(opener: Opener | None = None) -> click.Group:
         persons,
         lists,
         drill,
+        offgate,
     )
     for module in modules:
         for group in module.GROUPS:

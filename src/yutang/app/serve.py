@@ -244,6 +244,7 @@ def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
         channels.service,
         channels.transfers,
         channels.moments,
+        channels.syncs,
         share=share,
     )
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.db import models
 
-from yutang.channels.sync.models import KnownRelation, KnownTag, SyncHint, SyncRun, TagWish  # noqa: F401  # Django looks for a room's rows here
+from yutang.channels.sync.models import (  # noqa: F401  # Django looks for a room's rows here
+    KnownRelation,
+    KnownTag,
+    SendsListed,
+    StaffSend,
+    SyncHint,
+    SyncRun,
+    TagWish,
+)
 from yutang.kernel.clock import wall_now
 from yutang.kernel.fields import EncryptedTextField, SealedField
 

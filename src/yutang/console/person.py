@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -77,7 +77,7 @@ class Friend:
 
 @dataclass(slots=True)
 class Happening:
-    """An entry of the timeline: an order with its lines, or another event."""
+    """An entry of the timeline: an order with its lines, or another event, with the `staff` who did it."""
 
     at: datetime
     kind: str
@@ -86,6 +86,7 @@ class Happening:
     order: Mapping[str, Any] | None = None
     lines: list[Mapping[str, Any]] = field(default_factory=list)
     details: list[tuple[str, str]] = field(default_factory=list)
+    staff: int | None = None
     synthetic: bool = False
 
 
@@ -111,7 +112,9 @@ def person(request: Page, number: int) -> HttpResponse:
     home = traits.get("home_store") or card.home_node
     before = _before(request)
     births = pa.table({"person": pa.array(card.births, pa.int64())})
+    guides = senders(request.viewer)
     happened, older = timeline(request, births, places, before)
+    _put_guides(happened, guides)
     context = {
         "card": card,
         "traits": traits,
@@ -124,7 +127,7 @@ def person(request: Page, number: int) -> HttpResponse:
             for kind in _TABLE
             if ready
         ],
-        "friends": _friends(request, card, places),
+        "friends": _friends(guides, card, places),
         "in_groups": groups_of(request.viewer, card.births),
         "way": _way(card),
         "timeline": happened,
@@ -165,8 +168,8 @@ def _before(request: Page) -> datetime:
     return asked if asked.tzinfo else asked.replace(tzinfo=UTC)
 
 
-def _friends(request: Page, card: PersonCard, places: Mapping[NodeId, NodeFacts]) -> list[Friend]:
-    guides = {sender.id: sender for sender in senders(request.viewer)}
+def _friends(accounts: Sequence[SenderFacts], card: PersonCard, places: Mapping[NodeId, NodeFacts]) -> list[Friend]:
+    guides = {sender.id: sender for sender in accounts}
     found = []
     for relation in card.relations:
         guide = guides.get(relation.sender)
@@ -197,6 +200,14 @@ def timeline(
     return shown, shown[-1].at if more else None
 
 
+def _put_guides(happened: Sequence[Happening], accounts: Sequence[SenderFacts]) -> None:
+    """Who sent what was sent beside the gate, as far as the viewer sees them."""
+    names = {int(one.staff): one.name for one in accounts}
+    for one in happened:
+        if one.staff in names:
+            one.details.append((_("导购"), names[one.staff]))
+
+
 def _event(row: Mapping[str, Any], places: Mapping[NodeId, NodeFacts]) -> Happening:
     kind = VOCABULARY.get(row["type"])
     english = language().startswith("en")
@@ -206,6 +217,9 @@ def _event(row: Mapping[str, Any], places: Mapping[NodeId, NodeFacts]) -> Happen
         for name, prop in (kind.props.items() if kind else ())
         if name in props and name != "synthetic"
     ]
+    own = row["type"] == "offgate.sent"
+    if own:  # its marks tell a person nothing
+        details = [(_("方式"), words.said(words.OFF_GATE_KINDS, props.get("kind", "mass")))]
     label = (kind.en if english else kind.zh) if kind else row["type"]
     return Happening(
         aware(row["at"]),
@@ -213,6 +227,7 @@ def _event(row: Mapping[str, Any], places: Mapping[NodeId, NodeFacts]) -> Happen
         label[:1].upper() + label[1:],
         places.get(row["store"]),
         details=details,
+        staff=row["staff"] if own else None,
         synthetic=bool(props.get("synthetic")),
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from django.contrib import messages
 from django.http import HttpResponseBase
@@ -30,9 +32,12 @@ from yutang.reach.contracts import BatchFacts, BatchState, PlanCounts, PlanFacts
 from yutang.reach.ledger import plan_counts
 from yutang.reach.lift import Lift, Verdict
 from yutang.reach.limits import way_of
+from yutang.reach.offgate import Contaminated
 
+T = TypeVar("T")
 PLANS_SHOWN = 20
 BATCHES_SHOWN = 20
+CONTAMINATED_SHOWN = 10
 TELLING = (1.96 + 0.84) / 1.96
 """The effect that a plan shows in 80 % of cases, over the half-width of its 95 % interval (Bloom 1995)."""
 STATUSES = ("issued", "tapped", "untapped", "planned", "doubtful")
@@ -131,9 +136,33 @@ def plan(request: Page, plan_id: int) -> HttpResponseBase:
         "at_large": reach.at_large(request.viewer, plan_id),
         "doubtful": [row for row in rows if row.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)],
         "runs": reach.runs(request.viewer, plan_id),
-        "contamination": reach.contamination(request.warehouse, request.viewer, plan_id),
+        **_contamination(request, plan_id),
     }
     return render(request, "console/plans_one.html", context)
+
+
+def _contamination(request: Page, plan_id: int) -> dict[str, object]:
+    """How the hold-out was contaminated: in all, by store, and by the guide who would have spoken to them; the stores
+    and guides with the most of it first, and only those with any."""
+    found = reach.contamination(request.warehouse, request.viewer, plan_id)
+    guides = {int(one.id): one for one in senders(request.viewer)}
+    places = {node.id: node for node in nodes()}
+    by_store: dict[NodeFacts | None, Contaminated] = defaultdict(Contaminated)
+    by_guide: dict[SenderFacts | None, Contaminated] = defaultdict(Contaminated)
+    for sender, part in found.by_sender.items():
+        guide = guides.get(sender)
+        by_guide[guide] += part
+        by_store[None if guide is None else places.get(guide.store)] += part
+    return {
+        "contamination": found.total,
+        "contaminated_stores": _most(by_store),
+        "contaminated_guides": [(one, one and places.get(one.store), part) for one, part in _most(by_guide)],
+    }
+
+
+def _most(parts: Mapping[T, Contaminated]) -> list[tuple[T, Contaminated]]:
+    some = [(one, part) for one, part in parts.items() if part.off_gate or part.could_see]
+    return sorted(some, key=lambda item: (-item[1].off_gate, -item[1].could_see))[:CONTAMINATED_SHOWN]
 
 
 @page

@@ -74,6 +74,11 @@ REASONS: dict[str, Promise] = {
     "withdrawn": _("发送前一刻复核：客户刚要求不再收到。"),
     "not_reached": _("导购试过，没联系上。"),
 }
+OFF_GATE_KINDS: dict[str, Promise] = {
+    "mass": _("群发给客户"),
+    "group": _("发到客户群"),
+    "moments": _("发朋友圈"),
+}
 OUTCOMES: dict[str, Promise] = {
     "sent": _("已发送"),
     "pending": _("等待导购确认"),

@@ -44,6 +44,8 @@ FAILPOINTS = (
     "kf.page",
     "kf.claimed",
     "kf.sent",
+    "offgate.listed",
+    "offgate.portion",
     "plan.audience_frozen",
     "plan.runs_opened",
     "plan.decisions_written",

@@ -77,6 +77,16 @@ _TALK = {
     "account": Prop(str, zh="客服账号", en="the account of customer service, where it was there"),
     "synthetic": _SYNTHETIC,
 }
+_OFF_GATE = {
+    "kind": Prop(
+        str,
+        zh="方式",
+        en="mass: to each customer; group: to a group they are in; moments: among moments that they can see",
+    ),
+    "send": Prop(str, zh="群发编号", en="the platform's id of the send"),
+    "content": Prop(str, zh="内容指纹", en="stands for what was said: the same words, the same mark; never the words"),
+    "synthetic": _SYNTHETIC,
+}
 _CONSENT = {
     "purpose": Prop(str, required=True, zh="用途", en="what for, such as marketing"),
     "channel": Prop(str, required=True, zh="渠道", en="by which channel, or * for all"),
@@ -289,7 +299,7 @@ VOCABULARY = Vocabulary(
                     "synthetic": _SYNTHETIC,
                 },
             ),
-            EventType("offgate.sent", "闸外触达", "staff sent something on their own"),
+            EventType("offgate.sent", "闸外触达", "staff sent something on their own", _OFF_GATE),
             EventType("page.viewed", "看网页", "a page of a site was opened", _PAGE),
             EventType("screen.viewed", "看界面", "a screen of an app was opened", _PAGE),
             EventType("product.viewed", "看商品", "a product was looked at", _GOODS),

@@ -24,6 +24,8 @@ from yutang.channels.direct.sending import forget_old_letters
 from yutang.channels.kf import services as kf
 from yutang.channels.kf.contracts import ServicePorts
 from yutang.channels.services import forget_old_callbacks
+from yutang.channels.sync import offgate
+from yutang.channels.sync.contracts import Connections
 from yutang.channels.sync.services import forget_old_runs
 from yutang.channels.webhook.services import forget_old_parcels
 from yutang.channels.wecom.media import forget_old_uploads
@@ -41,7 +43,7 @@ from yutang.intake.lease import Busy
 from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import Pump, pump_until_empty
 from yutang.kernel import database
-from yutang.kernel.calendars import local_day
+from yutang.kernel.calendars import local_day, zone
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
 from yutang.operations.roles import Share
@@ -62,6 +64,8 @@ OTHERS = 30.0  # wall seconds after which a worker looks whether profiles are be
 BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
 WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
+HEARD, HEARD_AT_NIGHT = timedelta(hours=1), timedelta(hours=8)  # business time between two looks at what staff sent
+DAY = range(8, 23)  # hours of the brand's zone
 MOMENT = timedelta(microseconds=1)
 AGAIN = 60.0  # wall seconds between two looks at deliveries that wait for an order to become known
 TIDY = 86_400.0  # wall seconds between two looks for what need not be kept any longer
@@ -76,7 +80,8 @@ Advance = Callable[[datetime], None]
 class Loop:
     """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` and
     `group_ways` are the channels on which contact ways and codes of groups are kept, `service` those on which customers
-    ask, `transfers` those on which customers are handed over, `moments` those on which members publish."""
+    ask, `transfers` those on which customers are handed over, `moments` those on which members publish; from `sends`
+    is read, before anything is decided, what staff sent on their own."""
 
     warehouse: Warehouse
     ports: Callable[[], Ports]
@@ -87,12 +92,14 @@ class Loop:
     service: Callable[[], ServicePorts] | None = None
     transfers: Callable[[], TransferPorts] | None = None
     moments: Callable[[], MomentsPorts] | None = None
+    sends: Callable[[], Connections] | None = None
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
     kept_ways: float = float("-inf")
     noticed: datetime | None = None
     learned: datetime | None = None
+    heard: datetime | None = None
     retried: float = float("-inf")
     tidied: float = float("-inf")
     walls_seen: date | None = None
@@ -202,6 +209,8 @@ class Loop:
         elif self.share is Share.CLOCK and not stepped:
             parts = {**decide, **tidy}
         pumps = [] if "hand out" not in parts else [self._pump if stepped else self._pump_if_free]
+        if stepped:  # else it is the sync's, by the hours of the wall clock
+            pumps = [self._overhear, *pumps]
         _each(*pumps, *(partial(self._done, name, part, stepped) for name, part in parts.items()))
 
     @staticmethod
@@ -224,6 +233,22 @@ class Loop:
             if not database.is_shared():
                 raise
             _log.debug("another process pumps", reason=busy.en)
+
+    def _overhear(self) -> None:
+        """What staff sent on their own counts for caps from here on. A platform that refuses holds up nothing: it is
+        asked again in an hour."""
+        if self.sends is None:
+            return
+        now = business_now()
+        pause = HEARD if now.astimezone(zone(brand().zone)).hour in DAY else HEARD_AT_NIGHT
+        if self.heard is not None and now - self.heard < pause:
+            return
+        self.heard = now
+        for one in self.sends().values():
+            try:
+                offgate.overhear(one.corp, one.client)
+            except YutangError as error:
+                _log.warning("what staff sent on their own was not read", corp=one.corp.corp, reason=error.en)
 
     def _decide(self) -> None:
         reach.decide_due(self.warehouse, self.ports())

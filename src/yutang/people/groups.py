@@ -314,6 +314,19 @@ def codes_of(corp: str) -> set[str]:
     return set(Group.objects.filter(corp=corp, ended_at=None).values_list("code", flat=True))
 
 
+def members_at(codes: Collection[str], at: datetime) -> dict[str, list[PersonId]]:
+    """Who was in these groups at an instant, as far as their last joining and leaving tell. Unscoped because syncs ask
+    by it."""
+    rows = GroupMember.objects.filter(group__code__in=list(codes)).order_by("group__code", "person_id")
+    found: dict[str, list[PersonId]] = defaultdict(list)
+    for code, person, joined, left in rows.values_list("group__code", "person_id", "joined_at", "left_at"):
+        came = joined is None or joined <= at
+        gone = left is not None and left <= at and (joined is None or joined <= left)
+        if came and not gone:
+            found[code].append(PersonId(person))
+    return found
+
+
 def owners_of(corp: str) -> set[str]:
     """Who owns groups of a corp that stand. Unscoped because syncs ask the platform by it."""
     rows = Group.objects.filter(corp=corp, ended_at=None).exclude(owner="")

@@ -216,16 +216,6 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True)
-class Contamination:
-    """Of the held out of a plan, how many were spoken to all the same while it was measured: by staff on their own
-    (`off_gate`), or by another plan (`other_plans`)."""
-
-    held_out: int
-    off_gate: int
-    other_plans: int
-
-
-@dataclass(frozen=True, slots=True)
 class TouchFact:
     """One decision on one person, told in full: what, when, why not, and what became of it."""
 

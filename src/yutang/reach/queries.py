@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,17 +11,17 @@ import numpy as np
 import pyarrow as pa
 from django.db.models import Q, QuerySet
 
+from yutang.channels.ports.sent import ListedSend, SendKind
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import BatchId, PlanId, SenderId
 from yutang.organisation import queries as organisation
-from yutang.organisation.contracts import Viewer
+from yutang.organisation.contracts import CorpFacts, Viewer
 from yutang.reach.contracts import (
     AT_LARGE,
     AskedFacts,
     BatchFacts,
     BatchState,
-    Contamination,
     PlanCounts,
     PlanFacts,
     PlanState,
@@ -29,9 +30,11 @@ from yutang.reach.contracts import (
     RunState,
 )
 from yutang.reach.documents import BroadcastDocument
+from yutang.reach.issuing import SEARCH
 from yutang.reach.ledger import committed, plan_counts
 from yutang.reach.lift import Lift, balance_of, estimate_lift
 from yutang.reach.models import Batch, Plan, Run
+from yutang.reach.offgate import Contamination, contamination_of
 from yutang.reach.planning import audience_of, document_of
 from yutang.warehouse.contracts import Warehouse, named
 
@@ -85,6 +88,25 @@ def plans_of_tasks(tasks: Sequence[str]) -> dict[str, PlanFacts]:
     """The plan that each task of a platform is of. (Unscoped: whoever may see a task may know what it is for.)"""
     rows = Batch.objects.filter(task__in=list(tasks)).exclude(task="").select_related("run__plan")
     return {row.task: facts_of(row.run.plan) for row in rows}
+
+
+def ours_among(corp: CorpFacts, sends: Sequence[ListedSend]) -> set[str]:
+    """Of the sends that a corp's platform lists, those that left through the gate: tasks that are bound to a batch, and
+    such as may be a batch's of which nobody has said yet which task is its own: made by software, with its text, about
+    when it was called. (Unscoped: it tells ours from others', and nothing of either.)"""
+    refs = {one.ref for one in sends}
+    ours = set(Batch.objects.filter(task__in=refs).values_list("task", flat=True))
+    loose = [one for one in sends if one.ref not in ours and not one.creator and one.kind is SendKind.MASS]
+    if not loose:
+        return ours
+    first, last = min(one.created_at for one in loose), max(one.created_at for one in loose)
+    called = Batch.objects.filter(task="", called_at__gte=first - SEARCH, called_at__lte=last + SEARCH)
+    accounts = [one.id for one in organisation.accounts(corp.channel, corp.corp)]
+    said: dict[str, list[datetime]] = defaultdict(list)
+    for batch in called.filter(sender__in=accounts).select_related("run__plan"):
+        if batch.called_at is not None:
+            said[document_of(batch.run.plan).message.text].append(batch.called_at)
+    return ours | {one.ref for one in loose if any(abs(one.created_at - at) <= SEARCH for at in said.get(one.text, ()))}
 
 
 def counts(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> PlanCounts:
@@ -197,10 +219,9 @@ def rivals(warehouse: Warehouse, viewer: Viewer, document: BroadcastDocument) ->
 
 def contamination(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Contamination:
     """Who of the hold-out was spoken to all the same while the plan was measured. Raises NotFound."""
-    end = measured_until(viewer, plan_id) or business_now()
-    params = {"plan": plan_id, "until": min(end, business_now())}
-    row = warehouse.query(named("reach/contamination", params, {"committed": committed()})).to_pylist()[0]
-    return Contamination(row["held_out"], row["off_gate"], row["other_plans"])
+    facts = plan(viewer, plan_id)
+    first = Run.objects.filter(plan_id=facts.id, state=RunState.COMMITTED, attempt=1).order_by("decided_at")
+    return contamination_of(warehouse, facts.id, list(first), facts.document.horizon_days)
 
 
 def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:

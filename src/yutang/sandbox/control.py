@@ -28,6 +28,7 @@ from yutang.sandbox.messages import make_robot, press, received
 from yutang.sandbox.moments import act_on_moment, publish_own
 from yutang.sandbox.store import MAIN, find_settings, settings_of
 from yutang.sandbox.tags import administer
+from yutang.sandbox.tasks import send_own
 from yutang.sandbox.tokens import revoke_tokens
 from yutang.sandbox.walls import set_walls
 from yutang.sandbox.ways import leave, scan
@@ -88,6 +89,7 @@ class Control:
             Route("/tags", _guarded(self._told(administer)), methods=["POST"]),
             Route("/licences", _guarded(self._told(license_members)), methods=["POST"]),
             Route("/moment", _guarded(self.moment), methods=["POST"]),
+            Route("/sends", _guarded(self.sends), methods=["POST"]),
             Route("/archive", _guarded(self.archive), methods=["GET", "POST"]),
             Route("/service", _guarded(self._told(kf_people.act)), methods=["POST"]),
             Route("/acquisition", _guarded(self._told(acquisition.act)), methods=["POST"]),
@@ -204,6 +206,18 @@ class Control:
                 return act_on_moment(con, moment_id, userid, what, who)
             settings = settings_of(con)
             return {"moment_id": publish_own(con, settings, userid, settings.now, str(body.get("text", "")))}
+
+    def sends(self, body: dict[str, object]) -> dict[str, object]:
+        """`{"userid", "to": [external_userid] or "chats": [chat_id], "text"}`: a member sends something of their own,
+        now → its msgid, and how many it reached."""
+        to, chats = body.get("to", []), body.get("chats", [])
+        for name, named in (("to", to), ("chats", chats)):
+            if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
+                raise bad(name, "应为 id 的列表", "must be a list of ids")
+        with self._store.write() as con:
+            settings = settings_of(con)
+            msgid, tap = send_own(con, settings, str(body.get("userid", "")), to, chats, str(body.get("text", "")))  # type: ignore[arg-type]
+        return {"msgid": msgid, "sent": tap.sent, "not_friend": tap.not_friend, "capped": tap.capped}
 
     def archive(self, body: dict[str, object]) -> dict[str, object]:
         """GET `seq`, `limit`: what the archive's native library would tell. POST: see `archive.happen`."""

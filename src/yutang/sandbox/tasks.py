@@ -11,6 +11,7 @@ from typing import cast
 from yutang.kernel.ids import salt
 from yutang.sandbox.caps import cap_at
 from yutang.sandbox.content import read_content
+from yutang.sandbox.contracts import bad
 from yutang.sandbox.customers import known_member
 from yutang.sandbox.habits import choose_habit, choose_tap, reminded_tap
 from yutang.sandbox.store import Settings, put
@@ -255,6 +256,38 @@ def send_offgate(con: sqlite3.Connection, settings: Settings, userid: str, at: i
         return None
     con.execute("INSERT INTO member_tasks VALUES (?, ?, 'at_once', NULL, NULL)", (msgid, userid))
     return release(con, settings, msgid, userid, at)
+
+
+def send_own(
+    con: sqlite3.Connection, settings: Settings, userid: str, to: Sequence[str], chats: Sequence[str], text: str
+) -> tuple[str, Tap]:
+    """A member sends something of their own to some customers, or into some groups, now; the send's id (for the same,
+    asked again, the same) and what it did. Raises BadInput for what a client would not let them choose."""
+    member = con.execute("SELECT userid FROM members WHERE userid = ?", (userid,)).fetchone()
+    if member is None:
+        raise bad("userid", "没有这位成员", "there is no such member")
+    if bool(to) == bool(chats):
+        raise bad("to", "to 与 chats 应恰好填一个", "name either customers in `to`, or groups in `chats`")
+    table, column, whose = ("friends", "external_userid", "userid") if to else ("chats", "chat_id", "owner")
+    chosen = con.execute(
+        f"SELECT {column} FROM {table} WHERE {whose} = ? AND {column} IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (member["userid"], json.dumps(list(to or chats))),
+    ).fetchall()
+    if len(chosen) != len(set(to or chats)):
+        raise bad("to", "不全是这位成员的好友或群", "not all of them are friends, or groups, of this member")
+    msgid = f"msg{salt(settings.seed, 'own', userid, settings.now, text, *sorted(to or chats)):016x}own"
+    kind, content = "single" if to else "group", json.dumps({"text": {"content": text}}, ensure_ascii=False)
+    made = con.execute(
+        "INSERT OR IGNORE INTO tasks VALUES (?, ?, ?, 1, ?, ?, 0, NULL)",
+        (msgid, kind, settings.now, member["userid"], content),
+    )
+    if not made.rowcount:
+        return msgid, Tap(0, 0, 0)
+    con.executemany(
+        "INSERT INTO recipients VALUES (?, ?, ?, 0, NULL)", [(msgid, member["userid"], row[0]) for row in chosen]
+    )
+    con.execute("INSERT INTO member_tasks VALUES (?, ?, 'at_once', NULL, NULL)", (msgid, member["userid"]))
+    return msgid, release(con, settings, msgid, member["userid"], settings.now)
 
 
 # Of each customer asked for: known to the corp, related to the sender, at the cap, and the member who talked last among

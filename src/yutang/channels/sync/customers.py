@@ -60,7 +60,7 @@ def sync(corp: CorpFacts, client: WeComClient, told: Progress) -> Found:
                 part.waits += page.relations
                 part.silent |= {member.casefold() for member in page.unlicensed}
             while len(part.waits) >= PORTION or (page is None and part.waits):
-                _rest(told, finished, len(ours))
+                rest(told, finished, len(ours))
                 with my_turn(), transaction.atomic():
                     fresh, keys = reading.seen(part.waits[:PORTION], part.began)
                 del part.waits[:PORTION]
@@ -196,7 +196,7 @@ def _confirmed(api: WeComCustomers, corp: CorpFacts, missing: Mapping[str, dict[
     return gone
 
 
-def _rest(told: Progress, finished: int, total: int) -> None:
+def rest(told: Progress, finished: int, total: int) -> None:
     """Let the pump come after: what waits before it must not close the door to others."""
     pause = threading.Event()
     while waiting() > MOST_WAITING:

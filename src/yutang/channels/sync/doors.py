@@ -1,8 +1,12 @@
-"""By which door somebody came. Our contact ways are known by a room above, which says at the start how to ask it."""
+"""What a sync must ask of rooms above, which say at the start how: by which of our contact ways somebody came, and
+which of the sends that a platform lists are ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+
+from yutang.channels.ports.sent import ListedSend
+from yutang.organisation.contracts import CorpFacts
 
 WayOf = Callable[[str], str | None]
 """The name of our contact way by the state that the platform says; None for a state that is none of ours."""
@@ -19,3 +23,20 @@ def install_ways(way_of: WayOf | None) -> None:
 def way_named(state: str | None) -> str | None:
     """The contact way of a state."""
     return _way_of(state) if state and _way_of is not None else None
+
+
+Ours = Callable[[CorpFacts, Sequence[ListedSend]], Collection[str]]
+"""Of the sends that a corp's platform lists, the refs of those that left through the gate, or may have."""
+
+_ours: tuple[Ours, ...] = ()
+
+
+def install_ours(*ours: Ours) -> None:
+    """Ask these rooms for what is theirs from now on."""
+    global _ours
+    _ours = ours
+
+
+def ours_among(corp: CorpFacts, sends: Sequence[ListedSend]) -> set[str]:
+    """The refs of those of the sends that some room of ours says are its own."""
+    return {ref for asked in _ours for ref in asked(corp, sends)} if sends else set()

@@ -122,3 +122,43 @@ class TagWish(models.Model):
     event_id = models.CharField(max_length=128, unique=True)
     sealed = SealedField(context="inbox.envelope")
     made_at = models.DateTimeField(default=wall_now, db_index=True)
+
+
+class StaffSend(models.Model):
+    """What one member sent on their own, or beside the gate, and whether all that will be told of it was read.
+
+    `ref` is the platform's id of the send; `member` the userid, empty while it must still be asked who was asked. The
+    times `made_at` and `sent_at` are the platform's. `said` stands for its words, which are not kept; `reached` are the
+    persons (of a moment: those who could see it). `read_at`: when it was read last, by the wall clock.
+    """
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8)
+    ref = models.CharField(max_length=64)
+    member = models.CharField(max_length=64, blank=True)
+    said = models.CharField(max_length=32)
+    made_at = models.DateTimeField(db_index=True)
+    reached = models.PositiveIntegerField(default=0)
+    done = models.BooleanField(default=False)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["channel", "corp", "ref", "member"], name="one_staff_send_once"),
+        )
+        indexes = (
+            models.Index(fields=["channel", "corp", "id"], condition=models.Q(done=False), name="staff_sends_open"),
+        )
+
+
+class SendsListed(models.Model):
+    """Up to when (business time) the sends of a kind were listed."""
+
+    channel = models.CharField(max_length=16)
+    corp = models.CharField(max_length=64)
+    kind = models.CharField(max_length=8)
+    upto = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["channel", "corp", "kind"], name="one_list_of_sends"),)

@@ -5,11 +5,11 @@ A new kind is a line here; whoever works through them needs no other word of it.
 
 from __future__ import annotations
 
-from yutang.channels.sync import acquisition, archive, customers, groups, kf, staff, tags
+from yutang.channels.sync import acquisition, archive, customers, groups, kf, offgate, staff, tags
 from yutang.channels.sync.contracts import Hinted, Kind
 from yutang.kernel.errors import NotFound
 
-KINDS: tuple[Kind, ...] = (tags.KIND, staff.KIND, customers.KIND, groups.KIND, archive.KIND, kf.KIND)
+KINDS: tuple[Kind, ...] = (tags.KIND, staff.KIND, customers.KIND, groups.KIND, archive.KIND, kf.KIND, offgate.KIND)
 HINTED: tuple[Hinted, ...] = (
     tags.HINTED,
     staff.MEMBERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from yutang.channels.contracts import (
     TaskNotReady,
     UnexpectedAnswer,
 )
+from yutang.channels.ports.sent import ListedSend, SendKind
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant
 from yutang.kernel.errors import BadInput
@@ -86,6 +88,15 @@ class WeComMassSend:
             senders = list(pool.map(self._senders, found))
         tasks = [_platform_task(row, names) for row, names in zip(found.values(), senders, strict=True)]
         return sorted(tasks, key=lambda task: (task.created_at, task.task_id))
+
+    def listed(self, kind: SendKind, since: datetime, until: datetime) -> Iterator[list[ListedSend]]:
+        """WeCom doc 93338, page by page: every mass send made in the span, to customers (MASS) or to groups (GROUP),
+        whoever made it. A page may come twice."""
+        chat_type = "group" if kind is SendKind.GROUP else "single"
+        for start, end in _spans(since, until):
+            body = {"chat_type": chat_type, "start_time": start, "end_time": end, "filter_type": 2, "limit": 100}
+            for page in self._client.pages(LIST, body):
+                yield [_listed(row, kind) for row in page.get("group_msg_list") or []]
 
     def cancel_task(self, task_id: str) -> None:
         """WeCom doc 97611. 41093, the answer to a second cancelling, says that what was wanted is so."""
@@ -219,6 +230,22 @@ def _platform_task(row: Mapping[str, Any], senders: tuple[str, ...]) -> Platform
             Link(link.get("title", ""), link.get("url", ""), link.get("desc", ""), link.get("picurl", ""))
             for link in links
         ),
+    )
+
+
+def _listed(row: Mapping[str, Any], kind: SendKind) -> ListedSend:
+    created_at = instant(row.get("create_time"))
+    if created_at is None or not row.get("msgid"):
+        raise UnexpectedAnswer(LIST, "有一行缺少编号或创建时间", "a row lacks its msgid or create_time")
+    words = {name: row.get(name) for name in ("text", "attachments") if row.get(name)}
+    return ListedSend(
+        str(row["msgid"]),
+        kind,
+        str(row.get("creator") or ""),
+        row.get("create_type") == 1,
+        created_at,
+        str((row.get("text") or {}).get("content", "")),
+        json.dumps(words, ensure_ascii=False, sort_keys=True),
     )
 
 

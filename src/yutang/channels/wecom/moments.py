@@ -22,6 +22,7 @@ from yutang.channels.ports.moments import (
     Reaction,
     Reactions,
 )
+from yutang.channels.ports.sent import ListedSend, SendKind
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant
 from yutang.kernel.errors import BadInput
@@ -110,6 +111,21 @@ class WeComMoments:
             rows, _ = self._client.rows(LIST, body, "moment_list", lambda row: str(row["moment_id"]))
             found.update({str(row["moment_id"]): row for row in rows})
         return sorted(map(_moment, found.values()), key=lambda one: (one.created_at, one.moment_id))
+
+    def listed(self, since: datetime, until: datetime) -> list[ListedSend]:
+        """The same as `find_moments`, as sends: the corp's, and members' own."""
+        return [
+            ListedSend(
+                one.moment_id,
+                SendKind.MOMENTS,
+                one.creator,
+                one.origin is Origin.MEMBER,
+                one.created_at,
+                one.content.text,
+                repr(one.content),
+            )
+            for one in self.find_moments(since, until)
+        ]
 
     def read_publishing(self, moment_id: str) -> Sequence[Publishing]:
         """`get_moment_task`."""

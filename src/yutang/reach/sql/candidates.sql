@@ -3,8 +3,9 @@
 -- cap holds whenever the guide taps. `till` is its deadline, or later: a platform that did not answer at the deadline
 -- could not cancel, so a touch counts until it was sent, and while nobody knows, as if it were sent now; for a week after
 -- its deadline. Touches that came to nothing (failed, expired, suppressed later) free their place; held-out ones keep
--- it, exactly as if they had been sent. Off-gate touches count when they happened, and so does what a guide sent beside
--- a chat, by the class that it said.
+-- it, exactly as if they had been sent. Off-gate touches count when they happened, but for those of which nobody knows
+-- who saw them (what staff wrote into a group, or published among their moments); and so does what a guide sent beside a
+-- chat, by the class that it said.
 WITH births AS (
     SELECT a.person AS birth, a.person
     FROM audience a
@@ -45,7 +46,8 @@ spent AS (
     SELECT b.person, TRUE, coalesce(e.channel, 'wecom') = $channel, FALSE, e.occurred_at, e.occurred_at
     FROM events e
     JOIN births b ON b.birth = e.person
-    WHERE e.type = 'offgate.sent' AND e.occurred_at > $start - INTERVAL 30 DAY
+    WHERE e.type = 'offgate.sent' AND coalesce(e.source, '') NOT IN ('offgate:group', 'offgate:moments')
+      AND e.occurred_at > $start - INTERVAL 30 DAY
       AND e.occurred_at < $deadline + INTERVAL 30 DAY
     UNION ALL
     SELECT

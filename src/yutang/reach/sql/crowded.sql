@@ -41,7 +41,8 @@ beside AS (
         FALSE, TRUE, coalesce(e.channel, 'wecom') = $channel, e.occurred_at, e.occurred_at
     FROM events e
     JOIN births m ON m.birth = e.person
-    WHERE e.type = 'offgate.sent' AND e.occurred_at > $now - INTERVAL 31 DAY AND e.occurred_at <= $now
+    WHERE e.type = 'offgate.sent' AND coalesce(e.source, '') NOT IN ('offgate:group', 'offgate:moments')
+      AND e.occurred_at > $now - INTERVAL 31 DAY AND e.occurred_at <= $now
     UNION ALL
     SELECT
         m.touch, m.deadline, 0, 0, 0, e.occurred_at, e.occurred_at, FALSE, FALSE,
