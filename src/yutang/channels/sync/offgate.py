@@ -126,7 +126,7 @@ class _Reading:
         }
         self.told.keep(cursor, self.found)
 
-    def _mine(self) -> dict[str, str]:
+    def _mine(self) -> dict[str, Any]:
         return {"channel": self.corp.channel, "corp": self.corp.corp}
 
     # Lists ---------------------------------------------------------------------------------------------------------
