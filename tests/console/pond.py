@@ -121,6 +121,8 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         _doubtful()
         groups = _groups()
         worked = _by_hand()
+    if "--phone" in sys.argv:
+        loosen()
     organisation.step_clock(NOW)
     _sandbox(directory)
     return {
@@ -131,6 +133,22 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         **groups,
         "list": worked,
     }
+
+
+def loosen() -> None:
+    """Let every regular be somebody to be contacted today, beside what the pond's plan asks of them anyhow; so guides
+    who open the phone have five. Nobody is held out, or it would be luck who is shown."""
+    from yutang.documents.queries import find
+    from yutang.documents.services import save_document
+    from yutang.reach.policy import PersonCaps, PolicyDocument
+    from yutang.tasks.documents import TodayDocument
+
+    policy, document = find(PolicyDocument, "default").document, find(TodayDocument, "today").document
+    assert isinstance(document, TodayDocument)
+    save_document(policy.model_copy(update={"caps": PersonCaps(day=None, week=None, month=None)}), "owner")
+    wide = {"least_orders": 2, "from_ratio": 0.01, "to_ratio": 20.0}
+    reasons = tuple(one.model_copy(update=wide) if one.why == "overdue" else one for one in document.reasons)
+    save_document(document.model_copy(update={"hold_out": 0.0, "reasons": reasons}), "owner")
 
 
 def _pushed() -> None:

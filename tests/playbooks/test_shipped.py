@@ -31,6 +31,7 @@ FOLDERS = {
     "ways": "contact_way",
     "reflex": "reflex",
     "webhooks": "webhook",
+    "today": "today",
 }
 
 

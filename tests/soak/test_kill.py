@@ -16,6 +16,7 @@ from tests.channels.kf import test_service as kf
 from tests.channels.sync import test_offgate as offgate
 from tests.intake import kill as intake
 from tests.intake import test_hooks as hooks
+from tests.mobile import kill as phones
 from tests.operations import rotate
 from tests.soak import erasing, kill, ways
 from yutang.kernel.failpoints import FAILPOINTS
@@ -51,4 +52,5 @@ def test_the_soak_dies_at_every_place_that_has_a_name() -> None:
         *kf.PLACES,
         *direct.PLACES,
         *offgate.PLACES,
+        *phones.PLACES,
     } == set(FAILPOINTS)

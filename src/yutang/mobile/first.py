@@ -1,22 +1,40 @@
-"""The first page of a guide's phone: at most three cards."""
+"""The first page of a guide's phone, at most three cards: what waits for her tap, whom she is to contact today, and
+what came of it all, with those she promised to come back to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
 from yutang.channels.manual.mass_send import number_of
-from yutang.kernel.calendars import zone
+from yutang.kernel.calendars import day_start, local_day, zone
+from yutang.kernel.clock import business_now
+from yutang.kernel.documents import Note
+from yutang.kernel.errors import BadInput
+from yutang.kernel.ids import PersonId
+from yutang.mobile.recording import Recording, kept
 from yutang.mobile.session import PhoneRequest, phone_page, shown
-from yutang.mobile.telling import language, local
+from yutang.mobile.telling import language, local, reason_said, refusal_said
+from yutang.people.queries import names_of
 from yutang.reach.contracts import AskedFacts
 from yutang.reach.queries import asked_of
+from yutang.reflex.contracts import FollowUpFacts
+from yutang.reflex.queries import own_follow_ups
+from yutang.reflex.services import begin_follow_up, finish_follow_up, postpone_follow_up
+from yutang.tasks import cards
+from yutang.tasks.contracts import CardFacts, CardResult
+
+LATER = (3, 7, 14)
+"""In how many days somebody may be come back to."""
+OUTCOMES = ("done", "no_answer", "postpone")
+AGAIN = Note(zh="约好再联系", en="To be contacted again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +47,93 @@ class AskedRow:
     list: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """Somebody to be contacted, with why, and why perhaps not any more, in the reader's words."""
+
+    facts: CardFacts
+    why: str
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpRow:
+    """Somebody whom she promised to come back to."""
+
+    facts: FollowUpFacts
+    name: str
+    note: str
+    due: date
+    late: bool
+
+
 @phone_page
 @require_safe
 def first(request: PhoneRequest) -> HttpResponse:
     """The page."""
-    place = zone(request.brand.zone)
-    context = {"asked": asked_rows(asked_of(request.phone.senders), place)}
+    place, phone = zone(request.brand.zone), request.phone
+    people = [
+        CardRow(one, reason_said(one.reason, one.facts), refusal_said(one.refusal))
+        for one in cards.cards_of(phone.viewer, phone.accounts)
+    ]
+    context = {
+        "asked": asked_rows(asked_of(phone.senders), place),
+        "people": people,
+        "left": sum(one.facts.result is None for one in people),
+        "month": cards.month_of(phone.senders),
+        "follow_ups": _follow_ups(request, place),
+        "later": LATER,
+    }
     return shown(request, "mobile/first.html", context, keep=True)
+
+
+@phone_page
+@require_POST
+def note_card(request: PhoneRequest) -> HttpResponse:
+    """Recorded on the phone: `result` of `card`; with `days`, she will come back to them in so many."""
+    phone = request.phone
+
+    def act(said: Recording) -> dict[str, Any]:
+        result = said.text("result", 16)
+        if result not in list(CardResult):
+            known = ", ".join(CardResult)
+            raise BadInput(f"结果应是 {known} 之一。", f"The result must be one of {known}.")
+        touch = said.number("card")
+        person, account, node = cards.note(phone.viewer, phone.accounts, touch, CardResult(result), at=said.at)
+        if said.given.get("days") is not None:
+            begin_follow_up(person, account.userid, node, AGAIN, _in_days(request, said))
+        return {"result": result}
+
+    return kept(request, "card", act)
+
+
+@phone_page
+@require_POST
+def note_follow_up(request: PhoneRequest) -> HttpResponse:
+    """Recorded on the phone: `result` of `followUp`: done, no_answer, or postpone by `days`."""
+    phone = request.phone
+    userids = [one.userid for one in phone.accounts]
+
+    def act(said: Recording) -> dict[str, Any]:
+        result, number = said.text("result", 16), said.number("followUp")
+        if result not in OUTCOMES:
+            raise BadInput("结果应是 done、no_answer 或 postpone。", "The result must be done, no_answer or postpone.")
+        if result == "postpone":
+            postpone_follow_up(phone.viewer, number, _in_days(request, said), userids)
+        else:
+            finish_follow_up(phone.viewer, number, result, userids)
+        return {"result": result}
+
+    return kept(request, "follow_up", act)
+
+
+def _in_days(request: PhoneRequest, said: Recording) -> datetime:
+    """So many days after it was said, until that day's end."""
+    days = said.number("days")
+    if not 1 <= days <= 60:
+        raise BadInput("days 应在 1–60 之间。", "`days` lies between 1 and 60.")
+    day = local_day(said.at, request.brand.zone) + timedelta(days=days + 1)
+    return day_start(day, request.brand.zone) - timedelta(minutes=1)
 
 
 def asked_rows(found: Sequence[AskedFacts], place: ZoneInfo) -> list[AskedRow]:
@@ -44,6 +142,21 @@ def asked_rows(found: Sequence[AskedFacts], place: ZoneInfo) -> list[AskedRow]:
         AskedRow(
             one, one.title.text(language()), local(one.deadline, place),
             number_of(one.task) if one.channel == BY_HAND else None,
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def _follow_ups(request: PhoneRequest, place: ZoneInfo) -> list[FollowUpRow]:
+    """Those of today, and those before that are still open."""
+    now = business_now()
+    until = day_start(local_day(now, request.brand.zone) + timedelta(days=1), request.brand.zone)
+    found = own_follow_ups([one.userid for one in request.phone.accounts], until)
+    names = names_of(request.phone.viewer, [one.person for one in found])
+    return [
+        FollowUpRow(
+            one, names.get(PersonId(one.person), ""), one.note.get(language(), ""), local(one.due_at, place).date(),
+            one.due_at < now,
         )
         for one in found
     ]  # fmt: skip

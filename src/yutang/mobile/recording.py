@@ -18,6 +18,7 @@ from yutang.tasks.once import once
 
 LARGEST = 20_000
 OLDEST = timedelta(days=7)
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -40,10 +41,10 @@ class Recording:
         return value.strip()
 
     def number(self, name: str) -> int:
-        """A whole number. Raises BadInput."""
+        """A whole number of 64 bits, as a number or a text: scripts count exactly to 2⁵³ only. Raises BadInput."""
         value = self.given.get(name)
         text = str(value)
-        if isinstance(value, bool) or not (text.isascii() and text.isdecimal() and len(text) < 19):
+        if isinstance(value, bool) or not _WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
             raise BadInput(f"{name} 应是整数。", f"{name} must be a whole number.")
         return int(text)
 

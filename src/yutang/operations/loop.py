@@ -56,6 +56,7 @@ from yutang.profiles import services as profiles
 from yutang.reach import services as reach
 from yutang.reach.issuing import Ports
 from yutang.reflex import services as reflex
+from yutang.tasks import today
 from yutang.warehouse.contracts import Warehouse
 
 IDLE = 0.5  # wall seconds between turns
@@ -168,8 +169,8 @@ class Loop:
         self.turn(stepped=True)  # what was asked for since the last turn is due now, not after the first step
         now = self._now()
         while now < target and not (stop is not None and stop.is_set()):
-            due = reach.next_instant(now)
-            step = min(moment for moment in (target, due, now + STRIDE) if moment is not None)
+            dues = (reach.next_instant(now), today.next_instant(now))
+            step = min(moment for moment in (target, *dues, now + STRIDE) if moment is not None)
             self._step(step)
             now = self._now()
             self.turn(stepped=True)
@@ -251,7 +252,7 @@ class Loop:
                 _log.warning("what staff sent on their own was not read", corp=one.corp.corp, reason=error.en)
 
     def _decide(self) -> None:
-        reach.decide_due(self.warehouse, self.ports())
+        _each(lambda: reach.decide_due(self.warehouse, self.ports()), lambda: today.turn(self.warehouse))
 
     def _hand_out(self, *, all_due: bool) -> None:
         """A stepped clock stands still until all that is due has been handed out: its guides would tap at nothing."""

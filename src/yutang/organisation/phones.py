@@ -22,6 +22,7 @@ from yutang.organisation.services import TREE, audit
 BY_PHONE = "by_phone"
 """Of a session: it was begun on the phone."""
 LASTS = timedelta(hours=24)
+LATELY = timedelta(days=30)
 
 
 def staff_of(username: str) -> StaffFacts | None:
@@ -78,6 +79,16 @@ def user_of_staff(staff: StaffId) -> User:
             if not guides.filter(node_id=row.node_id).exists():
                 guides.update(node_id=row.node_id)
         return row.user
+
+
+def on_the_phone(channel: str) -> dict[SenderId, StaffId]:
+    """The active accounts on a channel of staff who logged in within `LATELY`, with whose they are. (Unscoped: whoever
+    chooses what guides are asked to do chooses for all.)"""
+    rows = SenderAccount.objects.filter(
+        channel=channel, active=True, staff__active=True, staff__user__is_active=True,
+        staff__user__last_login__gt=wall_now() - LATELY,
+    ).order_by("pk")  # fmt: skip
+    return {SenderId(pk): StaffId(staff) for pk, staff in rows.values_list("pk", "staff_id")}
 
 
 def make_link(viewer: Viewer, userid: str, corp: str = "") -> tuple[str, datetime]:

@@ -17,6 +17,7 @@ from yutang.reach.policy import PolicyDocument
 from yutang.reflex.documents import ReflexRule
 from yutang.review.documents import TrustDocument
 from yutang.segments.documents import SegmentDocument
+from yutang.tasks.documents import TodayDocument
 
 SHIPPED_KINDS: tuple[type[Document], ...] = (
     SegmentDocument,
@@ -27,8 +28,12 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     ReflexRule,
     EventTypeDocument,
     WebhookDocument,
+<<<<<<< HEAD
     TrustDocument,
     WallsDocument,
+=======
+    TodayDocument,
+>>>>>>> bfd8738 (Choose whom each guide contacts today, through the gate and into the ledger)
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

@@ -33,7 +33,8 @@ class Plan(models.Model):
 
     `scope`: the nodes that its author may see (null: the whole brand). `versions` names the versions of segment,
     policy and content rules used at launch. `trouble`: why it cannot be planned at the moment, in both languages.
-    `unit_cost`: of one message, in the brand's currency, as it was at launch.
+    `unit_cost`: of one message, in the brand's currency, as it was at launch. `standing`: it is no broadcast, but the
+    plan of what staff are asked to do person by person (`reach/standing.py`).
     """
 
     name = models.CharField(max_length=63, db_index=True)
@@ -47,6 +48,7 @@ class Plan(models.Model):
     audience_frozen = models.BooleanField(default=False)
     trouble = models.CharField(max_length=400, blank=True)
     unit_cost = models.DecimalField(max_digits=12, decimal_places=4, default=0, db_default=0)
+    standing = models.BooleanField(default=False, db_default=False)
 
 
 class Run(models.Model):

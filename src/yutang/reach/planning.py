@@ -64,6 +64,7 @@ LEASE = "planning"
 POLICY = "default"
 RULES = "default"
 TASK_LIMIT = 10_000  # recipients of one batch at most; of one WeCom task too (WeCom doc 92135)
+DAILY = timedelta(days=2)  # what is asked person by person ends with its day, wherever that day is
 WHOLE_TICK = -1  # the window that spans those of all plans of a tick
 
 
@@ -249,7 +250,13 @@ def _standing(warehouse: Warehouse, due: Sequence[Due], visible: pa.Table, zone:
         "begin": _naive([span[0] for span in spans.values()]),
         "end": _naive([span[1] for span in spans.values()]),
     }
-    tables = {"batches": pa.table(batches), "windows": pa.table(windows), "committed": visible}
+    daily = Run.objects.filter(plan__standing=True, state=RunState.COMMITTED, decided_at__gt=begin - DAILY)
+    tables = {
+        "batches": pa.table(batches),
+        "windows": pa.table(windows),
+        "committed": visible,
+        "daily": pa.table({"run": pa.array(list(daily.values_list("pk", flat=True)), number)}),
+    }
     limit = task_limit(due[0].terms.channel)
     return warehouse.query(named("reach/standing", {"begin": begin, "end": end, "limit": limit}, tables))
 

@@ -64,9 +64,10 @@ class Assignment(models.Model):
 
 
 class FollowUp(models.Model):
-    """A person whom a member of staff is to follow up until `due_at` (business time)."""
+    """A person whom a member of staff is to follow up until `due_at` (business time). `act`: the rule's that asked for
+    it; null: they said so themselves. `outcome`: what came of it, in a word, once it is done."""
 
-    act = models.OneToOneField(Act, models.PROTECT)
+    act = models.OneToOneField(Act, models.PROTECT, null=True)
     person = models.BigIntegerField()
     userid = models.CharField(max_length=64, blank=True)
     node = models.BigIntegerField(db_index=True)
@@ -74,6 +75,10 @@ class FollowUp(models.Model):
     due_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
     done_by = models.CharField(max_length=80, blank=True)
+    outcome = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["userid", "due_at"], condition=models.Q(done_at=None), name="follow_ups_due"),)
 
 
 class SegmentCursor(models.Model):

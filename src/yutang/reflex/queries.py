@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import datetime
 
 from django.db.models import Count
 
@@ -27,6 +28,16 @@ def rule_counts(viewer: Viewer) -> list[RuleCounts]:
     for row in Act.objects.values("rule", "kind", "state").annotate(acts=Count("pk")):
         found[row["rule"]][row["kind"]][row["state"]] = row["acts"]
     return [RuleCounts(rule, {kind: dict(states) for kind, states in found[rule].items()}) for rule in sorted(found)]
+
+
+def own_follow_ups(userids: Collection[str], until: datetime, limit: int = 20) -> list[FollowUpFacts]:
+    """Whom these accounts are to follow up until then and did not yet, the most urgent first. (Unscoped: they are the
+    reader's own.)"""
+    rows = FollowUp.objects.filter(userid__in=list(userids), done_at=None, due_at__lte=until).order_by("due_at", "pk")
+    return [
+        FollowUpFacts(row.pk, PersonId(row.person), row.userid, NodeId(row.node), row.note, row.due_at, row.done_at)
+        for row in rows[:limit]
+    ]
 
 
 def follow_ups(

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from yutang.channels.contracts import (
     AnswerLost,
@@ -38,6 +38,7 @@ from yutang.intake.lease import lives, me
 from yutang.kernel.calendars import day_start, local_day, zone
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.database import lock
+from yutang.kernel.documents import Note
 from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import EventId, NodeId, PersonId, RunId
@@ -696,13 +697,40 @@ class _Books:
         return home or store or next((node.id for node in self._nodes() if node.parent is None), None)
 
 
-def finish_follow_up(viewer: Viewer, number: int) -> None:
-    """Note that somebody was followed up. Raises NotFound outside the viewer's scope."""
+def finish_follow_up(viewer: Viewer, number: int, outcome: str = "", userids: Collection[str] | None = None) -> None:
+    """Note that somebody was followed up, and what came of it, in a word. `userids`: only one of these accounts' own.
+    Raises NotFound outside the viewer's scope."""
+    rows = _follow_ups_seen(viewer, number, userids)
+    rows.filter(done_at=None).update(done_at=business_now(), done_by=viewer.name, outcome=outcome[:16])
+
+
+def postpone_follow_up(viewer: Viewer, number: int, due_at: datetime, userids: Collection[str] | None = None) -> None:
+    """Let somebody be followed up later; one that is done stays so. Raises as `finish_follow_up`."""
+    _follow_ups_seen(viewer, number, userids).filter(done_at=None).update(due_at=due_at)
+
+
+def begin_follow_up(person: PersonId, userid: str, node: NodeId, note: Note, due_at: datetime) -> int:
+    """Keep that a member of staff will follow somebody up, as they said themselves; returns its number. A follow-up of
+    theirs of the same person that is still open is put to that time instead."""
+    with transaction.atomic():
+        lock("reflex")
+        row = FollowUpRow.objects.filter(person=person, userid=userid, act=None, done_at=None).first()
+        if row is None:
+            said = note.model_dump()
+            row = FollowUpRow.objects.create(person=person, userid=userid, node=node, note=said, due_at=due_at)
+        else:
+            row.due_at, row.note = due_at, note.model_dump()
+            row.save(update_fields=["due_at", "note"])
+        return row.pk
+
+
+def _follow_ups_seen(viewer: Viewer, number: int, userids: Collection[str] | None) -> QuerySet[FollowUpRow]:
     rows = FollowUpRow.objects.filter(pk=number)
     rows = rows if viewer.nodes is None else rows.filter(node__in=viewer.nodes)
+    rows = rows if userids is None else rows.filter(userid__in=list(userids))
     if not rows.exists():
         raise NotFound(f"没有编号为 {number} 的跟进。", f"There is no follow-up with the number {number}.")
-    rows.filter(done_at=None).update(done_at=business_now(), done_by=viewer.name)
+    return rows
 
 
 def forget_persons(births: frozenset[int], identifiers: frozenset[IdentifierValue]) -> int:

@@ -17,3 +17,53 @@ class Recorded(models.Model):
     answer = models.JSONField(default=dict)
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(default=wall_now)
+
+
+class Asked(models.Model):
+    """A guide's account that was looked at on a day: what it was asked to do, and the month behind it.
+
+    The figures are of the 30 days up to then; `orders` and `replies` are of people whom she reached.
+    """
+
+    day = models.DateField()
+    sender = models.BigIntegerField()
+    run = models.BigIntegerField()
+    reached = models.PositiveIntegerField(default=0)
+    replies = models.PositiveIntegerField(default=0)
+    orders = models.PositiveIntegerField(default=0)
+    friends_new = models.PositiveIntegerField(default=0)
+    friends_lost = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["sender", "day"], name="asked_once_a_day"),)
+
+
+class Card(models.Model):
+    """Somebody whom a guide is to contact on a day: a touch of the ledger's, and what came of it.
+
+    `facts` are numbers that the reason is told with; `script` stands as it was that day. `sent_at` is business time.
+    `told`: the ledger knows its end.
+    """
+
+    touch = models.BigIntegerField(primary_key=True)
+    run = models.BigIntegerField()
+    day = models.DateField()
+    sender = models.BigIntegerField()
+    node = models.BigIntegerField()
+    person = models.BigIntegerField(db_index=True)
+    place = models.PositiveSmallIntegerField()
+    due_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    reason = models.CharField(max_length=16)
+    facts = models.JSONField(default=dict)
+    script = models.TextField()
+    result = models.CharField(max_length=16, blank=True)
+    sent_at = models.DateTimeField(null=True)
+    noted_at = models.DateTimeField(null=True)
+    told = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["sender", "day"], name="cards_of_a_day"),
+            models.Index(fields=["deadline"], condition=models.Q(told=False), name="cards_untold"),
+        )

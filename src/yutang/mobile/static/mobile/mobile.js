@@ -176,10 +176,32 @@
     const place = button.closest("[data-record]");
     const items = item ? [item] : "all" in button.dataset ? [...place.querySelectorAll("[data-item]:not([data-done])")] : [];
     const body = { result: button.dataset.result };
+    if (button.dataset.days) body.days = Number(button.dataset.days);
     for (const name of ["line", "card", "followUp"]) if (item && item.dataset[name]) body[name] = item.dataset[name];
     for (const one of items) one.dataset.done = button.dataset.result;
     if ("once" in button.dataset) { button.disabled = true; button.textContent = button.dataset.onceSaid; }
     await yutang.record(place.dataset.record, body);
+  };
+
+  /* `data-share`: the text of that id goes to the customer `data-external`, prefilled in WeCom (named customers from 4.1.10
+   * on, doc 96997), and is recorded as sent when WeCom says so. Elsewhere, and where WeCom will not, it is copied, and a
+   * button asks whether it was sent. */
+  const share = async (button) => {
+    const text = byId(button.dataset.share).textContent.trim();
+    const item = button.closest("[data-item]");
+    const toPaste = async () => { await yutang.copy(text); item.dataset.copied = ""; };
+    if (!yutang.inWeCom) return toPaste();
+    const to = button.dataset.external ? { externalUserIds: [button.dataset.external] } : {};
+    try {
+      await yutang.call("shareToExternalContact", { ...to, text: { content: text } });
+    } catch (error) {
+      if (!error.cancelled) {
+        await toPaste();
+        yutang.toast(byId("toast").dataset.failed + error.message);
+      }
+      return undefined;
+    }
+    return recordTap(item.querySelector("[data-result=sent]"));
   };
 
   /* WeCom gives pages no way to open its 群发助手 (doc 94313 has no such call): we close, and its notice is on top. */
@@ -190,10 +212,11 @@
 
   document.addEventListener("click", (event) => {
     const on = (what) => event.target.closest(`[data-${what}]`);
-    const button = on("copy") || on("assistant") || event.target.closest("button[data-result]");
+    const button = on("copy") || on("assistant") || on("share") || event.target.closest("button[data-result]");
     if (!button) return;
     if ("copy" in button.dataset) yutang.copy(byId(button.dataset.copy).textContent.trim());
     else if ("assistant" in button.dataset) toAssistant();
+    else if ("share" in button.dataset) share(button);
     else recordTap(button);
   });
 
@@ -205,6 +228,10 @@
     navigator.serviceWorker.register(here.worker).then(() => navigator.serviceWorker.ready).then((one) => {
       if (!here.who) one.active.postMessage("forget");
     });
+  }
+  if (yutang.inWeCom && document.querySelector("[data-share]")) { // so that the tap need not wait for it
+    ready = signed();
+    ready.catch(() => { ready = null; });
   }
   flush();
 })();
