@@ -32,6 +32,8 @@ FOLDERS = {
     "reflex": "reflex",
     "webhooks": "webhook",
     "today": "today",
+    "trust": "trust",
+    "walls": "walls",
 }
 
 

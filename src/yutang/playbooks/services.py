@@ -28,12 +28,9 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     ReflexRule,
     EventTypeDocument,
     WebhookDocument,
-<<<<<<< HEAD
     TrustDocument,
     WallsDocument,
-=======
     TodayDocument,
->>>>>>> bfd8738 (Choose whom each guide contacts today, through the gate and into the ledger)
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

@@ -12,6 +12,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Min, Q
 
+from yutang.content.checking import check
 from yutang.documents import queries as documents
 from yutang.kernel.calendars import day_start, local_day, zone
 from yutang.kernel.clock import business_now
@@ -21,7 +22,7 @@ from yutang.organisation.phones import on_the_phone
 from yutang.organisation.queries import brand
 from yutang.people import bulk
 from yutang.reach.contracts import ReceiptState
-from yutang.reach.documents import BroadcastDocument, broken_rule
+from yutang.reach.documents import BroadcastDocument
 from yutang.reach.ledger import committed, receipts_of, write_receipts_statement
 from yutang.reach.planning import Rulebook
 from yutang.reach.standing import decide_standing
@@ -237,9 +238,9 @@ class _Choice:
         """The chance of each reason by its place; a reason whose words break a content rule has none."""
         found = {}
         for place, reason in enumerate(self._document.reasons, 1):
-            problem = broken_rule(reason.script, book.rules)
-            if problem is not None:
-                _log.warning("script left out", document=NAME, reason=reason.why, rule=problem[0].name)
+            problems = check(reason.script, book.rules)
+            if problems:
+                _log.warning("script left out", document=NAME, reason=reason.why, rule=problems[0].rule)
             else:
                 found[place] = reason.chance
         return pa.table(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reach', '0002_unit_cost'),
+        ('reach', '0003_execution'),
     ]
 
     operations = [
