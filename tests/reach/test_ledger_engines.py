@@ -64,6 +64,11 @@ def ledger(chance: random.Random) -> dict[str, pa.Table]:
     ]
     filled = {"decisions": decisions, "receipts": receipts, "events": own, "person_overrides": overrides}
     filled["fact_preferences"] = wishes
+    filled["facts"] = [{"person": one, "silent": one % 7 == 0, "blocked": one % 11 == 0} for one in range(1, PERSONS)]
+    filled["fact_consents"] = [
+        {"person": one, "purpose": "marketing", "channel": chance.choice(["wecom", "*"]), "granted": one % 3 > 0}
+        for one in range(1, PERSONS + 1)
+    ]
     return {name: rows(name, *given) for name, given in filled.items()}
 
 
@@ -79,7 +84,10 @@ def questions() -> list[Statement]:
     measured = pa.table({"plan": pa.array([1], number), "occasion": ["w1"], "until": pa.array([NOW], stamp)})
     who = pa.table({"staff": pa.array([1, 2, 0], number), "key": pa.array([7, 7, 0], number)})
     window = {"since": START - timedelta(days=2), "until": START}
+    wanted = pa.table({"run": pa.array([1, 2], number), "purpose": ["marketing"] * 2, "channel": ["wecom"] * 2,
+                       "topic": pa.array(["tips", None], pa.string())})  # fmt: skip
     return [
+        named("reach/refusing", {"now": START}, {"wanted": wanted}),
         named("reach/contamination", {"plan": 1, **window}, {"committed": committed, "waves": waves}),
         *(
             named(

@@ -63,6 +63,7 @@ IDLE = 0.5  # wall seconds between turns
 STRIDE = timedelta(hours=12)  # the longest step of a stepped clock
 OTHERS = 30.0  # wall seconds after which a worker looks whether profiles are behind by what others did
 BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
+RECALL = 30.0  # wall seconds between two looks at who has refused since their message was handed out
 WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
 HEARD, HEARD_AT_NIGHT = timedelta(hours=1), timedelta(hours=8)  # business time between two looks at what staff sent
@@ -105,6 +106,7 @@ class Loop:
     tidied: float = float("-inf")
     walls_seen: date | None = None
     let_go: float = float("-inf")
+    recalled: float = float("-inf")
     patience: float = PATIENCE
     pump: Pump = field(init=False)
     sealer: Sealer = field(default_factory=Sealer)
@@ -256,6 +258,9 @@ class Loop:
 
     def _hand_out(self, *, all_due: bool) -> None:
         """A stepped clock stands still until all that is due has been handed out: its guides would tap at nothing."""
+        if all_due or monotonic() - self.recalled >= RECALL:
+            reach.recall(self.warehouse, self.ports())
+            self.recalled = monotonic()
         reach.hand_out(self.warehouse, self.ports(), all_due=all_due)
         reach.finish()
 

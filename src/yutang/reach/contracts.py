@@ -66,6 +66,8 @@ class BatchState(StrEnum):
     CLOSED = "closed"
 
 
+RECALLED = "recalled"
+"""The trouble of a batch that was taken back since one of its recipients refused, and was handed out anew."""
 AT_LARGE = "not_withdrawn"
 """The trouble of a batch that was closed although a guide may still tap it."""
 

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 import structlog
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from yutang.channels.contracts import (
@@ -25,13 +26,13 @@ from yutang.channels.contracts import (
 )
 from yutang.kernel.calendars import zone
 from yutang.kernel.clock import business_now
-from yutang.kernel.database import rows_held
+from yutang.kernel.database import lock, rows_held
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import PersonId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
 from yutang.reach.approach import addresses_of, at_hand
-from yutang.reach.contracts import AT_LARGE, BatchState, PlanState, ReceiptState
+from yutang.reach.contracts import AT_LARGE, RECALLED, BatchState, PlanState, ReceiptState
 from yutang.reach.issuing import (
     Member,
     NoChannel,
@@ -43,8 +44,10 @@ from yutang.reach.issuing import (
     tasks_like,
 )
 from yutang.reach.ledger import receipts_of, still_open, write_receipts
-from yutang.reach.models import Batch
-from yutang.warehouse.contracts import Warehouse
+from yutang.reach.limits import way_of
+from yutang.reach.models import Batch, Run
+from yutang.reach.planning import document_of
+from yutang.warehouse.contracts import Warehouse, named
 
 READ_EVERY = timedelta(minutes=10)
 READ_LATE_EVERY, READ_LATE_FOR = timedelta(hours=6), timedelta(days=7)  # what could not be withdrawn
@@ -130,7 +133,42 @@ def expire(warehouse: Warehouse, ports: Ports) -> int:
     return len(never) + _rounds(warehouse, ports, out.filter(asks), closing=True)
 
 
-def _rounds(warehouse: Warehouse, ports: Ports, wanted: QuerySet[Batch], *, closing: bool) -> int:
+def recall(warehouse: Warehouse, ports: Ports) -> int:
+    """Take back every task that waits for a tap although one of its recipients has refused since it was handed out; and
+    hand it out again to the others, at the next issue, in a batch of its own. Returns how many were taken back.
+
+    A platform withdraws tasks, not recipients: so the task is cancelled, **then** read, and who is still unsent is
+    asked for anew. Killed before that, the cancelled task is found again as long as the refusal stands, and expires at
+    its deadline otherwise. One that the platform does not cancel is tried again at the next look.
+    """
+    now = business_now()
+    out = Batch.objects.filter(state=BatchState.ISSUED, deadline__gt=now, run__plan__state=PlanState.RUNNING)
+    out = out.exclude(task="")
+    runs = Run.objects.filter(pk__in=out.values("run")).select_related("plan")
+    documents = {run.pk: document_of(run.plan) for run in runs}
+    documents = {run: one for run, one in documents.items() if way_of(one.channel).taps}  # others look at leaving
+    if not documents:
+        return 0
+    wanted = pa.table(
+        {
+            "run": pa.array(list(documents), pa.int64()),
+            "purpose": pa.array([one.purpose for one in documents.values()], pa.string()),
+            "channel": pa.array([one.channel for one in documents.values()], pa.string()),
+            "topic": pa.array([one.topic for one in documents.values()], pa.string()),
+        }
+    )
+    refused = warehouse.query(named("reach/refusing", {"now": now}, {"wanted": wanted})).to_pylist()
+    if not refused:
+        return 0
+    touches = {row["touch"] for row in refused}
+    may_be = out.filter(run__in={row["run"] for row in refused}, sender__in={row["sender"] for row in refused})
+    batches = list(may_be.select_related("run"))
+    members = members_of(warehouse, batches)
+    concerned = [one.pk for one in batches if any(member.touch in touches for member in members[one.pk])]
+    return _rounds(warehouse, ports, Batch.objects.filter(pk__in=concerned), closing=True, again=True)
+
+
+def _rounds(warehouse: Warehouse, ports: Ports, wanted: QuerySet[Batch], *, closing: bool, again: bool = False) -> int:
     batches = list(wanted.select_related("run__plan"))
     if not batches:
         return 0
@@ -144,9 +182,10 @@ def _rounds(warehouse: Warehouse, ports: Ports, wanted: QuerySet[Batch], *, clos
             asked = [_asked(ports, desk, batch, closing) for batch in ours]
             asked += pool.map(lambda one: _asked(ports, desk, one, closing), theirs)
             told = [item for item in asked if item is not None]
-            _put_off(warehouse, desk, [item for item in told if isinstance(item, Trouble)], closing=closing)
+            if not again:
+                _put_off(warehouse, desk, [item for item in told if isinstance(item, Trouble)], closing=closing)
             answers = [item for item in told if isinstance(item, Told)]
-            _keep(warehouse, desk, answers, closing=closing)
+            _keep(warehouse, desk, answers, closing=closing, again=again)
             done += sum(not item.refused for item in answers)
     return done
 
@@ -265,7 +304,7 @@ def _receipts(
         )
 
 
-def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bool) -> None:
+def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bool, again: bool) -> None:
     """Keep what was told, all receipts of the round in one write; then let the batches know."""
     receipts = [table for item in told for table in item.receipts if table.num_rows]
     if receipts:
@@ -284,6 +323,9 @@ def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bo
         if item.batch.state == BatchState.CLOSED and item.all_tapped:
             changes["trouble"] = ""
         Batch.objects.filter(pk=item.batch.pk).update(read_at=business_now(), **changes)
+    if again:
+        _plan_again(warehouse, [item.batch for item in told if not item.refused], desk.members)
+        return
     if closing:
         doubtful = {touch for item in told for touch in item.doubtful}
         _close(warehouse, [item.batch for item in told if not item.refused], desk.members, doubtful)
@@ -294,6 +336,34 @@ def _keep(warehouse: Warehouse, desk: Desk, told: Sequence[Told], *, closing: bo
     bound = [batch for batch in tapped if batch.task]
     done = [batch.pk for batch in bound if not any(member.touch in left for member in desk.members[batch.pk])]
     Batch.objects.filter(pk__in=done, state=BatchState.ISSUED).update(state=BatchState.CLOSED, closed_at=business_now())
+
+
+def _plan_again(warehouse: Warehouse, batches: Sequence[Batch], members: Mapping[int, Sequence[Member]]) -> None:
+    """Close batches that were taken back, and plan another of the same recipients in the place of each: whoever was
+    reached, or has refused, is passed over when it is issued."""
+    left = still_open(warehouse, [member.touch for batch in batches for member in members[batch.pk]])
+    for batch in batches:
+        with transaction.atomic():
+            lock("reach")
+            some = any(member.touch in left for member in members[batch.pk])
+            same = Batch.objects.filter(pk=batch.pk, state=BatchState.ISSUED)
+            trouble = RECALLED if some else ""
+            if not same.update(state=BatchState.CLOSED, closed_at=business_now(), trouble=trouble) or not some:
+                continue
+            beside = Batch.objects.filter(
+                run=batch.run, sender=batch.sender, due_at=batch.due_at, deadline=batch.deadline
+            )
+            last = beside.aggregate(last=Max("ordinal"))["last"]
+            Batch.objects.create(
+                run=batch.run,
+                sender=batch.sender,
+                due_at=batch.due_at,
+                deadline=batch.deadline,
+                ordinal=int(last or 0) + 1,
+                offset=batch.offset,
+                size=batch.size,
+                digest=batch.digest,
+            )
 
 
 def _close(

@@ -20,7 +20,7 @@ from yutang.kernel.errors import NotFound, Refused, Unavailable
 from yutang.kernel.ids import PlanId
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import Viewer
-from yutang.reach import planning
+from yutang.reach import planning, returns
 from yutang.reach.approach import price_of
 from yutang.reach.contracts import BatchState, PlanState, Preview, RunState
 from yutang.reach.documents import BroadcastDocument
@@ -231,6 +231,7 @@ def settle_by_hand(warehouse: Warehouse, viewer: Viewer, batch_id: int, *, again
 def turn(warehouse: Warehouse, ports: Ports) -> Turn:
     """One turn of the clock: end what is over, plan what is due, issue, read back. Safe to run twice at once."""
     settled, closed, runs = decide_due(warehouse, ports)
+    recall(warehouse, ports)
     issued, read = hand_out(warehouse, ports)
     return Turn(runs, issued, read, closed, settled, finish())
 
@@ -251,6 +252,11 @@ def hand_out(warehouse: Warehouse, ports: Ports, *, all_due: bool = False) -> tu
         more = issue_due(warehouse, ports)
         issued += more
     return issued, read_back(warehouse, ports)
+
+
+def recall(warehouse: Warehouse, ports: Ports) -> int:
+    """Take back the tasks of those who have refused since theirs was handed out; how many (see `returns.recall`)."""
+    return returns.recall(warehouse, ports)
 
 
 def _plan_all_due(warehouse: Warehouse) -> int:
