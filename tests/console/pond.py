@@ -428,6 +428,8 @@ def _sandbox(directory: Path) -> None:
 
 def _groups() -> dict[str, object]:
     """The groups as a sync would keep them, with a code that leads into the last two."""
+    from django.db import transaction
+
     from yutang.connect.group_ways import GroupWayForm, keep_group_way
     from yutang.kernel.clock import wall_now
     from yutang.log.contracts import IdentifierValue
@@ -451,7 +453,8 @@ def _groups() -> dict[str, object]:
         return GroupTold(code, name, owner, "followed", made, notice, (), (owner,), "", tuple(members))
 
     for gone, at in ((0, NOW - timedelta(days=9)), (3, NOW - timedelta(days=3))):
-        keep_groups(CORP, [told(code, gone) for code in GROUPS], read_at=wall_now(), now=at, synthetic=True)
+        with transaction.atomic():
+            keep_groups(CORP, [told(code, gone) for code in GROUPS], read_at=wall_now(), now=at, synthetic=True)
     numbers = {one.code: one.id for one in grouped.groups(OWNER)[0]}
     way = keep_group_way(OWNER, GroupWayForm("门店海报进群", (numbers["wr-b"], numbers["wr-c"]), "老客群 ", 3))
     return {"group": numbers["wr-a"], "group_way": way}

@@ -305,7 +305,8 @@ def _group(code: str, external: str, userid: str, viewer: Viewer) -> tuple[str, 
         "",
         (member,),
     )
-    keep_groups(CORP, [told], read_at=wall_now(), now=START)
+    with transaction.atomic():
+        keep_groups(CORP, [told], read_at=wall_now(), now=START)
     group = grouped.groups(viewer)[0][0]
     way = keep_group_way(viewer, GroupWayForm(f"群码{code}x7", (group.id,)))
     return f"{group.id}", group.name, f"{way}", f"群码{code}x7"

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from django.db import close_old_connections
 
 from yutang.channels.direct import sending
 from yutang.channels.webhook import services as webhooks
+from yutang.kernel import database
 from yutang.kernel.errors import YutangError
 from yutang.organisation.queries import is_set_up
 
@@ -30,7 +30,7 @@ def until(stop: threading.Event, what: str, once: Callable[[threading.Event], bo
         except Exception:  # noqa: BLE001  # the lane must go on, whatever one look met
             _log.exception("a lane failed", lane=what)
         finally:
-            close_old_connections()
+            database.refresh_connection()
 
 
 def letters(stop: threading.Event) -> None:

@@ -17,7 +17,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 import structlog
-from django.db import close_old_connections
 
 from yutang.channels.archive.services import forget_old_messages
 from yutang.channels.direct.sending import forget_old_letters
@@ -133,7 +132,7 @@ class Loop:
             except Exception:  # noqa: BLE001  # the clock must go on turning, whatever one turn met
                 _log.exception("turn failed")
             finally:
-                close_old_connections()
+                database.refresh_connection()
 
     def _in_turn(self, stop: threading.Event) -> None:
         if self.share is Share.WORKER:

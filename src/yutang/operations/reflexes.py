@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.db import close_old_connections
 
+from yutang.kernel import database
 from yutang.kernel.errors import YutangError
 from yutang.organisation.queries import is_set_up
 from yutang.reflex import services as reflex
@@ -43,6 +43,6 @@ class ReflexLane:
             except Exception:  # noqa: BLE001  # the lane must go on, whatever one event met
                 _log.exception("reflexes failed")
             finally:
-                close_old_connections()
+                database.refresh_connection()
             reflex.wait(LOOK)
             time.sleep(LINGER)

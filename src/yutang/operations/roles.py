@@ -6,10 +6,11 @@ import threading
 from enum import Enum
 
 import structlog
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
 from yutang.intake import pulses
 from yutang.intake.lease import me
+from yutang.kernel import database
 
 _log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class Heart:
             except DatabaseError as error:
                 _log.warning("pulse not noted", reason=str(error))
             finally:
-                close_old_connections()
+                database.refresh_connection()
             if stop.wait(pulses.EVERY):
                 break
         try:
