@@ -125,7 +125,10 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         loosen()
     organisation.step_clock(NOW)
     _sandbox(directory)
+    with business_clock(NOW):
+        talk = _talk(directory)
     return {
+        **talk,
         **_paths(),
         **_uploads(opened.warehouse),
         "plan": plan,
@@ -424,6 +427,30 @@ def _sandbox(directory: Path) -> None:
             groups.create(con, owner, name, code)
             groups.join(con, code, [f"wm-{one}" for one in who], inviter=owner)
     store.close()
+
+
+def _talk(directory: Path) -> dict[str, object]:
+    """Somebody asked customer service something, as it is read from the platform."""
+    import httpx
+
+    from tests.sandbox.conftest import serving
+    from yutang.app.channels import Channels
+    from yutang.app.serve import sandbox_directory
+    from yutang.channels.kf import inbox, services
+    from yutang.channels.wecom.kf import WeComService
+    from yutang.organisation.queries import OWNER
+    from yutang.sandbox.asgi import create_app
+
+    with serving(create_app(sandbox_directory(directory), events_url=None, events_token=None)) as address:
+        port = Channels(address).service()["wecom", CORP]
+        assert isinstance(port, WeComService)
+        account = port.add_account("青石客服", "picture")
+        for do, text in (("enter", ""), ("say", "鸡蛋今天几点到？")):
+            body = {"do": do, "open_kfid": account, "external_userid": "wm-3", "text": text}
+            httpx.post(f"{address}/control/service", json=body, timeout=30).raise_for_status()
+        services.meet_accounts(CORP, port)
+        services.read_account(CORP, port, account)
+    return {"talk": inbox.inbox(OWNER, "waiting")[0][0].facts.id, "service": account}
 
 
 def _groups() -> dict[str, object]:

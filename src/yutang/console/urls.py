@@ -14,6 +14,7 @@ from yutang.console import (
     connect,
     corps,
     departments,
+    desk,
     drill,
     entrance,
     execution,
@@ -47,8 +48,8 @@ from yutang.console.settings import Checked
 from yutang.warehouse.contracts import Warehouse
 
 
-def pages(doctor: Callable[[Warehouse], Sequence[Checked]], desk: corps.Desk) -> list[URLPattern]:
-    """Every page; `doctor` is what the settings page asks what is wrong, `desk` what the corps' pages ask."""
+def pages(doctor: Callable[[Warehouse], Sequence[Checked]], counter: corps.Desk) -> list[URLPattern]:
+    """Every page; `doctor` is what the settings page asks what is wrong, `counter` what the corps' pages ask."""
     return [
         path("set-up/", entrance.set_up, name="set_up"),
         path("password/", entrance.choose_password, name="choose_password"),
@@ -74,8 +75,9 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]], desk: corps.Desk) ->
         *guard.urls,
         *drill.urls,
         *radar.urls,
+        *desk.urls,
         *settings.urls(doctor),
-        *corps.urls(desk),
+        *corps.urls(counter),
         *organisation.urls,
         *departments.urls,
         *keys.urls,

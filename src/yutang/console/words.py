@@ -163,6 +163,21 @@ ZOMBIES: dict[str, Promise] = {
     "blocked": _("已屏蔽"),
     "zombie": _("僵尸"),
 }
+ANSWERS: dict[str, Promise] = {
+    "due": _("待发送"),
+    "doing": _("发送中"),
+    "unknown": _("没有回音，正在核对"),
+    "sent": _("已送达平台"),
+    "failed": _("没有送达"),
+    "refused": _("没有发出"),
+}
+HANDED: dict[str, Promise] = {
+    "order": _("订单和售后"),
+    "goods": _("问商品"),
+    "visit": _("想到店"),
+    "complaint": _("投诉"),
+    "other": _("别的事"),
+}
 POOLS: dict[str, Promise] = {"nurturing": _("潜客池"), "customer": _("成交池"), "none": _("不在池中")}
 IDENTIFIERS: dict[str, Promise] = {
     "member": _("会员号"),

@@ -300,6 +300,15 @@ VOCABULARY = Vocabulary(
                 },
             ),
             EventType("offgate.sent", "闸外触达", "staff sent something on their own", _OFF_GATE),
+            EventType(
+                "service.handed_over",
+                "客服转导购",
+                "the service desk handed a customer to a guide; what was said is not told",
+                {
+                    "account": Prop(str, zh="客服账号", en="which account of customer service"),
+                    "reason": Prop(str, zh="原因", en="order, goods, visit, complaint or other"),
+                },
+            ),
             EventType("page.viewed", "看网页", "a page of a site was opened", _PAGE),
             EventType("screen.viewed", "看界面", "a screen of an app was opened", _PAGE),
             EventType("product.viewed", "看商品", "a product was looked at", _GOODS),

@@ -19,12 +19,13 @@ def conversation(viewer: Viewer, person: PersonId, limit: int = SHOWN) -> list[S
     """The last messages with a person, oldest first. Raises NotFound for whom the viewer does not see."""
     person_card(viewer, person)
     rows = Message.objects.filter(who__in=lookups_of_person(person)).select_related("account").order_by("-at", "-pk")
-    return [_said(row) for row in reversed(rows[:limit])]
+    return [said_of(row) for row in reversed(rows[:limit])]
 
 
-def _said(row: Message) -> SaidInService:
+def said_of(row: Message) -> SaidInService:
+    """A message as others see it."""
     fields = unseal(row.sealed)
-    text = str(fields.get("content") or fields.get("title") or fields.get("name") or "")
+    text = str(fields.get("content") or fields.get("head_content") or fields.get("title") or fields.get("name") or "")
     return SaidInService(
         row.message_id,
         row.account.kfid,

@@ -16,11 +16,13 @@ import structlog
 from django.db import models, transaction
 
 from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
+from yutang.channels.kf import desk
 from yutang.channels.kf.contracts import KF, AnswerState, ServicePorts
-from yutang.channels.kf.models import Account, Message
+from yutang.channels.kf.models import Account, Conversation, Message
 from yutang.channels.ports.service import ServiceClosed, ServiceContent, ServiceMessage, ServicePort, Speaker
 from yutang.intake.lease import me
 from yutang.kernel.clock import business_now, wall_now
+from yutang.kernel.database import lock
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
 from yutang.kernel.failpoints import failpoint
@@ -30,7 +32,7 @@ from yutang.log.services import record
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import corps
-from yutang.people.queries import all_identifiers_of, person_card
+from yutang.people.queries import all_identifiers_of, find_values, person_card
 
 WECOM = "wecom"
 EXTERNAL = "external_userid"
@@ -41,6 +43,14 @@ MOST_TRIES = 8
 MOST_PAGES = 1_000
 HOUSE = "house"
 _CONTEXT = "kf.message"
+_RATE_US: Mapping[str, object] = {
+    "head_content": "这次服务您满意吗？",
+    "list": [
+        {"type": "click", "click": {"id": "yt_rate_3", "content": "满意"}},
+        {"type": "click", "click": {"id": "yt_rate_2", "content": "一般"}},
+        {"type": "click", "click": {"id": "yt_rate_1", "content": "不满意"}},
+    ],
+}
 _STALE_TOKEN = 95007
 _OPEN = (AnswerState.DUE.value, AnswerState.DOING.value, AnswerState.UNKNOWN.value)
 _log = structlog.get_logger(__name__)
@@ -102,6 +112,7 @@ def read_account(corp: str, port: ServicePort, kfid: str, token: str = "", *, sy
             Account.objects.filter(pk=account.pk).update(trouble=f"{refused.zh} / {refused.en}"[:400])
             raise
         with transaction.atomic():
+            lock(desk.LOCK)
             new = _keep(account, page.messages, synthetic=synthetic)
             failpoint("kf.kept")
             moved = Account.objects.filter(pk=account.pk, cursor=cursor).update(
@@ -140,6 +151,9 @@ def _keep(account: Account, messages: Sequence[ServiceMessage], *, synthetic: bo
     for one in fresh:
         if _kind(one) == "msg_send_fail":
             _fail(account, one)
+    desk.follow(
+        account, [(one, ring.lookup_hash(EXTERNAL, account.corp, one.customer)) for one in fresh if one.customer]
+    )
     events = [event for one in fresh if (event := _event(account, one, synthetic)) is not None]
     if events:
         record(events)
@@ -203,12 +217,7 @@ def answer(viewer: Viewer, person: PersonId, text: str, account: str = "") -> st
     card = person_card(viewer, person)
     if card.blocked:
         raise Refused("这位客户不能再联系。", "This customer is not to be contacted.")
-    said = text.strip()
-    if not said or len(said.encode()) > TEXT_BYTES:
-        raise BadInput(
-            f"回复应有内容，且不超过 {TEXT_BYTES} 字节（约 680 个汉字）。",
-            f"An answer has some text, and at most {TEXT_BYTES} bytes in UTF-8.",
-        )
+    said = _checked(text)
     rows = Message.objects.filter(who__in=lookups_of_person(person), origin=Speaker.CUSTOMER.value)
     if account:
         rows = rows.filter(account__kfid=account)
@@ -233,6 +242,60 @@ def answer(viewer: Viewer, person: PersonId, text: str, account: str = "") -> st
     return message_id
 
 
+def _checked(text: str) -> str:
+    said = text.strip()
+    if not said or len(said.encode()) > TEXT_BYTES:
+        raise BadInput(
+            f"回复应有内容，且不超过 {TEXT_BYTES} 字节（约 680 个汉字）。",
+            f"An answer has some text, and at most {TEXT_BYTES} bytes in UTF-8.",
+        )
+    return said
+
+
+def answer_conversation(viewer: Viewer, number: int, text: str, uid: str) -> str:
+    """Have a text sent in a conversation, once for each `uid` of a form; returns the message's id. Raises NotFound for
+    one that the viewer does not see, Refused while another writes or nothing can be sent, BadInput."""
+    row, person = conversation_seen(viewer, number)
+    said = _checked(text)
+    if person is not None and person_card(viewer, person).blocked:
+        raise Refused("这位客户不能再联系。", "This customer is not to be contacted.")
+
+    def keep(message_id: str) -> str:
+        _queue(row, message_id, "text", {"content": said}, viewer.name)
+        organisation.audit(viewer, "answer", f"conversation {row.pk}", account=row.account.kfid)
+        return message_id
+
+    return desk.answer_in(viewer, row, uid, keep)
+
+
+def close_conversation(viewer: Viewer, number: int, *, solved: bool, ask: bool) -> None:
+    """Close a conversation; with `ask` the customer is asked, by a menu, how they were served, as long as the platform
+    takes a message. Raises as `answer_conversation`."""
+    row, _person = conversation_seen(viewer, number)
+    with transaction.atomic():
+        lock(desk.LOCK)
+        desk.close(viewer, row, solved=solved)
+        if ask:
+            _queue(row, f"yt_{secrets.token_hex(12)}", "msgmenu", _RATE_US, viewer.name)
+
+
+def conversation_seen(viewer: Viewer, number: int) -> tuple[Conversation, PersonId | None]:
+    """A conversation with its person, where they are known. Raises NotFound where the viewer does not see them: whom
+    nobody knows yet, only headquarters sees."""
+    row = Conversation.objects.filter(pk=number).select_related("account").first()
+    person = None if row is None else find_values(viewer, EXTERNAL, [row.customer or ""]).get(row.customer or "")
+    if row is None or (person is None and not viewer.sees_all):
+        raise NotFound("没有这个会话。", "There is no such conversation.")
+    return row, person
+
+
+def _queue(row: Conversation, message_id: str, kind: str, fields: Mapping[str, object], by: str) -> None:
+    Message.objects.create(
+        account=row.account, message_id=message_id, who=row.who, customer=row.customer, at=business_now(), origin=HOUSE,
+        kind=kind, sealed=_seal(fields), state=AnswerState.DUE, by=by[:80],
+    )  # fmt: skip
+
+
 def lookups_of_person(person: PersonId) -> list[bytes]:
     """The lasting look-up hashes of a person's ids in each corp."""
     ring = keyring()
@@ -243,15 +306,16 @@ def lookups_of_person(person: PersonId) -> list[bytes]:
 
 
 def hand_out(ports: ServicePorts) -> int:
-    """Send what is due, oldest first; returns how many calls were made. A claim that ran out is sent again under the
-    same id, so that it arrives once."""
+    """Give what waits to whoever is on duty, move conversations, and send what is due, oldest first; returns how many
+    calls were made. A claim that ran out is sent again under the same id, so that it arrives once."""
     now = wall_now()
     lost = Message.objects.filter(state=AnswerState.DOING, claim_until__lt=now)
     lost.update(state=AnswerState.UNKNOWN)
     due = Message.objects.filter(
         models.Q(not_before=None) | models.Q(not_before__lte=now), state__in=(AnswerState.DUE, AnswerState.UNKNOWN)
     )
-    calls = 0
+    desk.share_out(lambda viewer, customer: viewer.sees_all or bool(find_values(viewer, EXTERNAL, [customer])))
+    calls = desk.move_wished(ports)
     for message in due.select_related("account").order_by("pk")[:A_TURN]:
         port = ports.get((message.account.channel, message.account.corp))
         if port is None:
@@ -281,7 +345,8 @@ def _send(port: ServicePort, message: Message, holder: str) -> None:
     except (ServiceClosed, RefusedByPlatform, BadInput) as error:
         mine.update(state=AnswerState.REFUSED, reason=f"{error.zh} / {error.en}"[:400], claim_until=None)
     else:
-        mine.update(state=AnswerState.SENT, reason="", claim_until=None)
+        if mine.update(state=AnswerState.SENT, reason="", claim_until=None):
+            desk.note_sent(message)
 
 
 def _later(mine: models.QuerySet[Message], state: AnswerState, tries: int, error: YutangError) -> None:
@@ -294,4 +359,8 @@ def _later(mine: models.QuerySet[Message], state: AnswerState, tries: int, error
 
 def forget_conversations(lookups: Sequence[bytes]) -> int:
     """Forget what was said with these customers, by the look-up hashes of their ids; returns how many messages."""
-    return sum(Message.objects.filter(who__in=lookups[at : at + 500]).delete()[0] for at in range(0, len(lookups), 500))
+    forgotten = 0
+    for at in range(0, len(lookups), 500):
+        desk.forget_desk(lookups[at : at + 500])
+        forgotten += Message.objects.filter(who__in=lookups[at : at + 500]).delete()[0]
+    return forgotten

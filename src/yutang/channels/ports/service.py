@@ -84,6 +84,14 @@ class ServicePort(Protocol):
         `again`, and arrives once. Taken is not delivered: a failure may be read later. Raises `ServiceClosed`."""
         ...
 
+    def state(self, account: str, customer: str) -> tuple[int, str]:
+        """Where a conversation is: 0 untreated, 1 software, 2 waiting for staff, 3 with the one named, 4 ended."""
+        ...
+
+    def move(self, account: str, customer: str, state: int, servicer: str = "") -> str:
+        """Have it elsewhere; the code for one message, or nothing. On `AnswerLost` look with `state`."""
+        ...
+
     def answer_event(self, code: str, message_id: str, content: ServiceContent) -> None:
         """Send the one message that an event allows (a welcome, a word while one waits). Raises `CodeSpent`."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from django import template
@@ -73,6 +73,21 @@ def _local(value: datetime) -> datetime:
     """In the brand's zone; what has no zone comes from the warehouse and is UTC."""
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     return aware.astimezone(zone(shown_brand().zone))
+
+
+@register.filter
+def span(value: timedelta | None) -> str:
+    """A length of time in its largest two units, such as 3 h 05 min."""
+    if value is None:
+        return "–"
+    minutes = max(int(value.total_seconds()), 0) // 60
+    english = (get_language() or "zh").startswith("en")
+    day_word, hour_word, minute_word = (" d", " h", " min") if english else (" 天", " 小时", " 分")
+    if minutes < 60:
+        return f"{minutes}{minute_word}"
+    if minutes < 60 * 24:
+        return f"{minutes // 60}{hour_word} {minutes % 60:02}{minute_word}"
+    return f"{minutes // 1440}{day_word} {minutes % 1440 // 60}{hour_word}"
 
 
 @register.filter
