@@ -184,6 +184,29 @@ class StaffFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account as the directory and we have it, without its member's name. `on`: it may be asked to send.
+
+    `standing`: as the directory last had them (1 active, 2 disabled, 4 not activated, 5 left, 0 gone); None: it was
+    never read. `told` are the parts of what customers see of the member that the directory tells of, `has` those that
+    are filled in.
+    """
+
+    id: SenderId
+    staff: StaffId
+    store: NodeId
+    channel: str
+    corp: str
+    userid: str
+    on: bool
+    standing: int | None
+    daily_quota: int
+    synthetic: bool
+    told: frozenset[str]
+    has: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class SenderQuota:
     """How many recipients an account may have in a day (`daily`), if it is `active` at all."""
 

@@ -36,13 +36,25 @@ class DepartmentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonaRow:
+    """Which parts of what customers see of a member are filled in (`has`), of those that we are `told` of."""
+
+    told: frozenset[str]
+    has: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A member as the directory has them, the main department first. `name` and `status` None: not told."""
+    """A member as the directory has them, the main department first. `name`, `status` and `persona` None: not told."""
 
     userid: str
     departments: tuple[int, ...]
     name: str | None = field(default=None, repr=False)
     status: int | None = None
+    persona: PersonaRow | None = None
+
+
+NOBODY: Mapping[str, PersonaRow] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +130,7 @@ def keep_members(channel: str, corp: str, rows: Sequence[MemberRow]) -> MembersK
             staff.append(StaffRow(row.userid, corp, channel, row.name, store, None, active))
             standings[key] = ACTIVE if row.status is None else row.status
         kept = keep_staff(staff)
-        _note_standings(channel, corp, standings)
+        _note_standings(channel, corp, standings, {row.userid.casefold(): row.persona for row in rows if row.persona})
         return MembersKept(kept.new, kept.changed - ended, ended, tuple(unplaced), kept.senders)
 
 
@@ -194,17 +206,30 @@ def _active(account: SenderAccount | None, status: int | None) -> bool | None:
     return status == ACTIVE if status != account.standing else None
 
 
-def _note_standings(channel: str, corp: str, standings: Mapping[str, int]) -> None:
+def _note_standings(
+    channel: str, corp: str, standings: Mapping[str, int], personas: Mapping[str, PersonaRow] = NOBODY
+) -> None:
+    """What the directory says of accounts, where it is new: there are few different things that it says."""
     by_standing: dict[int, list[int]] = defaultdict(list)
-    for pk, userid, before in SenderAccount.objects.filter(channel=channel, corp=corp).values_list(
-        "pk", "userid", "standing"
+    by_persona: dict[PersonaRow, list[int]] = defaultdict(list)
+    for pk, userid, before, shown in SenderAccount.objects.filter(channel=channel, corp=corp).values_list(
+        "pk", "userid", "standing", "persona"
     ):
-        now = standings.get(userid.casefold(), before)
+        now, persona = standings.get(userid.casefold(), before), personas.get(userid.casefold())
         if now is not None and now != before:
             by_standing[now].append(pk)
+        if persona is not None and _persona(persona) != shown:
+            by_persona[persona].append(pk)
     for standing, accounts in by_standing.items():
         for first in range(0, len(accounts), 500):
             SenderAccount.objects.filter(pk__in=accounts[first : first + 500]).update(standing=standing)
+    for persona, accounts in by_persona.items():
+        for first in range(0, len(accounts), 500):
+            SenderAccount.objects.filter(pk__in=accounts[first : first + 500]).update(persona=_persona(persona))
+
+
+def _persona(row: PersonaRow) -> dict[str, list[str]]:
+    return {"told": sorted(row.told), "has": sorted(row.has)}
 
 
 def _accounts(channel: str, corp: str) -> dict[str, SenderAccount]:

@@ -87,7 +87,8 @@ class SenderAccount(models.Model):
     """An account that can speak to customers: a WeCom member of one corp.
 
     `standing`: how the corp's directory last had them (1 active, 2 disabled, 4 not activated, 5 left, 0 gone); null:
-    it was never read. What changes there changes `active`; what a list said of it meanwhile stays.
+    it was never read. What changes there changes `active`; what a list said of it meanwhile stays. `persona`: which
+    parts of what customers see of the member are filled in (`has`), of those that the directory tells (`told`).
     """
 
     staff = models.ForeignKey(Staff, models.CASCADE, related_name="accounts")
@@ -97,6 +98,7 @@ class SenderAccount(models.Model):
     daily_quota = models.PositiveIntegerField(default=10_000)
     active = models.BooleanField(default=True)
     standing = models.PositiveSmallIntegerField(null=True)
+    persona = models.JSONField(null=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "corp", "userid"], name="one_account_once"),)

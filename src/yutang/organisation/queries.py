@@ -16,6 +16,7 @@ from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import (
     PRESUMED,
     AccountFacts,
+    AccountState,
     AuditFacts,
     BrandFacts,
     CallbackSecrets,
@@ -145,6 +146,27 @@ def senders(viewer: Viewer) -> list[SenderFacts]:
         )
         for row in rows
     ]
+
+
+def account_states(viewer: Viewer, channel: str) -> list[AccountState]:
+    """How the accounts of a channel stand that a viewer may see, by id; no name is opened, so thousands are quick."""
+    rows = SenderAccount.objects.filter(channel=channel).order_by("pk")
+    if viewer.nodes is not None:
+        rows = rows.filter(staff__node_id__in=viewer.nodes)
+    columns = rows.values_list(
+        "pk", "staff_id", "staff__node_id", "channel", "corp", "userid", "active", "staff__active", "standing",
+        "daily_quota", "staff__synthetic", "persona",
+    )  # fmt: skip
+    found = []
+    for pk, staff, node, of_channel, corp, userid, active, there, standing, quota, synthetic, persona in columns:
+        told, has = (frozenset((persona or {}).get(name, ())) for name in ("told", "has"))
+        found.append(
+            AccountState(
+                SenderId(pk), StaffId(staff), NodeId(node), of_channel, corp, userid, active and there, standing,
+                quota, synthetic, told, has,
+            )
+        )  # fmt: skip
+    return found
 
 
 def staff_names(viewer: Viewer, wanted: Iterable[StaffId]) -> dict[StaffId, str]:

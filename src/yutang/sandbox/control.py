@@ -22,7 +22,7 @@ from yutang.sandbox.archive import happen, read_said
 from yutang.sandbox.callbacks import Receiver, enqueue
 from yutang.sandbox.contracts import bad, instant, read_department, read_member, read_relation, read_spec
 from yutang.sandbox.customers import befriend, edit, license_members
-from yutang.sandbox.directory import change_department, change_member, give_code
+from yutang.sandbox.directory import change_department, change_member, give_code, show_member
 from yutang.sandbox.faults import read_faults, read_quotas
 from yutang.sandbox.messages import make_robot, press, received
 from yutang.sandbox.moments import act_on_moment, publish_own
@@ -242,18 +242,24 @@ class Control:
 
     def staff(self, body: dict[str, object]) -> dict[str, object]:
         """`{"userid", "name"?, "status"?, "departments"?: [...], "deleted"?: true}`: an administrator changes, makes or
-        removes a member."""
+        removes a member. With `persona`, what customers see of a member is filled in: `{"avatar"?, "qr_code"?,
+        "position"?, "alias"?, "external_position"?, "external_profile"?: {...}}`."""
         member = read_member(
             "staff", {"userid": body.get("userid"), "name": "", **_only(body, "status", "departments")}
         )
+        persona = body.get("persona")
         with self._store.write() as con:
-            answer = change_member(
-                con,
-                member.userid,
-                name=_text(body, "name"),
-                status=member.status if "status" in body else None,
-                departments=member.departments if "departments" in body else None,
-                deleted=body.get("deleted") is True,
+            answer = (
+                show_member(con, member.userid, persona)
+                if isinstance(persona, dict)
+                else change_member(
+                    con,
+                    member.userid,
+                    name=_text(body, "name"),
+                    status=member.status if "status" in body else None,
+                    departments=member.departments if "departments" in body else None,
+                    deleted=body.get("deleted") is True,
+                )
             )
         self._postman.wake()
         return answer

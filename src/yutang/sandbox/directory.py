@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from secrets import token_urlsafe
 
 from yutang.kernel.ids import salt
@@ -18,6 +18,7 @@ from yutang.sandbox.store import Settings, count, counted, settings_of
 from yutang.sandbox.wire import APP, CONTACTS, Arguments, Call, Noted, PlatformError, invalid, page
 
 ACTIVE, DISABLED, WAITING, LEFT = 1, 2, 4, 5
+_BARE = {"avatar": "", "qr_code": "", "external_position": "", "profile": '{"external_attr": []}'}
 CODE_SECONDS, TICKET_SECONDS = 300.0, 1800.0
 GUESSES = 100  # wrong telephone numbers a day; the platform says "too many" without a number
 
@@ -268,6 +269,29 @@ def change_member(
     return {"change": change}
 
 
+def show_member(con: sqlite3.Connection, userid: str, persona: Mapping[str, object]) -> dict[str, object]:
+    """A member, or an administrator, fills in what customers see of them; the rest stays. A callback says so."""
+    here = con.execute("SELECT userid FROM staff WHERE userid = ?", (userid,)).fetchone()
+    if here is None:
+        raise bad("userid", "没有这位成员", "there is no such member")
+    before = con.execute("SELECT * FROM personas WHERE userid = ?", (userid,)).fetchone() or _BARE
+    now: dict[str, str] = {name: str(before[name]) for name in _BARE}
+    for name, value in persona.items():
+        if name == "external_profile" and isinstance(value, dict):
+            now["profile"] = json.dumps({"external_attr": []} | value, ensure_ascii=False)
+        elif name in ("position", "alias") and isinstance(value, str):
+            put = "UPDATE profiles SET position = ? WHERE userid = ?", "UPDATE profiles SET alias = ? WHERE userid = ?"
+            con.execute("INSERT OR IGNORE INTO profiles VALUES (?, 1, '', '', 0, '', '', '', 0)", (here["userid"],))
+            con.execute(put[name == "alias"], (value, here["userid"]))
+        elif name in ("avatar", "qr_code", "external_position") and isinstance(value, str):
+            now[name] = value
+        else:
+            raise bad(f"persona.{name}", "不是名片的一项", "is no part of a persona")
+    con.execute("INSERT OR REPLACE INTO personas VALUES (?, ?, ?, ?, ?)", (here["userid"], *now.values()))
+    enqueue(con, settings_of(con).now, "update_user", "change_contact", UserID=here["userid"])
+    return {"change": "update_user"}
+
+
 def change_department(
     con: sqlite3.Connection, number: int, *, name: str | None = None, parent: int | None = None, deleted: bool = False
 ) -> dict[str, object]:
@@ -399,6 +423,8 @@ def _department(row: sqlite3.Row, leaders: dict[int, list[str]]) -> dict[str, ob
 
 def _member(con: sqlite3.Connection, settings: Settings, row: sqlite3.Row) -> dict[str, object]:
     at = places(con, row["userid"])
+    found = con.execute("SELECT * FROM personas WHERE userid = ?", (row["userid"],)).fetchone()
+    shown = _BARE if found is None else found
     answer: dict[str, object] = {
         "userid": row["userid"],
         "name": row["name"],
@@ -413,12 +439,13 @@ def _member(con: sqlite3.Connection, settings: Settings, row: sqlite3.Row) -> di
         "english_name": "",
         "main_department": at[0][0],
         "extattr": {"attrs": []},
-        "external_position": "",
-        "external_profile": {"external_attr": []},
+        "external_position": shown["external_position"],
+        "external_profile": json.loads(shown["profile"]),
     }
     if settings.old_app:
-        answer |= {"mobile": row["mobile"], "email": row["email"], "gender": str(row["gender"]), "avatar": ""}
-        answer |= {"biz_mail": "", "qr_code": "", "address": "", "thumb_avatar": ""}
+        answer |= {"mobile": row["mobile"], "email": row["email"], "gender": str(row["gender"])}
+        answer |= {"avatar": shown["avatar"], "thumb_avatar": shown["avatar"], "qr_code": shown["qr_code"]}
+        answer |= {"biz_mail": "", "address": ""}
     return answer
 
 

@@ -16,7 +16,8 @@ from yutang.channels.sync.queries import run_numbered
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.tokens import MemoryTokenStore
 from yutang.organisation.contracts import NodeKind
-from yutang.organisation.queries import OWNER, nodes, senders
+from yutang.organisation.models import SenderAccount
+from yutang.organisation.queries import OWNER, account_states, nodes, senders
 from yutang.organisation.services import NewNode, add_nodes
 from yutang.people.models import ScopeRow
 from yutang.sandbox.contracts import Department
@@ -131,3 +132,39 @@ def test_killed_between_portions_it_goes_on_and_counts_each_once(
     SyncRun.objects.update(state="waiting", claimed_by="")
     found = shanghai.run("staff").found
     assert (found.read, found.changed) == (4, 3)
+
+
+@pytest.mark.wecom("user/list", "user/get")
+def test_what_customers_see_of_a_member_is_noted_by_part_and_never_what_stands_there(
+    shanghai: Shore, told: Callable[[], list[str]]
+) -> None:
+    def shown(userid: str) -> tuple[set[str], set[str]]:
+        one = next(row for row in account_states(OWNER, "wecom") if row.userid == userid)
+        return set(one.told), set(one.has)
+
+    shanghai.run("staff")
+    card = {"alias", "position", "external_position", "external_corp_name", "external_attr"}
+    assert shown("a") == (card, set())  # an app of today is told of neither picture nor code
+    link = {"type": 1, "name": "官网", "web": {"url": "https://example.com", "title": "官网"}}
+    persona = {"alias": "小王", "position": "导购", "external_profile": {"external_attr": [link]}}
+    shanghai.sandbox.control("staff", userid="a", persona=persona)
+    shanghai.deliver(*told())
+    shanghai.work_hints()
+    assert shown("a") == (card, {"alias", "position", "external_attr"})
+    assert shown("b") == (card, set())
+    kept = SenderAccount.objects.get(userid="a").persona
+    assert "小王" not in str(kept)
+    assert shanghai.run("staff").found.missed == 0
+
+
+def test_an_app_of_before_2022_is_told_of_pictures_and_codes(
+    open_sandbox: Callable[..., Client], shanghai: Shore
+) -> None:
+    api = open_sandbox(staffed(old_app=True))
+    api.control("staff", userid="a", persona={"avatar": "https://example.com/a.png", "external_position": "店长"})
+    answer = api.get("user/get", userid="a")
+    assert (answer["avatar"], answer["qr_code"], answer["external_position"]) == (
+        "https://example.com/a.png",
+        "",
+        "店长",
+    )

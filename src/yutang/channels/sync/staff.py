@@ -15,7 +15,7 @@ from yutang.channels.sync.contracts import Found, Hinted, Kind, Progress
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.callbacks import Notice
 from yutang.channels.wecom.client import WeComClient
-from yutang.channels.wecom.directory import Department, Member, WeComDirectory
+from yutang.channels.wecom.directory import Department, Member, Persona, WeComDirectory
 from yutang.kernel.errors import Refused
 from yutang.kernel.turns import my_turn
 from yutang.organisation.contracts import CorpFacts
@@ -24,6 +24,7 @@ from yutang.organisation.departments import (
     DepartmentsKept,
     MemberRow,
     MembersKept,
+    PersonaRow,
     end_member,
     end_missing,
     keep_departments,
@@ -76,11 +77,14 @@ def _departments(corp: CorpFacts, rows: Sequence[Department]) -> DepartmentsKept
 
 
 def _members(corp: CorpFacts, rows: Sequence[Member]) -> MembersKept:
-    kept = keep_members(
-        corp.channel, corp.corp, [MemberRow(one.userid, one.departments, one.name, one.status) for one in rows]
-    )
+    told = [MemberRow(one.userid, one.departments, one.name, one.status, _persona_of(one.persona)) for one in rows]
+    kept = keep_members(corp.channel, corp.corp, told)
     follow_organisation((), kept.senders)
     return kept
+
+
+def _persona_of(persona: Persona | None) -> PersonaRow | None:
+    return None if persona is None else PersonaRow(persona.told, persona.has)
 
 
 def _note(tree: DepartmentsKept, unplaced: Sequence[str], kept: int, ids_only: bool) -> tuple[str, str]:

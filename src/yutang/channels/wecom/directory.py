@@ -41,11 +41,29 @@ class Department:
     leaders: tuple[str, ...] = ()
 
 
+PERSONA = (
+    "avatar", "alias", "position", "qr_code", "external_position", "external_corp_name", "external_attr"
+)  # fmt: skip
+"""What customers see of a member: picture, second name, position, code, and what stands on the card shown outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Which parts of `PERSONA` a member `has`, of those that the app is `told`; never what stands in them.
+
+    Apps made since 2022-06-20 are told of neither picture nor code (doc 90201).
+    """
+
+    told: frozenset[str]
+    has: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A member of the corp; departments with the main one first. Names are personal data, and kept out of repr.
 
     `status`: 1 active, 2 disabled, 4 not activated, 5 left; None where the app may see ids alone, as is `name` then.
+    `persona`: None where the call tells nothing of it.
     """
 
     userid: str
@@ -53,6 +71,7 @@ class Member:
     name: str | None = field(default=None, repr=False)
     status: int | None = None
     position: str = ""
+    persona: Persona | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +265,15 @@ def _member(row: Mapping[str, Any], api: str) -> Member:
         str(row["name"]) if row.get("name") else None,
         int(status) if status is not None else None,
         str(row.get("position") or ""),
+        _persona(row) if status is not None else None,
     )
+
+
+def _persona(row: Mapping[str, Any]) -> Persona:
+    card = row.get("external_profile")
+    said = {**row, **card} if isinstance(card, Mapping) else row
+    told = {name for name in PERSONA if name in said or (name.startswith("external_") and card is not None)}
+    return Persona(frozenset(told), frozenset(name for name in told if said.get(name)))
 
 
 def _from_the_top(rows: Sequence[Department]) -> list[Department]:
