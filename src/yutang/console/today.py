@@ -18,6 +18,7 @@ from yutang.channels.webhook.queries import in_trouble
 from yutang.console.pages import Page, page
 from yutang.console.pool import Ways, ways
 from yutang.console.scope import seen_by
+from yutang.guard.accounts.queries import accounts_by_level
 from yutang.guard.radar import queries as walls
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
@@ -184,6 +185,7 @@ def today(request: Page) -> HttpResponse:
         "walls": walls.warnings(request.viewer) if request.viewer.may_operate and request.viewer.sees_all else [],
         "ways": known,
         "gain": _gain(request),
+        "accounts": accounts_by_level(request.warehouse, request.viewer),
         "ready": ready,
     }
     return render(request, "console/today.html", context)

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 
 from yutang.console import (
     account,
+    account_health,
     audit,
     campaigns,
     channels,
@@ -72,6 +73,7 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]], counter: corps.Desk)
         *campaigns.urls,
         *growth.urls,
         *league.urls,
+        *account_health.urls,
         *guard.urls,
         *drill.urls,
         *radar.urls,

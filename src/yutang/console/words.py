@@ -35,6 +35,55 @@ WHAT_HELPS: dict[str, Promise] = {
     "refused": _("尊重；客户主动再次同意之前不发营销。"),
     "unasked": _("在服务性消息里问一次，把凭证留下。"),
 }
+PERSONA: dict[str, Promise] = {
+    "avatar": _("头像"),
+    "alias": _("昵称（别名）"),
+    "position": _("职务"),
+    "qr_code": _("个人二维码"),
+    "external_position": _("对外职务"),
+    "external_corp_name": _("对外企业简称"),
+    "external_attr": _("对外名片栏目"),
+}
+WHO_FILLS: dict[str, Promise] = {
+    "avatar": _("本人：企业微信 → 我 → 头像"),
+    "alias": _("管理员：管理后台 → 通讯录 → 成员资料"),
+    "position": _("管理员：管理后台 → 通讯录 → 成员资料"),
+    "qr_code": _("本人：激活账号后自动生成"),
+    "external_position": _("管理员或本人：对外信息显示 → 对外职务"),
+    "external_corp_name": _("管理员：我的企业 → 企业简称"),
+    "external_attr": _("管理员设栏目，本人：我 → 对外信息显示 填内容"),
+}
+SIGNS: dict[str, Promise] = {
+    "disabled": _("被禁用"),
+    "left": _("已离职，还有好友"),
+    "not_activated": _("未激活"),
+    "switched_off": _("已停用，还有好友"),
+    "full": _("好友快满，加不进来"),
+    "deleted": _("被客户删得多"),
+    "nearly_full": _("好友接近上限"),
+    "untapped": _("多数任务没点"),
+    "owing": _("任务积压"),
+    "spent": _("今日群发额度将尽"),
+    "much": _("发得太多"),
+    "idle": _("长期没有动静"),
+    "incomplete": _("名片没填全"),
+}
+WHAT_TO_DO: dict[str, Promise] = {
+    "disabled": _("查封号或禁用原因；先把好友转给同店导购。"),
+    "left": _("在「客户继承」里把好友转给同店导购，一年内有效。"),
+    "not_activated": _("请本人在企业微信里激活，否则加不了客户。"),
+    "switched_off": _("重新启用，或把好友转走。"),
+    "full": _("清理僵尸好友，或在管理后台申请提高上限。"),
+    "deleted": _("看最近发了什么，先停群发，改成一对一。"),
+    "nearly_full": _("提前申请提高上限，新客引到别的导购。"),
+    "untapped": _("问原因；没空就换人发。"),
+    "owing": _("催办，或减少任务。"),
+    "spent": _("今天别再给这个账号派任务。"),
+    "much": _("少发，留给客户主动回复。"),
+    "idle": _("确认人还在岗；不在就转走好友。"),
+    "incomplete": _("按缺项请人填全。"),
+}
+LEVELS: dict[str, Promise] = {"risk": _("有风险"), "watch": _("要留意"), "fine": _("正常")}
 TRUST: dict[str, Promise] = {
     "above": _("高于中位"),
     "below": _("低于中位"),

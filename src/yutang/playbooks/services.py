@@ -8,6 +8,7 @@ from yutang.connect.documents import ContactWay
 from yutang.content.documents import ContentRules
 from yutang.documents import services as documents
 from yutang.guard.radar.documents import WallsDocument
+from yutang.guard.accounts.documents import AccountRules
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
@@ -31,6 +32,7 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     TrustDocument,
     WallsDocument,
     TodayDocument,
+    AccountRules,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

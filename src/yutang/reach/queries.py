@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from yutang.channels.ports.sent import ListedSend, SendKind
 from yutang.kernel.clock import business_now
@@ -167,6 +167,23 @@ def _batches(viewer: Viewer, rows: QuerySet[Batch]) -> list[BatchFacts]:
         )
         for row in rows.select_related("run")
     ]
+
+
+def tapping(since: datetime) -> dict[SenderId, tuple[int, int, int]]:
+    """Of each account: tasks that wait for a tap, those that were closed since, and how many of these nobody tapped.
+    (Unscoped: numbers without names, of accounts that the caller narrows.)"""
+    waits = Q(state=BatchState.ISSUED, tapped_at=None)
+    closed = Q(state=BatchState.CLOSED, closed_at__gte=since) & ~Q(task="")
+    rows = (
+        Batch.objects.filter(waits | closed)
+        .values("sender")
+        .annotate(
+            waiting=Count("pk", filter=waits),
+            closed=Count("pk", filter=closed),
+            untapped=Count("pk", filter=closed & Q(tapped_at=None)),
+        )
+    )
+    return {SenderId(row["sender"]): (row["waiting"], row["closed"], row["untapped"]) for row in rows}
 
 
 def tasks_of(accounts: Collection[SenderId]) -> tuple[int, int]:
