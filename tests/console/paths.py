@@ -21,6 +21,8 @@ PATHS: tuple[str, ...] = (
     "/league/?region=north&sort=-per_orders",
     "/league/guides/",
     "/league/guides/?standing=below",
+    "/guard/accounts/",
+    "/guard/accounts/?level=watch&sort=-friends",
     "/settings/",
     "/account/",
     "/account/totp/",

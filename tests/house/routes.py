@@ -281,6 +281,11 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "person_erase": (Ask("/persons/{person}/erase/", shows=("name",)),),
     "growth": (Ask("/growth/"), Ask("/growth/?export=csv")),
     "league": (Ask("/league/"), Ask("/league/?export=csv")),
+    "persona": (
+        Ask("/guard/accounts/", shows=("guide",)),
+        Ask("/guard/accounts/?export=csv", shows=("guide",)),
+        Ask("/guard/accounts/?level=watch&sign=idle&part=avatar&sort=-friends"),
+    ),
     "league_guides": (
         Ask("/league/guides/", shows=("guide",)),
         Ask("/league/guides/?export=csv", shows=("guide",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.http import HttpResponseBase
@@ -16,7 +16,8 @@ from yutang.console.pages import Page, page
 from yutang.console.tables import PAGE_SIZE, Pager, exported, page_number, sorting, wanted_format
 from yutang.console.words import LEVELS, PERSONA, SIGNS, WHO_FILLS, said
 from yutang.guard.accounts.contracts import Account, Level, Sign
-from yutang.guard.accounts.queries import account_rules, accounts
+from yutang.guard.accounts.queries import account_rules, accounts, friends_at_most
+from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.organisation.queries import nodes, staff_names
 from yutang.review.growth_queries import inside
@@ -26,12 +27,11 @@ Key = Callable[[Account], float]
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account with whose it is and where, and how full it is."""
+    """An account with whose it is and where."""
 
     one: Account
     name: str
     store: NodeFacts | None
-    full: float
 
     @property
     def first(self) -> str:
@@ -61,8 +61,8 @@ SORTS: dict[str, Key] = {
 @page
 @require_safe
 def persona(request: Page) -> HttpResponseBase:
-    """The accounts; `?level=`, `?sign=`, `?part=` (missing), `?region=` keep some, `?sort=` orders, `?export=` (csv, xlsx,
-    parquet) makes a file."""
+    """The accounts; `?level=`, `?sign=`, `?part=` (missing) and `?region=` keep some, `?sort=` orders, `?export=` (csv,
+    xlsx, parquet) makes a file."""
     tree = {node.id: node for node in nodes()}
     regions = [node for node in tree.values() if node.kind is NodeKind.REGION and request.viewer.sees(node.id)]
     given = {name: request.GET.get(name, "") for name in ("level", "sign", "part", "region")}
@@ -80,10 +80,10 @@ def persona(request: Page) -> HttpResponseBase:
     found.sort(key=SORTS[order.removeprefix("-")], reverse=order.startswith("-"))
     rules = account_rules()
     if wanted_format(request):
-        return _export(request, _rows(request, found, tree, rules.capacity.friends))
+        return _export(request, _rows(request, found, tree))
     pager = Pager(page_number(request), len(found))
     context = {
-        "rows": _rows(request, found[pager.offset : pager.offset + PAGE_SIZE], tree, rules.capacity.friends),
+        "rows": _rows(request, found[pager.offset : pager.offset + PAGE_SIZE], tree),
         "pager": pager,
         "any": bool(seen),
         "given": given,
@@ -95,6 +95,7 @@ def persona(request: Page) -> HttpResponseBase:
         "regions": regions,
         "region": region,
         "rules": rules,
+        "room": friends_at_most(),
     }
     return render(request, "console/account_health.html", context)
 
@@ -107,12 +108,9 @@ def _parts(seen: Sequence[Account], wanted: Sequence[str]) -> list[PartRow]:
     return sorted((PartRow(part, missing[part], untold[part]) for part in wanted), key=lambda row: -row.missing)
 
 
-def _rows(request: Page, found: Sequence[Account], tree: dict[int, NodeFacts], most: int) -> list[AccountRow]:
+def _rows(request: Page, found: Sequence[Account], tree: Mapping[NodeId, NodeFacts]) -> list[AccountRow]:
     names = staff_names(request.viewer, [one.state.staff for one in found])
-    return [
-        AccountRow(one, names.get(one.state.staff, ""), tree.get(one.state.store), min(one.usage.friends / most, 1.0))
-        for one in found
-    ]
+    return [AccountRow(one, names.get(one.state.staff, ""), tree.get(one.state.store)) for one in found]
 
 
 def _export(request: Page, rows: Sequence[AccountRow]) -> HttpResponseBase:

@@ -7,8 +7,8 @@ from pathlib import Path
 from yutang.connect.documents import ContactWay
 from yutang.content.documents import ContentRules
 from yutang.documents import services as documents
-from yutang.guard.radar.documents import WallsDocument
 from yutang.guard.accounts.documents import AccountRules
+from yutang.guard.radar.documents import WallsDocument
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError

@@ -56,12 +56,13 @@ LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an account did and has. `friends` are live ones; `deleted` is by customers in the window, and `expected` what
-    others with as many friends see; `quiet_days` since anybody was added, wrote or was written to (None: never);
+    """What an account did and has. `friends` are live ones, of at most `room`; `deleted` is by customers in the window,
+    `expected` what others with as many friends see; `quiet_days` since anybody was added, wrote or was written to;
     `sent_today` counts recipients of this local day, `sent_30` of 30 days; `open` tasks wait for a tap, and of those
     `closed` in 30 days `untapped` were never tapped."""
 
     friends: int = 0
+    room: int = 5000
     deleted: int = 0
     expected: float = 0.0
     quiet_days: int | None = None
@@ -70,6 +71,11 @@ class Usage:
     open: int = 0
     closed: int = 0
     untapped: int = 0
+
+    @property
+    def full(self) -> float:
+        """How full it is, as a share."""
+        return self.friends / self.room
 
     @property
     def times(self) -> float | None:

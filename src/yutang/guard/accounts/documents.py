@@ -14,10 +14,9 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Capacity(Part):
-    """How many friends an account may have, and from which shares on that is said. WeCom: 5,000 a member at first, more
-    on request; refused with 40099 beyond."""
+    """From which share of the friends that an account may have on it is nearly full, or full. How many it may have is
+    a wall of the radar's (`account_contacts`)."""
 
-    friends: Annotated[int, Field(ge=1, le=1_000_000)] = 5000
     watch: Share = 0.8
     risk: Share = 0.95
 

@@ -25,7 +25,7 @@ def _signs(state: AccountState, usage: Usage, rules: AccountRules, *, incomplete
     if not state.on or state.standing in (DISABLED, NOT_ACTIVATED):
         yield from _off(state, usage)
         return
-    share = usage.friends / rules.capacity.friends
+    share = usage.full
     if share >= rules.capacity.risk:
         yield Sign.FULL
     if deleted_too_often(usage, rules):

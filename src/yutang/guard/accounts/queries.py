@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,11 +11,12 @@ from yutang.documents import queries as documents
 from yutang.guard.accounts.contracts import Account, Level, Usage
 from yutang.guard.accounts.documents import AccountRules
 from yutang.guard.accounts.judging import judged
+from yutang.guard.radar.documents import WallsDocument
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import SenderId, StaffId
-from yutang.organisation.contracts import Viewer
+from yutang.organisation.contracts import AccountState, Viewer
 from yutang.organisation.queries import OWNER, account_states, brand, posts
 from yutang.profiles.friends import net_friends_of_each
 from yutang.profiles.remembered import Remembered
@@ -23,6 +24,8 @@ from yutang.reach.queries import tapping
 from yutang.warehouse.contracts import Warehouse, named
 
 WECOM, DEFAULT = "wecom", "default"
+ROOM = 5_000
+"""What WeCom allows a member at first, beyond which it refuses with 40099."""
 MONTH = timedelta(days=30)
 _LOST: Remembered[dict[StaffId, int]] = Remembered(4)
 
@@ -36,16 +39,25 @@ def account_rules() -> AccountRules:
         return AccountRules.model_validate({"kind": AccountRules.KIND, "name": DEFAULT, "title": title})
 
 
+def friends_at_most() -> int:
+    """How many friends an account may have, as the radar's document says."""
+    walls = documents.documents_of(WallsDocument)
+    told = [one.limits["account_contacts"].most for one in walls if "account_contacts" in one.limits]
+    return max(min(told, default=ROOM), 1)
+
+
 def accounts(warehouse: Warehouse, viewer: Viewer) -> list[Account]:
     """Every WeCom account that the viewer sees, the worst first. An account that is off and has no friends is fine."""
-    rules, now = account_rules(), business_now()
-    usage = _usage(warehouse, rules, now)
+    rules, room, now = account_rules(), friends_at_most(), business_now()
+    mine = account_states(viewer, WECOM)
+    everybody = mine if viewer.sees_all else account_states(OWNER, WECOM)
+    usage = _usage(warehouse, rules, everybody, now)
     tasks = tapping(now - MONTH)
     found = []
-    for state in account_states(viewer, WECOM):
+    for state in mine:
         open_, closed, untapped = tasks.get(state.id, (0, 0, 0))
         known = usage.get(state.id, Usage())
-        found.append(judged(state, replace(known, open=open_, closed=closed, untapped=untapped), rules))
+        found.append(judged(state, replace(known, room=room, open=open_, closed=closed, untapped=untapped), rules))
     order = list(Level)
     return sorted(found, key=lambda one: (order.index(one.level), -len(one.signs), one.state.id))
 
@@ -55,10 +67,12 @@ def accounts_by_level(warehouse: Warehouse, viewer: Viewer) -> dict[str, int]:
     return Counter(one.level.value for one in accounts(warehouse, viewer))
 
 
-def _usage(warehouse: Warehouse, rules: AccountRules, now: datetime) -> dict[SenderId, Usage]:
-    everybody = account_states(OWNER, WECOM)
-    day = local_day(now, brand().zone)
-    today = day_start(day, brand().zone)
+def _usage(
+    warehouse: Warehouse, rules: AccountRules, everybody: Sequence[AccountState], now: datetime
+) -> dict[SenderId, Usage]:
+    zone = brand().zone
+    day = local_day(now, zone)
+    today = day_start(day, zone)
     params = {"month": now - MONTH, "today": today, "now": now}
     rows = {row["sender"]: row for row in warehouse.query(named("guard/accounts/usage", params)).to_pylist()}
     since = today - timedelta(days=rules.deletions.days)
