@@ -281,7 +281,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "person_erase": (Ask("/persons/{person}/erase/", shows=("name",)),),
     "growth": (Ask("/growth/"), Ask("/growth/?export=csv")),
     "league": (Ask("/league/"), Ask("/league/?export=csv")),
-    "persona": (
+    "health": (
         Ask("/guard/accounts/", shows=("guide",)),
         Ask("/guard/accounts/?export=csv", shows=("guide",)),
         Ask("/guard/accounts/?level=watch&sign=idle&part=avatar&sort=-friends"),

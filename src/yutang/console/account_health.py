@@ -140,4 +140,4 @@ def _listed(words: Iterable[str]) -> str:
     return "；".join(words)
 
 
-urls = [path("guard/accounts/", persona, name="persona")]
+urls = [path("guard/accounts/", persona, name="health")]
