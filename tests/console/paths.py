@@ -50,6 +50,8 @@ PATHS: tuple[str, ...] = (
     "/offgate/",
     "/offgate/?by=send&days=30&kind=mass",
     "/offgate/?by=region&days=1",
+    "/execution/over-time/?days=28",
+    "/execution/chase/",
     "/lists/",
     "/lists/?state=all",
     "/lists/{list}/",

@@ -114,15 +114,32 @@ def list_corps(shell: Shell, viewer: Viewer) -> Answer:
             "corp": corp.corp,
             "real": not corp.sandboxed,
             "members": len(accounts(WECOM, corp.corp)),
+            "agent": corp.agent,
             "last_callback": last_callback(corp.corp),
         }
         for corp in desk().all(viewer)
     ]
     real, sandbox = shell.said("真实接口", "real"), shell.said("沙盒", "sandbox")
     rows = [
-        (one["corp"], real if one["real"] else sandbox, one["members"], one["last_callback"] or "-") for one in found
+        (
+            one["corp"],
+            real if one["real"] else sandbox,
+            one["members"],
+            str(one["agent"] or shell.said("未填", "missing")),
+            one["last_callback"] or "-",
+        )
+        for one in found
     ]
-    return found, [table(("corp", "where", "members", "last callback"), rows)]
+    return found, [table(("corp", "where", "members", "agent", "last callback"), rows)]
+
+
+@command(corps_group, "agent")
+@click.argument("corp")
+@click.argument("agent", required=False, default="")
+def name_agent(shell: Shell, viewer: Viewer, corp: str, agent: str) -> Answer:
+    """填写应用的 AgentId（不写：清空），催办和导购页面要用 / say the app's AgentId; without it: forget it"""
+    desk().name_agent(viewer, corp, agent)
+    return {"corp": corp, "agent": agent}, [shell.said("已保存", "kept")]
 
 
 @command(corps_group, "test")

@@ -245,6 +245,7 @@ def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
         channels.transfers,
         channels.moments,
         channels.syncs,
+        channels.staff_messages,
         share=share,
     )
 

@@ -31,6 +31,7 @@ class Corps(Protocol):
     def preview(self, viewer: Viewer, corp: str) -> CorpMove: ...
     def add(self, viewer: Viewer, corp: str, secret: str, *, real: bool) -> CallbackSecrets: ...
     def move(self, viewer: Viewer, corp: str, secret: str) -> tuple[CorpMove, CallbackSecrets]: ...
+    def name_agent(self, viewer: Viewer, corp: str, agent: str) -> None: ...
     def renew_callbacks(self, viewer: Viewer, corp: str, token: str = "", key: str = "") -> CallbackSecrets: ...
 
 
@@ -84,6 +85,10 @@ def corp_act(request: Page, desk: Desk) -> HttpResponseBase:
     if act == "enter":
         corps.renew_callbacks(request.viewer, corp, given.get("token", "").strip(), given.get("key", "").strip())
         messages.success(request, _("Token 和 EncodingAESKey 已保存。"))
+        return redirect(f"{reverse('corp_one')}?{urlencode({'corp': corp})}")
+    if act == "agent":
+        corps.name_agent(request.viewer, corp, given.get("agent", "").strip())
+        messages.success(request, _("AgentId 已保存。"))
         return redirect(f"{reverse('corp_one')}?{urlencode({'corp': corp})}")
     if act == "move":
         if "sure" not in given:

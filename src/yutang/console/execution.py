@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpResponseBase
-from django.shortcuts import render
-from django.urls import path
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from yutang.console.pages import Page, language, page
 from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
-from yutang.console.words import STANDINGS, said
-from yutang.execution.board import SORTS, below, board, total
-from yutang.execution.contracts import Counts, Row
+from yutang.console.words import STANDINGS, WHY_NOT, said
+from yutang.execution import queries, services
+from yutang.execution.board import IDLE_TASKS, SORTS, below, board, total
+from yutang.execution.contracts import Counts, Reason, Row
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import PlanId, SenderId, StaffId
+from yutang.organisation.contracts import RoleName
 from yutang.organisation.queries import Home, places, staff_names
 from yutang.reach.contracts import PlanFacts, Standing
+from yutang.reach.planning import rulebook
 from yutang.reach.tallies import Asked, Wanted, asked, plan_on_board, plans_numbered, plans_on_board
 
 LINES = 50
@@ -55,11 +61,12 @@ class TaskRow:
     name: str
     store: str
     plan: PlanFacts | None
+    why: tuple[Reason, str] | None = None
 
 
-def scope_of(request: Page) -> Scope:
+def scope_of(request: Page, default: int | None = None) -> Scope:
     """What `?plan=`, `?days=`, `?from=`, `?to=`, `?at=` and `?way=` ask for; without plan and period, the plans that
-    run now. Raises BadInput for a period that is none, NotFound for a plan that is not the viewer's."""
+    run now, or the last `default` days. Raises BadInput for a period that is none, NotFound for another's plan."""
     given = request.GET if request.method == "GET" else request.POST
     zone = request.brand.zone
     number = given.get("plan", "")
@@ -67,6 +74,8 @@ def scope_of(request: Page) -> Scope:
     days = int(given["days"]) if given.get("days", "") in map(str, SPANS) else None
     first, last = _day(given.get("from", "")), _day(given.get("to", ""))
     today = local_day(business_now(), zone)
+    if plan is None and days is None and first is None and last is None:
+        days = default
     if days is not None and first is None and last is None:
         first, last = today - timedelta(days=days - 1), today
     elif first is not None or last is not None:
@@ -141,6 +150,7 @@ def execution(request: Page) -> HttpResponseBase:
         "lines": [_Line(row, [row.days.get(day) for day in found.days]) for row in found.rows],
         "pager": Pager(number, found.size, LINES),
         "sort": request.GET.get("sort", ""),
+        "may_chase": services.may_chase(request.viewer),
     }
     return render(request, "console/execution.html", context)
 
@@ -203,6 +213,10 @@ def tasks(request: Page) -> HttpResponseBase:
         "trail": tree.trail,
         "guide": rows_shown[0].name if guide and rows_shown else _guide(request, guide),
         "guide_number": guide,
+        "reasons": [one.value for one in Reason],
+        "may_say": request.viewer.role is not RoleName.ANALYST,
+        "may_chase": services.may_chase(request.viewer),
+        "uid": secrets.token_hex(12),
         "before": number - 1 if number > 1 else None,
         "after": number + 1 if len(found) > LINES else None,
     }
@@ -219,15 +233,18 @@ def _task_rows(request: Page, rows: Sequence[Asked], homes: Mapping[SenderId, Ho
     mine = [(row, homes[row.sender]) for row in rows if row.sender in homes]
     names = staff_names(request.viewer, {home.staff for _row, home in mine})
     plans = plans_numbered(request.viewer, {row.plan for row, _home in mine})
+    why = queries.reasons_of(request.viewer, [row.id for row, _home in mine])
     return [
-        TaskRow(row, home.staff, names.get(home.staff, ""), stores.get(home.node, ""), plans.get(row.plan))
+        TaskRow(
+            row, home.staff, names.get(home.staff, ""), stores.get(home.node, ""), plans.get(row.plan), why.get(row.id)
+        )
         for row, home in mine
     ]
 
 
 def _export_tasks(request: Page, rows: Sequence[TaskRow]) -> HttpResponseBase:
     head = [_("任务"), _("计划"), _("门店"), _("导购"), _("状态"), _("下发"), _("截止"), _("执行时间")]
-    head += [_("人数"), _("已执行人数")]
+    head += [_("人数"), _("已执行人数"), _("没执行的原因")]
     table = [
         (
             row.batch.id,
@@ -236,13 +253,157 @@ def _export_tasks(request: Page, rows: Sequence[TaskRow]) -> HttpResponseBase:
             row.name,
             said(STANDINGS, row.batch.standing.name.lower()),
             *(row.batch.due_at, row.batch.deadline, row.batch.tapped_at, row.batch.asked, row.batch.done),
+            said(WHY_NOT, row.why[0].value) if row.why else "",
         )
         for row in rows
     ]
     return exported(request, "execution tasks", head, table)
 
 
+@page
+@require_safe
+def over_time(request: Page) -> HttpResponseBase:
+    """How execution went by day or week and by hour, who never executes, and why not; of the last 28 days, unless the
+    address says otherwise. `?export=` gives the days as a file."""
+    scope = scope_of(request, default=SPANS[1])
+    tree = below(request.viewer, scope.at, scope.channel)
+    found = queries.over_time(request.viewer, scope.wanted, tree)
+    if wanted_format(request):
+        return _export_steps(request, found.steps)
+    context = {
+        **common(request, scope),
+        "found": found,
+        "bars": _bars(found.steps),
+        "hours": _hours(found.hours),
+        "tapped": sum(found.hours),
+        "at": tree.at,
+        "trail": tree.trail,
+        "idle_tasks": IDLE_TASKS,
+        "reasons": queries.reasons(request.viewer, tree, since=scope.wanted.since, until=scope.wanted.until),
+        "stores": {place.id: place.name for place in tree.stores},
+    }
+    return render(request, "console/execution_time.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A column of a figure in units of a view box of 12 × 100: how much of it is filled, and what it stands for."""
+
+    x: float
+    height: float
+    label: str
+
+
+def _bars(steps: Sequence[queries.Step]) -> list[Bar]:
+    return [
+        Bar(12.0 * index, round(100 * (step.counts.rate or 0), 1), f"{step.first:%m-%d}")
+        for index, step in enumerate(steps)
+    ]
+
+
+def _hours(hours: Sequence[int]) -> list[Bar]:
+    most = max(hours, default=0) or 1
+    return [Bar(12.0 * hour, round(100 * count / most, 1), f"{hour}") for hour, count in enumerate(hours)]
+
+
+def _export_steps(request: Page, steps: Sequence[queries.Step]) -> HttpResponseBase:
+    head = [_("日期"), _("已下发任务"), _("按时执行"), _("逾期执行"), _("等待中"), _("到期未执行")]
+    head += [_("执行率"), _("已下发人数")]
+    table = [
+        (
+            step.first, step.counts.issued, step.counts.executed, step.counts.late, step.counts.waiting,
+            step.counts.expired, None if step.counts.rate is None else round(step.counts.rate, 4), step.counts.people,
+        )
+        for step in steps
+    ]  # fmt: skip
+    return exported(request, "execution over time", head, table)
+
+
+def _chase_scope(request: Page, scope: Scope) -> services.ChaseScope:
+    given = request.GET if request.method == "GET" else request.POST
+    guide = given.get("guide", "")
+    chosen = given.getlist("by") or ["message"]
+    return services.ChaseScope(
+        scope.wanted, scope.at, StaffId(int(guide)) if guide.isdecimal() and len(guide) < 16 else None, scope.channel,
+        message="message" in chosen, remind="remind" in chosen,
+    )  # fmt: skip
+
+
+@page
+@require_safe
+def chase(request: Page) -> HttpResponseBase:
+    """Who would be asked after now, and who not and why; nothing is sent."""
+    scope = scope_of(request)
+    asks = _chase_scope(request, scope)
+    found = services.preview_chase(request.viewer, asks)
+    names = staff_names(request.viewer, found.named)
+    tree = below(request.viewer, scope.at, scope.channel)
+    context = {
+        **common(request, scope),
+        "found": found,
+        "names": [names.get(staff, "") for staff in found.named],
+        "left_out": sum(found.left_out.values()),
+        "asks": asks,
+        "guide_number": asks.staff or "",
+        "guide": staff_names(request.viewer, [asks.staff]).get(asks.staff, "") if asks.staff else "",
+        "at": tree.at,
+        "trail": tree.trail,
+        "policy": rulebook().policy.chase,
+        "uid": secrets.token_hex(16),
+        "latest": queries.chases(request.viewer, limit=5),
+    }
+    return render(request, "console/execution_chase.html", context)
+
+
+@page
+@require_POST
+def chase_now(request: Page) -> HttpResponseBase:
+    """Ask after them; the same form sent twice asks once."""
+    scope = scope_of(request)
+    number = services.chase(request.viewer, request.POST.get("uid", ""), _chase_scope(request, scope))
+    return redirect("execution_chased", number)
+
+
+@page
+@require_safe
+def chased(request: Page, number: int) -> HttpResponseBase:
+    """What became of a chase, call by call; the page asks again while calls are to be made."""
+    facts = next((one for one in queries.chases(request.viewer, limit=500) if one.id == number), None)
+    calls = queries.calls_of(request.viewer, number)
+    stores = {place.id: place.name for place in places()}
+    context = {
+        "facts": facts,
+        "calls": [(call, stores.get(call.node, "")) for call in calls],
+        "left_out": sum(facts.left_out.values()) if facts else 0,
+    }
+    name = "console/_execution_chased.html" if request.headers.get("HX-Request") else "console/execution_chased.html"
+    return render(request, name, context)
+
+
+@page
+@require_POST
+def reason(request: Page) -> HttpResponseBase:
+    """Keep why a task is not carried out, as a manager or headquarters was told."""
+    given = request.POST
+    batch = given.get("batch", "")
+    wanted = given.get("reason", "")
+    if wanted not in list(Reason) or not (batch.isdecimal() and len(batch) < 16):
+        raise BadInput("请选一个原因。", "Choose a reason.")
+    services.give_reason(
+        request.viewer, given.get("uid", ""), Reason(wanted), batch=int(batch), text=given.get("text", "")
+    )
+    messages.success(request, _("已记下。有原因的任务不再催办。"))
+    return redirect(
+        f"{reverse('execution_tasks')}?{urlencode(_kept(scope_of(request)))}&guide={given.get('guide', '')}"
+    )
+
+
 urls = [
     path("execution/", execution, name="execution"),
     path("execution/tasks/", tasks, name="execution_tasks"),
+    path("execution/over-time/", over_time, name="execution_time"),
+    path("execution/chase/", chase, name="execution_chase"),
+    path("execution/chase/now/", chase_now, name="execution_chase_now"),
+    path("execution/chases/<int:number>/", chased, name="execution_chased"),
+    path("execution/reason/", reason, name="execution_reason"),
 ]

@@ -384,6 +384,32 @@ BATCHES: dict[str, Promise] = {
     "unknown": _("平台没有回音，正在自动核对"),
     "ambiguous": _("平台上有几个相同的任务，需要人来认"),
 }
+WHY_NOT: dict[str, Promise] = {
+    "on_leave": _("休假或不在岗"),
+    "wrong_customers": _("客户不对"),
+    "text_not_fitting": _("文案不合适"),
+    "too_many": _("任务太多"),
+    "other": _("其他原因"),
+}
+LEFT_OUT: dict[str, Promise] = {
+    "quiet": _("现在是员工的休息时间"),
+    "often": _("今天催的次数已满"),
+    "pause": _("刚催过，还没到间隔"),
+    "excused": _("已说明原因"),
+    "no_account": _("没有企业微信账号，发不了应用消息"),
+    "no_agent": _("所在企业没有填写应用的 AgentId"),
+    "reminded": _("平台提醒今天已用完 3 次，或任务不明"),
+    "away": _("账号已停用"),
+}
+CALLS: dict[str, Promise] = {
+    "due": _("等待发送"),
+    "calling": _("正在发送"),
+    "done": _("已送出"),
+    "refused": _("没有送到"),
+    "unknown": _("没有答复"),
+    "dropped": _("不用发了"),
+}
+CALL_KINDS: dict[str, Promise] = {"message": _("应用消息"), "remind": _("平台提醒")}
 STANDINGS: dict[str, Promise] = {
     "planned": _("还没下发"),
     "doubtful": _("下落不明"),

@@ -194,8 +194,8 @@ def lock(name: str) -> None:
     """Let one transaction at a time pass here, until each ends; to be called inside one, before anything is read.
 
     In SQLite a transaction begins with the one write lock, so there everybody has it already. Locks are taken in the
-    order `sync`, `reach`, `reflex`, `organisation`, `documents`, `people`: two who took them crosswise would wait for
-    ever.
+    order `execution`, `sync`, `reach`, `reflex`, `organisation`, `documents`, `people`: two who took them crosswise
+    would wait for ever.
     """
     if is_shared():
         _advisory("advisory_xact_lock", name)

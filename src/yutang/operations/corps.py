@@ -95,6 +95,7 @@ class Corps:
                     "other side. Stop the plans first, or wait until they are over.",
                 )
             organisation.connect_corp(WECOM, corp, _secret(secret, move.real), REAL if move.real else "")
+            organisation.name_agent(WECOM, corp, None)  # of the app on the other side: to be said anew
             make_anew(corp)
             shown = organisation.expect_callbacks(WECOM, corp, *fresh_pair())
             organisation.audit(viewer, "move_corp", corp, real=move.real, codes=move.codes)
@@ -109,6 +110,23 @@ class Corps:
         organisation.audit(viewer, "renew_callbacks", corp)
         self._settle(corp)
         return shown
+
+    def name_agent(self, viewer: Viewer, corp: str, agent: str) -> None:
+        """Say which app's secret a corp's is, by its AgentId; empty: not known. Without it staff cannot be told
+        anything, and pages of ours cannot act inside WeCom. Raises BadInput, NotFound, Refused."""
+        facts = self.named(viewer, corp)
+        if facts.sandboxed:
+            raise Refused(
+                "沙盒的应用是固定的，不用填 AgentId。", "The sandbox has one app of its own; its AgentId is known."
+            )
+        if agent and not (agent.isascii() and agent.isdecimal() and len(agent) < 10):
+            raise BadInput(
+                "AgentId 是应用详情页上的一个数字，例如 1000002。",
+                "An AgentId is a number on the app's page, such as 1000002.",
+            )
+        with transaction.atomic():
+            organisation.name_agent(WECOM, corp, int(agent) if agent else None)
+            organisation.audit(viewer, "name_agent", corp, agent=int(agent) if agent else None)
 
     def _settle(self, corp: str) -> None:
         facts = next(one for one in corps() if one.corp == corp)

@@ -33,6 +33,8 @@ from yutang.connect import services as connect
 from yutang.connect.group_ways import GroupWayPorts
 from yutang.connect.inheritance import TransferPorts
 from yutang.connect.services import WayPorts
+from yutang.execution import services as execution
+from yutang.execution.services import StaffPorts
 from yutang.guard import retention
 from yutang.guard import services as guard
 from yutang.guard.radar import services as radar
@@ -81,8 +83,9 @@ Advance = Callable[[datetime], None]
 class Loop:
     """Turns the clock until stopped. `advance` tells a sandbox, if there is one, what time it is; `ways` and
     `group_ways` are the channels on which contact ways and codes of groups are kept, `service` those on which customers
-    ask, `transfers` those on which customers are handed over, `moments` those on which members publish; from `sends`
-    is read, before anything is decided, what staff sent on their own."""
+    ask, `transfers` those on which customers are handed over, `moments` those on which members publish, `staff` those
+    on which our own people are told something; from `sends` is read, before anything is decided, what staff sent on
+    their own."""
 
     warehouse: Warehouse
     ports: Callable[[], Ports]
@@ -94,6 +97,7 @@ class Loop:
     transfers: Callable[[], TransferPorts] | None = None
     moments: Callable[[], MomentsPorts] | None = None
     sends: Callable[[], Connections] | None = None
+    staff: Callable[[], StaffPorts] | None = None
     last: float = 0.0
     refreshed: float = float("-inf")
     behind: bool = True
@@ -195,6 +199,7 @@ class Loop:
         decide, tidy = {"decide": self._decide}, {"tidy": self._tidy}
         work: dict[str, Callable[[], None]] = {
             "hand out": partial(self._hand_out, all_due=stepped),
+            "chase": self._chase,
             "ways": self._keep_ways,
             "refresh": self._refresh,
             "notice": self._notice,
@@ -262,6 +267,9 @@ class Loop:
             self.recalled = monotonic()
         reach.hand_out(self.warehouse, self.ports(), all_due=all_due)
         reach.finish()
+
+    def _chase(self) -> None:
+        execution.turn(self.ports, self.staff)
 
     def _follow_tree(self) -> None:
         """A directory may have made or moved stores, which it does without a warehouse at hand."""

@@ -248,6 +248,14 @@ def connect_corp(channel: str, corp: str, secret: str, address: str = "", agent:
     Corp.objects.update_or_create(channel=channel, corp=corp, defaults=said)
 
 
+def name_agent(channel: str, corp: str, agent: int | None) -> None:
+    """Keep the number of the app whose secret a corp's is (AgentId); None: it is not known."""
+    if agent is not None and not 0 < agent < 2**31:
+        raise BadInput("AgentId 是应用详情页上的一个数字，例如 1000002。", "An AgentId is a number such as 1000002.")
+    if not Corp.objects.filter(channel=channel, corp=corp).update(agent=agent):
+        raise BadInput(f"还没有连接企业「{corp[:64]}」。", f"The corp “{corp[:64]}” is not connected.")
+
+
 def keep_channel_account(
     kind: str, channel: str, corp: str, title: str, node_code: str, settings: Mapping[str, str], *, cost: Decimal,
     per_second: float, on: bool,

@@ -92,6 +92,15 @@ class OneChannelCaps(Part):
     month: Cap | None = None
 
 
+class Chasing(Part):
+    """How often one guide may be asked after (催办) tasks that wait: `a_day` times on a local day, `pause_hours` apart,
+    and only within `hours` of the zone of their store."""
+
+    a_day: int = Field(default=2, ge=1, le=10)
+    pause_hours: int = Field(default=3, ge=0, le=72)
+    hours: OpenHours = OpenHours(opens=time(9), closes=time(20))
+
+
 @register
 class PolicyDocument(Document):
     """What the gate allows. Everything has a default; a policy names what it changes.
@@ -110,6 +119,7 @@ class PolicyDocument(Document):
     caps: PersonCaps = PersonCaps()
     channel_caps: dict[Channel, OneChannelCaps] = Field(default_factory=dict)
     tap_budget: int = Field(default=2, ge=1, le=20)
+    chase: Chasing = Chasing()
     global_hold_out: float = Field(default=0.0, ge=0, le=0.2)
     topics: dict[Channel, Title] = Field(default_factory=lambda: dict(DEFAULT_TOPICS), max_length=20)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,17 @@ class Course:
     batches: int
     asked: int
     done: int
+
+
+class Open(NamedTuple):
+    """A batch that waits for its tap. `task` is empty where nobody said which of the platform's it is."""
+
+    batch: BatchId
+    sender: SenderId
+    plan: PlanId
+    deadline: datetime
+    people: int
+    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,36 @@ def asked(
         chosen = chosen.exclude(sender__in=list(without)) if without else chosen
         found += [_asked(row) for row in chosen.select_related("run")[:upto]]
     return sorted(found, key=lambda one: (one.due_at, one.id), reverse=True)[offset:upto]
+
+
+def waiting(
+    viewer: Viewer,
+    wanted: Wanted,
+    accounts: Collection[SenderId] | None,
+    now: datetime,
+    *,
+    without: Collection[SenderId] = (),
+) -> list[Open]:
+    """The batches of these accounts (as of `course`) that wait for their tap and may still be tapped, the nearest
+    deadline first."""
+    found: list[Open] = []
+    columns = ("pk", "sender", "run__plan_id", "deadline", "asked", "done", "task")
+    for part in _of(viewer, wanted, accounts):
+        rows = part.filter(standing=Standing.WAITING.value, deadline__gt=now, run__plan__state=PlanState.RUNNING)
+        rows = rows.exclude(sender__in=list(without)) if without else rows
+        found += [
+            Open(BatchId(pk), SenderId(sender), PlanId(plan), deadline, people - done, task)
+            for pk, sender, plan, deadline, people, done, task in rows.values_list(*columns)
+        ]
+    return sorted(found, key=lambda one: (one.deadline, one.batch))
+
+
+def still_waiting(numbers: Collection[int], now: datetime) -> dict[BatchId, str]:
+    """Those of the batches that may still be tapped, with the platform's task. (Unscoped: asked of batches that
+    somebody saw.)"""
+    rows = Batch.objects.filter(pk__in=list(numbers), standing=Standing.WAITING.value, deadline__gt=now)
+    rows = rows.filter(run__plan__state=PlanState.RUNNING)
+    return {BatchId(pk): task for pk, task in rows.values_list("pk", "task")}
 
 
 def batches_numbered(viewer: Viewer, numbers: Collection[int]) -> dict[BatchId, Asked]:

@@ -91,6 +91,12 @@ def span(value: timedelta | None) -> str:
 
 
 @register.filter
+def from_hundred(value: float) -> float:
+    """Where a column of that height begins, in a figure that is a hundred high."""
+    return round(100 - value, 1)
+
+
+@register.filter
 def day(value: datetime | date | None) -> str:
     """A day: of an instant, in the brand's zone."""
     if isinstance(value, datetime):
