@@ -76,7 +76,6 @@ def by_link(request: HttpRequest, secret: str) -> HttpResponseBase:
             _enter(request, spend_link(secret), LINK)
             return redirect("phone")
         answer = render(request, "mobile/link.html", {"stands": link_stands(secret), "secret": secret})
-        answer["Referrer-Policy"] = "no-referrer"  # the address is the key
         answer["Cache-Control"] = "no-store"
         return answer
     except YutangError as error:

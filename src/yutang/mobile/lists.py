@@ -16,6 +16,7 @@ from yutang.mobile.session import PhoneRequest, phone_page, shown
 from yutang.mobile.telling import language, local
 from yutang.organisation.contracts import RoleName
 from yutang.reach.queries import plans_of_tasks
+from yutang.reach.services import read_soon
 
 
 @phone_page
@@ -54,10 +55,11 @@ def note(request: PhoneRequest, number: int) -> HttpResponse:
 @require_POST
 def hand_in(request: PhoneRequest, number: int) -> HttpResponse:
     """Recorded on the phone: all that was done is written down."""
-    _own(request, number)
+    facts = _own(request, number)
 
     def act(said: Recording) -> dict[str, Any]:
         services.hand_in(request.phone.viewer, number)
+        read_soon(facts.task)
         return {}
 
     return kept(request, "list_in", act)

@@ -93,6 +93,11 @@ def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -
     )
 
 
+def read_soon(task: str) -> None:
+    """Let the results of a task be read at the next turn: whoever worked it says that all is written down."""
+    Batch.objects.filter(task=task, state=BatchState.ISSUED).update(read_at=None)
+
+
 def _price_of(document: BroadcastDocument) -> Decimal:
     marketing = document.touch_class is TouchClass.MARKETING
     return price_of(document.channel, document.message.text, marketing=marketing)

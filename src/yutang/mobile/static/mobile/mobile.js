@@ -151,6 +151,7 @@
         const item = one.body[name] && [...place.querySelectorAll("[data-item]")].find((each) => each.dataset[name] === one.body[name]);
         if (item) item.dataset.done = one.body.result;
       }
+      if (one.body.all) for (const each of place.querySelectorAll("[data-item]:not([data-done])")) each.dataset.done = one.body.result;
     }
   };
   const tell = async () => {
@@ -178,6 +179,7 @@
     const body = { result: button.dataset.result };
     if (button.dataset.days) body.days = Number(button.dataset.days);
     for (const name of ["line", "card", "followUp"]) if (item && item.dataset[name]) body[name] = item.dataset[name];
+    if ("all" in button.dataset) body.all = true;
     for (const one of items) one.dataset.done = button.dataset.result;
     if ("once" in button.dataset) { button.disabled = true; button.textContent = button.dataset.onceSaid; }
     await yutang.record(place.dataset.record, body);

@@ -1,0 +1,115 @@
+"""What a phone recorded: once, by its author, and nothing that cannot be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoDbBlocker
+
+from tests.house.world import World, shared
+from yutang.channels.manual.models import Line
+from yutang.kernel.clock import business_now, wall_now
+from yutang.mobile.recording import OLDEST
+from yutang.organisation import phones
+from yutang.organisation.models import AuditEntry
+from yutang.tasks.models import Recorded
+
+pytestmark = pytest.mark.django_db
+ID = "0123456789abcdef" * 2
+
+
+@pytest.fixture(scope="module")
+def standing(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    with shared(django_db_blocker, tmp_path_factory.mktemp("recording")) as made:
+        yield made
+
+
+@pytest.fixture
+def world(standing: World, db: None) -> World:
+    return standing
+
+
+def phone(userid: str, channel: str = "manual", corp: str = "") -> Client:
+    client = Client(headers={"Accept": "application/json"})
+    user = phones.user_of_staff(phones.staff_by_account(channel, corp, userid))
+    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def say(client: Client, path: str, **given: object) -> Any:
+    body = {"id": ID, "at": wall_now().isoformat(), **given}
+    return client.post(path, json.dumps(body), content_type="application/json")
+
+
+def test_a_queue_sent_twice_says_it_once_even_after_it_was_taken_back(world: World) -> None:
+    client, path = phone("hand-near-x7"), f"/m/lists/{world.near.list}/note/"
+    assert say(client, path, result="sent", line="1").json() == {"noted": 1}
+    Line.objects.filter(list=world.near.list).update(result="", noted_at=None)  # taken back at the console meanwhile
+    assert say(client, path, result="sent", line="1").json() == {"noted": 1}
+    assert not Line.objects.filter(list=world.near.list).exclude(result="").exists()
+    assert AuditEntry.objects.filter(verb="note_list").count() == 1
+    assert Recorded.objects.count() == 1
+
+
+def test_an_id_belongs_to_who_used_it_and_for_what(world: World) -> None:
+    client = phone("hand-near-x7")
+    say(client, f"/m/lists/{world.near.list}/note/", result="sent", line="1")
+    assert say(client, f"/m/lists/{world.near.list}/in/").status_code == 403
+    far = say(phone("hand-far-x7"), f"/m/lists/{world.far.list}/note/", result="sent", line="1")
+    assert far.status_code == 403
+
+
+def test_a_list_is_its_own_guides(world: World) -> None:
+    other = phone(world.near.userid, "wecom", "ww-house")
+    for client, number in ((other, world.near.list), (phone("hand-near-x7"), world.far.list)):
+        assert client.get(f"/m/lists/{number}/").status_code == 404
+        assert say(client, f"/m/lists/{number}/note/", result="sent").status_code == 404
+    assert not Recorded.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"id": "short"},
+        {"at": "2026-03-02"},
+        {"at": "never"},
+        {"result": "maybe"},
+        {"result": 7},
+        {"line": "1e3", "result": "sent"},
+        {"line": True, "result": "sent"},
+        {"line": str(2**64), "result": "sent"},
+    ],
+)
+def test_what_cannot_be_read_is_said_and_nothing_done(world: World, given: dict[str, object]) -> None:
+    answer = say(phone("hand-near-x7"), f"/m/lists/{world.near.list}/note/", **given)
+    assert answer.status_code == 422
+    assert answer.json()["sentence"]
+    assert not Recorded.objects.exists()
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"1" * 30_000, b"[" * 5_000])
+def test_no_json_is_no_recording(world: World, body: bytes) -> None:
+    answer = phone("hand-near-x7").post(f"/m/lists/{world.near.list}/note/", body, content_type="application/json")
+    assert answer.status_code == 422
+
+
+def test_when_it_was_done_is_told_by_how_long_ago_it_was(world: World) -> None:
+    path = f"/m/lists/{world.near.list}/in/"
+    for place, ago in enumerate((OLDEST / 2, OLDEST * 3, -OLDEST)):
+        say(phone("hand-near-x7"), path, id=f"{place}" * 32, at=(wall_now() - ago).isoformat())
+        row = Recorded.objects.get(pk=f"{place}" * 32)
+        expected = business_now() - min(max(ago, ago * 0), OLDEST)
+        assert abs((row.at - expected).total_seconds()) < 5
+
+
+def test_a_forged_post_of_another_site_is_refused(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    user = phones.user_of_staff(phones.staff_by_account("manual", "", "hand-near-x7"))
+    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    assert say(client, f"/m/lists/{world.near.list}/note/", result="sent").status_code == 403
