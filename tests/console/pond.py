@@ -254,7 +254,7 @@ def _own_sends():  # type: ignore[no-untyped-def]
     for kind, guide, who in (("mass", "guide-s1-a", range(0, 24, 3)), ("moments", "guide-s2-b", range(1, 30, 3))):
         props = {"kind": kind, "send": f"own-{kind}", "content": f"5a1d{kind}", "synthetic": True}
         for number in who:
-            of = (IdentifierValue("member", "till", f"M{number:03}"),)
+            of = (IdentifierValue("member", "till", f"{1000 + number}"),)
             at = NOW - timedelta(days=3, minutes=number)
             yield Event(EventId(f"own-{kind}-{number}"), "offgate.sent", at, of, store=guide[6:8], staff=guide,
                         source=f"offgate:{kind}", channel="wecom", props=props)  # fmt: skip
