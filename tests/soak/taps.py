@@ -1,9 +1,10 @@
 """Guides who tap at random hours, also by night, after the deadline and three days later, and who write on their own.
 
-`python -m tests.soak.taps --days 30 --seed 1` fast-forwards a small brand and prints a JSON line. Every day there are new
-plans with random windows, a policy with random caps and hours, consents that are withdrawn and given again, and people
-who want to be left in peace. Whom the platform's own file says was reached is then checked by a naive checker against
-what the driver knows it did; nothing is asked of the house but who was held out, and what its page shows.
+`python -m tests.soak.taps --days 30 --seed 1` fast-forwards a small brand and prints a JSON line. Every day there are
+new plans with random windows, now and then a policy with random caps and hours, consents that are withdrawn and given
+again, and people who want to be left in peace. Whom the platform's own file says was reached is then checked by a naive
+checker against what the driver knows it did; nothing is asked of the house but who was held out, and what its page
+shows.
 
 - consent, peace: at the instant of the tap, the person's latest word. No grace: a refusal counts from when it is kept.
 - quiet hours: the hours of a policy that stood between the plan's launch and the task's making (its run's policy).
@@ -121,8 +122,8 @@ class Play:
         for day in range(days):
             begins = START + day * DAY
             acts = [(self.chance.uniform(0, 24), self._launch) for _ in range(self.chance.randint(1, 2))]
-            acts += [(self.chance.uniform(0, 24), self._refuse) for _ in range(6)]
-            acts += [(self.chance.uniform(0, 24), self._agree) for _ in range(2)]
+            acts += [(self.chance.uniform(0, 24), self._refuse) for _ in range(10)]
+            acts += [(self.chance.uniform(0, 24), self._agree) for _ in range(6)]
             acts += [(self.chance.uniform(0, 14), self._own_send(share)) for _ in range(self.guides // 2)]
             if day and self.chance.random() < 0.5:
                 acts.append((19.5, lambda at: self._new_policy(at)))  # at four in the morning, in Shanghai
@@ -189,7 +190,7 @@ class Play:
         def act(at: datetime) -> None:
             guide = self.chance.randrange(self.guides)
             friends = [f"wm{index:05}" for index in range(guide, self.persons, self.guides)]
-            to = [who for who in friends if self.chance.random() < share / 1.5]
+            to = [who for who in friends if self.chance.random() < share]
             if to:
                 body = {"userid": f"guide{guide:02}", "to": to, "text": f"我自己说的 {at}"}
                 answer = httpx.post(f"{self.sandbox}/control/sends", json=body, timeout=30)
@@ -224,7 +225,8 @@ class Play:
             for touch in touches:
                 for name, wrong in self._wrong(who, touch, touches, private[who]).items():
                     if wrong:
-                        breaches[name].append(f"{who} at {touch.at:%m-%d %H:%M}Z, made {touch.made:%m-%d %H:%M}Z: {wrong}")
+                        when = f"at {touch.at:%m-%d %H:%M}Z, made {touch.made:%m-%d %H:%M}Z"
+                        breaches[name].append(f"{who} {when}: {wrong}")
         late = self.platform(
             "SELECT count(*) FROM recipients JOIN tasks USING (msgid) WHERE status = 1 AND send_time > cancelled_at"
         )

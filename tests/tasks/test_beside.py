@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.house.world import CHANNEL, CORP, START
 from tests.tasks.conftest import DAY, Pond
 from yutang.log.contracts import IdentifierValue
+from yutang.organisation.contracts import CorpFacts
 from yutang.organisation.queries import OWNER
 from yutang.people import services as people
 from yutang.people.contracts import Wish
@@ -14,6 +17,8 @@ from yutang.people.queries import known_as, person_card
 from yutang.reach.asking import Saying, may_say
 from yutang.reach.gate.contracts import TouchClass
 from yutang.tasks.beside import Beside, Said, beside
+from yutang.tasks.cards import sent_from_cards
+from yutang.tasks.models import Card
 
 pytestmark = pytest.mark.django_db
 
@@ -94,3 +99,15 @@ def test_what_was_sent_beside_a_chat_counts_once_for_the_caps_of_its_class(
     pond: Pond, name: str, offer: str | None
 ) -> None:
     assert asked(pond, name, HELLO, USEFUL, REPLY) == [offer, offer, None]
+
+
+def test_a_cards_message_that_wecom_lists_as_the_guides_own_is_the_cards_if_it_was_noted_about_then(pond: Pond) -> None:
+    corp, guide = CorpFacts("wecom", CORP, ""), pond.world.near.userid
+    at = START - timedelta(minutes=20)
+    Card.objects.create(
+        touch=1, run=1, day=START.date(), sender=pond.sender, node=1, person=pond.friends["regular"], place=1,
+        due_at=START, deadline=START, reason="rhythm", script="", sent_at=START,
+    )  # fmt: skip
+    assert sent_from_cards(corp, guide.upper(), [("wm-regular", at), ("wm-newcomer", at)]) == {"wm-regular"}
+    assert sent_from_cards(corp, guide, [("wm-regular", START - timedelta(hours=3))]) == set()
+    assert sent_from_cards(corp, "somebody-else", [("wm-regular", at)]) == set()

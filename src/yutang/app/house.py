@@ -108,13 +108,14 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     where = directory or data_directory()
     configure(where)
     unlock(where)
-    from yutang.channels.sync.doors import install_ours, install_ways
+    from yutang.channels.sync.doors import install_counted, install_ours, install_ways
     from yutang.connect.queries import way_of_state
     from yutang.kernel import database
     from yutang.log.registry import refresh_vocabulary
     from yutang.organisation.clock import BrandClock
     from yutang.organisation.services import check_key
     from yutang.reach.queries import ours_among
+    from yutang.tasks.cards import sent_from_cards
     from yutang.warehouse.current import install_warehouse
     from yutang.warehouse.engine import open_warehouse
     from yutang.warehouse.lasting import Lasting
@@ -132,4 +133,5 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     install_warehouse(warehouse)
     install_ways(way_of_state)
     install_ours(ours_among)
+    install_counted(sent_from_cards)
     return House(where, warehouse, brand_clock)

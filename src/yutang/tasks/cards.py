@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -15,7 +16,8 @@ from yutang.kernel.ids import EventId, NodeId, PersonId, SenderId
 from yutang.log.contracts import Event
 from yutang.log.services import record
 from yutang.organisation import services as organisation
-from yutang.organisation.contracts import SenderFacts, Viewer
+from yutang.organisation.contracts import CorpFacts, SenderFacts, Viewer
+from yutang.organisation.queries import accounts as corp_accounts
 from yutang.organisation.queries import brand
 from yutang.people import queries as people
 from yutang.people.services import set_silent
@@ -24,6 +26,7 @@ from yutang.tasks.models import Asked, Card
 from yutang.tasks.today import current
 
 SOURCE = "guide"
+ABOUT = timedelta(hours=1)  # between a card's message and the note of it: phones are offline now and then
 BESIDE = "sidebar"  # of words that the ledger does not count, fatigue counts the event (`reach/candidates`)
 
 
@@ -58,6 +61,24 @@ def cards_of(viewer: Viewer, accounts: Sequence[SenderFacts]) -> list[CardFacts]
         )
         for row in rows
     ]
+
+
+def sent_from_cards(corp: CorpFacts, member: str, reached: Sequence[tuple[str, datetime]]) -> set[str]:
+    """Of the customers whom a member wrote to on their own, as the platform lists it, those whose card the member had
+    and noted as sent about then: that touch is the card's. (Unscoped: a sync asks, and shows it to nobody.)"""
+    mine = [one.id for one in corp_accounts(corp.channel, corp.corp) if one.userid.casefold() == member.casefold()]
+    times = [at for _, at in reached]
+    rows = Card.objects.filter(sender__in=mine, sent_at__gte=min(times) - ABOUT, sent_at__lte=max(times) + ABOUT)
+    births = list(rows.values_list("person", flat=True))
+    if not births:
+        return set()
+    noted = dict(zip(births, people.survivors(np.array(births, np.int64)).tolist(), strict=True))
+    known = people.all_identifiers_of([PersonId(one) for one in set(noted.values())], "external_userid", corp.corp)
+    sent: dict[str, list[datetime]] = defaultdict(list)
+    for birth, at in rows.values_list("person", "sent_at"):
+        for external in known.get(PersonId(noted.get(birth, birth)), ()):
+            sent[external].append(at)
+    return {who for who, at in reached if any(abs(at - noted_at) <= ABOUT for noted_at in sent.get(who, ()))}
 
 
 def month_of(senders: Collection[SenderId]) -> Month | None:

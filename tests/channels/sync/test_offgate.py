@@ -11,7 +11,7 @@ from tests.channels.sync.conftest import CORP, Shore
 from yutang.channels.contracts import MessageContent
 from yutang.channels.ports.sent import ListedSend, SendKind
 from yutang.channels.sync import offgate
-from yutang.channels.sync.doors import install_ours
+from yutang.channels.sync.doors import install_counted, install_ours
 from yutang.channels.sync.models import SendsListed, StaffSend
 from yutang.channels.wecom.mass_send import WeComMassSend
 from yutang.channels.wecom.moments import WeComMoments
@@ -36,6 +36,7 @@ class Died(Exception):
 def _nobody_elses() -> Iterator[None]:
     yield
     install_ours()
+    install_counted()
 
 
 def said(shore: Shore) -> list[tuple[str, str, str]]:
@@ -128,6 +129,20 @@ def test_what_left_through_the_gate_is_ours_and_what_others_made_by_software_is_
     shore.move(3600)
     shore.run("offgate")
     assert said(shore) == [("mass", "wmc1", "a")]
+
+
+def test_whom_we_had_asked_the_member_to_contact_is_counted_by_us_already(shore: Shore) -> None:
+    asked: list[object] = []
+
+    def counted(corp: object, member: str, reached: object) -> list[str]:
+        asked.append((member, reached))
+        return ["wmc0"]
+
+    install_counted(counted)
+    own(shore, "a", "wmc0", "wmc1")
+    shore.run("offgate")
+    assert said(shore) == [("mass", "wmc1", "a")]
+    assert asked == [("a", [("wmc0", shore.at), ("wmc1", shore.at)])]
 
 
 def test_a_late_tap_is_read_for_a_week_and_then_no_more(shore: Shore) -> None:

@@ -1,9 +1,10 @@
 """What a sync must ask of rooms above, which say at the start how: by which of our contact ways somebody came, and
-which of the sends that a platform lists are ours."""
+which of the sends that a platform lists are ours, or are counted by us already."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 
 from yutang.channels.ports.sent import ListedSend
 from yutang.organisation.contracts import CorpFacts
@@ -40,3 +41,21 @@ def install_ours(*ours: Ours) -> None:
 def ours_among(corp: CorpFacts, sends: Sequence[ListedSend]) -> set[str]:
     """The refs of those of the sends that some room of ours says are its own."""
     return {ref for asked in _ours for ref in asked(corp, sends)} if sends else set()
+
+
+Counted = Callable[[CorpFacts, str, Sequence[tuple[str, datetime]]], Collection[str]]
+"""Of those whom a member reached on their own, and when, the recipients whom we had asked them to contact then: what
+they did is in the ledger."""
+
+_counted: tuple[Counted, ...] = ()
+
+
+def install_counted(*counted: Counted) -> None:
+    """Ask these rooms for what they have asked staff to do from now on."""
+    global _counted
+    _counted = counted
+
+
+def counted_among(corp: CorpFacts, member: str, reached: Sequence[tuple[str, datetime]]) -> set[str]:
+    """Those of the recipients of whom some room of ours says that it counted this touch."""
+    return {one for asked in _counted for one in asked(corp, member, reached)} if reached else set()

@@ -24,7 +24,7 @@ from yutang.channels.ports.moments import MomentNotReady
 from yutang.channels.ports.sent import ListedSend, SendKind
 from yutang.channels.sync.contracts import Found, Kind, Progress
 from yutang.channels.sync.customers import PARALLEL, rest, staff_of
-from yutang.channels.sync.doors import ours_among
+from yutang.channels.sync.doors import counted_among, ours_among
 from yutang.channels.sync.models import SendsListed, StaffSend
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.group_send import WeComGroupSend
@@ -205,6 +205,7 @@ class _Reading:
 
     def _take(self, answers: Sequence[Told]) -> None:
         """Keep what was told: events in portions, and with the last of them that these rows were read."""
+        answers = [replace(told, reached=self._beside_the_gate(told)) for told in answers]
         events = [event for told in answers for event in self._events(told)]
         for first in range(0, len(events), PORTION):
             rest(self.told, 0, 0)
@@ -217,6 +218,14 @@ class _Reading:
         if not events:
             with my_turn(), transaction.atomic():
                 self._settle(answers)
+
+    def _beside_the_gate(self, told: Told) -> Sequence[Reached]:
+        """Without those whom the member was asked by us to contact: a card's message is prefilled in WeCom, which lists
+        it as a send of the member's own."""
+        if told.row.kind != SendKind.MASS:
+            return told.reached
+        counted = counted_among(self.corp, told.row.member, [(one.recipient, one.at) for one in told.reached])
+        return [one for one in told.reached if one.recipient not in counted]
 
     def _settle(self, answers: Sequence[Told]) -> None:
         now = wall_now()
