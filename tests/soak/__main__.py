@@ -57,6 +57,9 @@ def main() -> None:
         print("an export of Excel in the browser:", json.dumps(found), flush=True)
         found = clients.run(Path(folder) / "clients", 2000, 1)
         print("SDKs while the house is killed:", json.dumps(found), flush=True)
+        command = [sys.executable, "-W", "ignore", "-m", "tests.soak.taps", "--days", "8", "--seed", "1"]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        print("guides who tap at random hours, and write on their own:", json.dumps(found), flush=True)
         found = fuzz_collect.run(Path(folder) / "fuzz", 0.5, 1)
         print("rubbish at the collect API:", json.dumps(found), flush=True)
         (Path(folder) / "any").mkdir()
