@@ -75,9 +75,10 @@ def sent_from_cards(corp: CorpFacts, member: str, reached: Sequence[tuple[str, d
     noted = dict(zip(births, people.survivors(np.array(births, np.int64)).tolist(), strict=True))
     known = people.all_identifiers_of([PersonId(one) for one in set(noted.values())], "external_userid", corp.corp)
     sent: dict[str, list[datetime]] = defaultdict(list)
-    for birth, at in rows.values_list("person", "sent_at"):
-        for external in known.get(PersonId(noted.get(birth, birth)), ()) if at is not None else ():
-            sent[external].append(at)
+    for row in rows:
+        for external in known.get(PersonId(noted.get(row.person, row.person)), ()):
+            if row.sent_at is not None:
+                sent[external].append(row.sent_at)
     return {who for who, at in reached if any(abs(at - noted_at) <= ABOUT for noted_at in sent.get(who, ()))}
 
 
