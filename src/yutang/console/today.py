@@ -41,6 +41,7 @@ BACK_DAYS = 14
 SHOWN = 8
 NET_DAYS = 7
 _COME_BACK: Remembered[list[dict[str, Any]]] = Remembered()
+_GAIN: Remembered[Gain] = Remembered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,12 @@ def overdue(request: Page) -> Overdue | None:
 
 
 def _gain(request: Page) -> Gain:
+    """Asked anew when profiles are computed anew, and each day."""
+    key = (request.viewer.nodes, local_day(business_now(), request.brand.zone))
+    return _GAIN.answer(request.warehouse, key, lambda: _asked_gain(request))
+
+
+def _asked_gain(request: Page) -> Gain:
     now, span, at = business_now(), timedelta(days=NET_DAYS), posts(request.viewer)
     recent, earlier = (net_friends_of(request.warehouse, at, end - span, end) for end in (now, now - span))
     return Gain(recent, earlier)

@@ -2,21 +2,31 @@
 -- Of the staff in `posts`, and of persons of whom something was said since $since; but then all that was ever said.
 -- One row is one time of being friends: two accounts of one person with the same guide are one friendship, which lasts
 -- until the last of them ends. Who was lost before anything was said of an addition has no added_at.
-WITH words AS (
-    SELECT
-        e.person AS birth, coalesce(merged.survivor, e.person) AS person, e.staff, e.store, e.source,
-        e.occurred_at, CASE WHEN e.type = 'relation.added' THEN 1 ELSE 0 END AS added,
-        coalesce(json_extract_string(e.props, '$.by'), '') AS said_by
+WITH concerned AS (
+    SELECT coalesce(merged.survivor, e.person) AS person
     FROM events AS e
+    JOIN posts ON posts.staff = e.staff
     LEFT JOIN person_overrides AS merged ON merged.birth = e.person
-    WHERE e.type IN ('relation.added', 'relation.lost') AND e.person IS NOT NULL AND e.staff IS NOT NULL
-),
-concerned AS (
-    SELECT w.person FROM words AS w JOIN posts ON posts.staff = w.staff WHERE w.occurred_at >= $since
+    WHERE e.type IN ('relation.added', 'relation.lost') AND e.occurred_at >= $since AND e.person IS NOT NULL
     UNION
     SELECT r.person FROM fact_relations AS r JOIN posts ON posts.staff = r.staff WHERE r.added_at >= $since
 ),
-said AS (SELECT words.* FROM words JOIN concerned ON concerned.person = words.person),
+births AS (
+    SELECT person AS birth, person FROM concerned
+    UNION
+    SELECT merged.birth, merged.survivor AS person
+    FROM person_overrides AS merged
+    JOIN concerned ON concerned.person = merged.survivor
+),
+said AS (
+    SELECT
+        e.person AS birth, births.person, e.staff, e.store, e.source, e.occurred_at,
+        CASE WHEN e.type = 'relation.added' THEN 1 ELSE 0 END AS added,
+        coalesce(json_extract_string(e.props, '$.by'), '') AS said_by
+    FROM events AS e
+    JOIN births ON births.birth = e.person
+    WHERE e.type IN ('relation.added', 'relation.lost') AND e.staff IS NOT NULL
+),
 pairs AS (SELECT person, staff, max(added) AS begun, min(added) AS lasted FROM said GROUP BY person, staff),
 -- A list, or a demo, told of a friendship without an event.
 listed AS (
