@@ -134,8 +134,8 @@ def _orders(warehouse) -> None:  # type: ignore[no-untyped-def]
 
 def _ledger(warehouse) -> None:  # type: ignore[no-untyped-def]
     """Plans of the last weeks whose gate decided everybody: half were sent to, a tenth held out, the rest refused."""
-    from yutang.reach.contracts import PlanState, RunState
-    from yutang.reach.models import Plan, Run
+    from yutang.reach.contracts import BatchState, PlanState, RunState
+    from yutang.reach.models import Batch, Plan, Run
     from yutang.warehouse.contracts import Statement
 
     for number in range(DECIDED):
@@ -184,3 +184,19 @@ def _ledger(warehouse) -> None:  # type: ignore[no-untyped-def]
                 ),
             ]
         )
+    from yutang.organisation.models import SenderAccount
+
+    same = {"due_at": NOW - timedelta(hours=1), "deadline": NOW + timedelta(hours=9), "ordinal": 0, "offset": 0}
+    plan = Plan.objects.create(
+        name="running", body=body, author="owner", created_at=NOW, start=NOW, state=PlanState.RUNNING
+    )
+    run = Run.objects.create(
+        plan=plan, occasion="w1", attempt=1, state=RunState.COMMITTED, token=1, decided_at=NOW, as_of=NOW
+    )
+    Batch.objects.bulk_create(
+        [
+            Batch(run=run, sender=account, size=100, state=BatchState.ISSUED, task=f"msg{account}", **same)
+            for account in SenderAccount.objects.values_list("pk", flat=True)
+        ],
+        batch_size=1_000,
+    )

@@ -51,6 +51,24 @@ def test_a_customer_in_a_chat_is_shown_and_one_tap_sends_a_script(chromium: Brow
         assert said == []
 
 
+def test_a_note_is_kept_on_the_phone_until_there_is_a_network_and_then_written_down_once(
+    chromium: Browser, world: World
+) -> None:
+    with chat(chromium, world, QUIET) as page:
+        expect(page.locator("#notes form")).to_be_visible()
+        page.context.set_offline(True)
+        page.locator("#notes textarea").fill("想要大一号的")
+        page.locator("#notes select").select_option("7")
+        page.locator("#notes form button").click()
+        expect(page.locator("#toast")).to_have_text("已存在手机里，联网后上传")
+        page.context.set_offline(False)
+        expect(page.locator("#net")).to_be_hidden()
+        page.reload()
+        expect(page.locator("#remarks p")).to_have_count(1)
+        expect(page.locator("#remarks")).to_contain_text("想要大一号的")
+        expect(page.locator("#notes .mark")).to_contain_text("3-9 跟进")
+
+
 def test_what_may_not_be_sent_has_no_button_and_says_why(chromium: Browser, world: World) -> None:
     with chat(chromium, world, QUIET) as page:
         expect(page.locator("#scripts")).to_contain_text("现在不发：近期消息已到频次上限")

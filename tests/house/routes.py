@@ -404,6 +404,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "phone_person": (Ask("/m/person/{person}/", shows=("name",)),),
     "phone_person_ask": (Ask("/m/person/{person}/ask/?script=whole_pool"),),
     "phone_person_sent": (Ask("/m/person/{person}/sent/", {"script": "whole_pool"}),),
+    "phone_person_note": (Ask("/m/person/{person}/note/", {"note": "asked"}),),
     "phone_store": (
         Ask("/m/store/"),
         Ask("/m/store/?choose=1"),

@@ -28,7 +28,7 @@ from yutang.log.contracts import Event, IdentifierValue, Line
 from yutang.log.services import record
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import NodeKind, RoleName, Viewer
-from yutang.organisation.queries import OWNER, viewer_named
+from yutang.organisation.queries import OWNER, node_by_code, viewer_named
 from yutang.organisation.services import NewNode, NewSender
 from yutang.people import grouped
 from yutang.people import services as people
@@ -45,6 +45,7 @@ from yutang.reach.models import Plan
 from yutang.reflex import services as reflex
 from yutang.reflex.documents import ReflexRule
 from yutang.reflex.queries import follow_ups
+from yutang.tasks.remarks import remark
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import install_warehouse
 from yutang.warehouse.engine import open_warehouse
@@ -261,6 +262,7 @@ def _store(warehouse: Warehouse, code: str, name: str, phone: str, author: str) 
             ),
         ]
     )
+    remark(person, node_by_code(code).id, userid, f"{name}喜欢周末来", START)
     pump_until_empty(warehouse)
     profiles.rebuild(warehouse, business_now())
     plan = reach.launch(broadcast(f"plan_{code}_x7", f"计划{name}"), viewer_named(author))

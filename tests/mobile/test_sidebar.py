@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
@@ -20,6 +21,8 @@ from yutang.organisation import phones
 from yutang.organisation import services as organisation
 from yutang.organisation.services import NewSender
 from yutang.people import services as people
+from yutang.tasks.models import Remark
+from yutang.tasks.remarks import forget_remarks_on
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +119,28 @@ def test_who_was_told_enough_is_sent_nothing_and_it_says_why(pond: Pond) -> None
     page = beside(guide(pond.world), "wm-told")
     assert "现在不发：近期消息已到频次上限" in page
     assert "data-say=" not in page
+
+
+def test_a_remark_is_kept_sealed_once_and_a_follow_up_with_it(pond: Pond) -> None:
+    client, number = guide(pond.world), pond.friends["regular"]
+    key = uuid4().hex
+    for _ in range(2):
+        said = kept(client, f"/m/person/{number}/note/", key, note="女儿下月满三岁", days="7")
+    assert said == {"noted": True, "days": "7"}
+    assert Remark.objects.count() == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT text FROM tasks_remark")
+        assert "三岁" not in str(cursor.fetchall())
+    page = beside(client, "wm-regular")
+    assert "女儿下月满三岁" in page
+    assert "3-9 跟进" in page
+    assert "三岁" not in beside(client, "wm-newcomer")
+    for wrong in ({"note": "", "days": ""}, {"note": "x", "days": "900"}, {"note": "长" * 401}):
+        body = json.dumps({"id": uuid4().hex, "at": wall_now().isoformat(), **wrong})
+        answer = client.post(f"/m/person/{number}/note/", body, content_type="application/json")
+        assert answer.status_code == 422, wrong
+    assert forget_remarks_on([number]) == 1
+    assert "三岁" not in beside(client, "wm-regular")
 
 
 def test_a_page_of_ones_own_shows_the_same_where_there_is_no_wecom(pond: Pond) -> None:

@@ -21,6 +21,7 @@ from yutang.organisation.services import audit
 from yutang.people.grouped import groups_of
 from yutang.people.queries import person_card, words_of
 from yutang.profiles.queries import as_of, traits_of
+from yutang.tasks.remarks import remarks_of
 from yutang.warehouse.contracts import Warehouse, named
 
 TITLES: Mapping[str, tuple[str, str]] = {
@@ -36,6 +37,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "orders": ("订单", "Orders"),
     "order_lines": ("订单明细", "Lines of orders"),
     "events": ("发生过的事", "What happened"),
+    "remarks": ("员工写的备注", "What staff wrote down"),
     "decisions": ("触达决定与回执", "Decisions on messages, and receipts"),
 }
 
@@ -78,6 +80,7 @@ def export_person(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> dic
         "orders": rows("orders"),
         "order_lines": rows("lines"),
         "events": rows("events"),
+        "remarks": [asdict(one) for one in remarks_of(viewer, card.births, limit=10_000)],
         "decisions": rows("decisions"),
     }  # fmt: skip
     audit(viewer, "export_person", f"person {card.person}", **{name: len(part) for name, part in found.items()})

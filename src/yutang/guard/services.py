@@ -49,6 +49,7 @@ from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.services import audit
 from yutang.people import erasing, shunned
 from yutang.reflex.services import forget_persons
+from yutang.tasks.remarks import forget_remarks_on
 from yutang.tasks.today import forget_persons as forget_cards
 from yutang.warehouse.contracts import Warehouse
 
@@ -156,6 +157,7 @@ def _people(warehouse: Warehouse, row: Erasure, patience: float) -> None:
         work = Work.of(row).with_births(births)
         erasing.block(births)
         forget_persons(frozenset(work.tombstones), frozenset(work.identifiers))
+        forget_remarks_on(work.tombstones)
         forget_cards(frozenset(work.tombstones))
         forget_lines_of(work.tombstones)
         forget_joins(erasing.lookups_of(work.identifiers))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
 from yutang.channels.sync.services import hint
 from yutang.kernel.calendars import zone
+from yutang.kernel.documents import Note
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.log.contracts import IdentifierValue
@@ -30,7 +31,10 @@ from yutang.people.contracts import PersonCard
 from yutang.people.queries import known_as, person_card
 from yutang.reach.asking import GLOBAL_HOLD_OUT, Answer
 from yutang.reach.contracts import REASONS
+from yutang.reflex.services import begin_follow_up
 from yutang.tasks.beside import Beside, beside
+from yutang.tasks.remarks import LONGEST as REMARK_LONGEST
+from yutang.tasks.remarks import remark, remarks_of
 from yutang.tasks.scripts import script_named, scripts_for
 from yutang.tasks.sending import Script, offered, say_sent
 
@@ -61,6 +65,8 @@ class FollowUpRow:
     due: date
 
 
+COME_BACK = ("1", "3", "7", "30")
+BY_HERSELF = Note(zh="聊天时记下的跟进", en="Noted beside a chat")
 SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 LONGEST_ID = 128
 
@@ -139,6 +145,28 @@ def sent(request: PhoneRequest, number: int) -> HttpResponse:
     return kept(request, "beside_sent", act)
 
 
+@phone_page
+@require_POST
+def note(request: PhoneRequest, number: int) -> HttpResponse:
+    """Recorded on the phone: a `note` in the guide's own words, and in how many `days` she will come back to them."""
+    card, sender = _speaking(request, number)
+
+    def act(said: Recording) -> dict[str, Any]:
+        text, days = said.text("note", REMARK_LONGEST), said.text("days", 3)
+        if not text and not days:
+            raise BadInput("写一句备注，或选一个跟进日期。", "Write a remark, or choose when to come back to them.")
+        if days and days not in COME_BACK:
+            raise BadInput("请从列表中选择跟进日期。", "Choose from the list when to come back to them.")
+        if text:
+            remark(card.person, sender.store, sender.userid, text, said.at)
+        if days:
+            due = said.at + timedelta(days=int(days))
+            begin_follow_up(card.person, sender.userid, sender.store, BY_HERSELF, due)
+        return {"noted": bool(text), "days": days}
+
+    return kept(request, "beside_note", act)
+
+
 def _corp(request: PhoneRequest) -> str:
     """The corp of whose client the page was opened in. Raises Refused for one in which they have no account."""
     corp = request.GET.get("corp", "") or request.phone.corp
@@ -174,7 +202,7 @@ def _told(request: PhoneRequest, who: PersonId) -> dict[str, Any]:
     found = beside(request.warehouse, phone.viewer, card, channel, phone.senders)
     scripts = []
     if sender is not None:
-        words = scripts_for(request.warehouse, phone.viewer, card.person, channel, language())
+        words = scripts_for(found, channel, language())
         scripts = offered(request.warehouse, card, sender, words)
     said = [(item, _why(item.answer)) for item in scripts]
     same = {why for _item, why in said}
@@ -193,6 +221,8 @@ def _told(request: PhoneRequest, who: PersonId) -> dict[str, Any]:
             FollowUpRow(one.id, one.note.get(language(), ""), local(one.due_at, place).date())
             for one in found.follow_ups
         ],
+        "remarks": [(local(one.at, place).date(), one.text) for one in remarks_of(phone.viewer, card.births)],
+        "come_back": [("1", _("明天")), ("3", _("三天后")), ("7", _("一周后")), ("30", _("一个月后"))],
         "consents": [(_purpose(one.purpose), one.granted) for one in found.consents],
         "not_reached": [
             (local(_aware(one.decided_at), place).date(), _reason(one.reason or one.outcome))

@@ -30,6 +30,7 @@ def pages(here: Callable[[], Speaking]) -> list[URLPattern]:
         path("person/<int:number>/", sidebar.person, name="phone_person"),
         path("person/<int:number>/ask/", sidebar.ask, name="phone_person_ask"),
         path("person/<int:number>/sent/", sidebar.sent, name="phone_person_sent"),
+        path("person/<int:number>/note/", sidebar.note, name="phone_person_note"),
         path("store/", manager.store, name="phone_store"),
         path("out/", entering.out, name="phone_out"),
         path("sign/", signing.sign, name="phone_sign"),

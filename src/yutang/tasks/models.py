@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from yutang.kernel.clock import wall_now
+from yutang.kernel.fields import EncryptedTextField
 
 
 class Recorded(models.Model):
@@ -67,3 +68,13 @@ class Card(models.Model):
             models.Index(fields=["sender", "day"], name="cards_of_a_day"),
             models.Index(fields=["deadline"], condition=models.Q(told=False), name="cards_untold"),
         )
+
+
+class Remark(models.Model):
+    """What was written down of a birth person in somebody's own words, at which store. `at` is business time."""
+
+    person = models.BigIntegerField(db_index=True)
+    node = models.BigIntegerField()
+    userid = models.CharField(max_length=64, blank=True)
+    text = EncryptedTextField(null=True)
+    at = models.DateTimeField()

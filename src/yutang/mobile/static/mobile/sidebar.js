@@ -74,7 +74,15 @@
     const form = event.target.closest("form[data-note]");
     if (!form) return;
     event.preventDefault();
-    recorded(form.dataset.note, Object.fromEntries(new FormData(form)), words.noted);
+    const said = Object.fromEntries(new FormData(form));
+    if (!said.note.trim() && !said.days) return;
+    if (said.note.trim()) {
+      const line = document.createElement("p");
+      line.className = "why";
+      line.textContent = said.note.trim();
+      document.getElementById("remarks").prepend(line);
+    }
+    recorded(form.dataset.note, said, words.noted);
     form.reset();
   });
   if (words.person) look();
