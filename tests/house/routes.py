@@ -122,6 +122,12 @@ API: dict[str, tuple[Ask, ...]] = {
 COMMANDS: dict[str, tuple[Ask, ...]] = {
     "audiences export": (Ask(words=(BOTH, "--platform", "google", "--output", os.devnull)),),
     "apply": (Ask(words=("PLAN_FILE",)),),
+    "content list": (Ask(),),
+    "content show": (Ask(words=("care_tip",)),),
+    "content check": (Ask(words=("明天到货",)),),
+    "content submit": (Ask(words=("care_tip", "1")),),
+    "content approve": (Ask(words=("care_tip", "1")),),
+    "content send-back": (Ask(words=("care_tip", "1", "asked")),),
     "demo": (Ask(),),
     "doctor": (Ask(),),
     "drill ranking": (Ask(shows=("userid",)), Ask(words=("--level", "corp"))),

@@ -28,6 +28,7 @@ FOLDERS = {
     "broadcasts": "broadcast",
     "policy": "policy",
     "content": "content_rules",
+    "contents": "content",
     "ways": "contact_way",
     "reflex": "reflex",
     "webhooks": "webhook",

@@ -41,6 +41,7 @@ def root(opener: Opener | None = None) -> click.Group:
         access,
         channels,
         commands,
+        content,
         drill,
         execution,
         groups,
@@ -82,6 +83,7 @@ def root(opener: Opener | None = None) -> click.Group:
         lists,
         drill,
         offgate,
+        content,
     )
     for module in modules:
         for group in module.GROUPS:

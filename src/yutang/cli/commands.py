@@ -12,6 +12,8 @@ import click
 from yutang.cli.context import Shell, command, headquarters_only, presume, table
 from yutang.connect.documents import ContactWay
 from yutang.connect.services import keep_way
+from yutang.content.documents import Content
+from yutang.content.services import keep_content
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
@@ -180,6 +182,8 @@ def _keep(document: Document, viewer: Viewer) -> StoredDocument:
     """Keep a document that is no plan: a segment, or what the whole brand goes by."""
     if isinstance(document, SegmentDocument):
         return services.save(document, viewer)
+    if isinstance(document, Content):
+        return keep_content(document, viewer)
     if isinstance(document, ContactWay):
         return keep_way(document, viewer)
     if isinstance(document, ReflexRule):

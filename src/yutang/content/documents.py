@@ -1,14 +1,15 @@
-"""The rules of what may not be said, as documents."""
+"""What is said, and the rules of what may not be said, as documents."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from yutang.content.patterns import pattern
+from yutang.content.rendering import check_variables
 from yutang.kernel.documents import NAME, Document, Note, Part, Title, register
 from yutang.kernel.errors import BadInput
 
@@ -19,6 +20,143 @@ class Place(StrEnum):
     CHAT = "chat"
     GROUP = "group"
     MOMENTS = "moments"
+
+
+class Voice(StrEnum):
+    """Who seems to speak: the guide, the store, or the brand."""
+
+    GUIDE = "guide"
+    STORE = "store"
+    BRAND = "brand"
+
+
+class Step(StrEnum):
+    """The step of the ladder (客户阶段) for whose people it was written."""
+
+    PROSPECT = "prospect"
+    CUSTOMER = "customer"
+    FAN = "fan"
+    LOYALIST = "loyalist"
+    AGENT = "agent"
+    PARTNER = "partner"
+
+
+def _on_the_web(address: str) -> str:
+    if address and not address.startswith("https://"):
+        raise BadInput("地址应以 https:// 开头。", "an address begins with https://.")
+    return address
+
+
+Address = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_on_the_web)]
+
+
+class Picture(Part):
+    """A picture by its address; `says` is what it shows, for whoever cannot see it."""
+
+    url: Address
+    says: str = Field(default="", max_length=200)
+
+
+class LinkCard(Part):
+    """A card that opens a page. In UTF-8 bytes: title ≤ 128, summary ≤ 512 (WeCom doc 92135)."""
+
+    title: str = Field(min_length=1, max_length=128)
+    url: Address
+    summary: str = Field(default="", max_length=512)
+    picture: str = Field(default="", max_length=2048)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        _on_the_web(self.picture)
+        for what, text, most in (("title", self.title, 128), ("summary", self.summary, 512)):
+            if len(text.encode()) > most:
+                raise BadInput(
+                    f"{what} 至多 {most} 字节（约 {most // 3} 个汉字）。", f"{what} has at most {most} bytes of UTF-8."
+                )
+        return self
+
+
+class MiniProgram(Part):
+    """A card that opens a page of a mini program. Title ≤ 64 bytes (WeCom doc 92135); `picture` is its cover."""
+
+    title: str = Field(min_length=1, max_length=64)
+    appid: str = Field(pattern=r"^wx[0-9a-z]{16}$")
+    page: str = Field(min_length=1, max_length=1024)
+    picture: Address
+
+    @field_validator("title")
+    @classmethod
+    def _fits(cls, title: str) -> str:
+        if len(title.encode()) > 64:
+            raise BadInput("小程序标题至多 64 字节（约 21 个汉字）。", "a mini program's title has at most 64 bytes.")
+        return title
+
+
+class Video(Part):
+    """A video by its address."""
+
+    url: Address
+    title: str = Field(default="", max_length=60)
+
+
+@register
+class Content(Document):
+    """Something that can be said, kept once and used by many plans: a text, up to nine pictures, and cards.
+
+    In the text `{导购|我}` (or `{guide|I}`) is a variable and what is said where it is not known: 称呼 name, 导购
+    guide, 门店 store, 品牌 brand. `{{preferences}}` becomes the address at which customers refuse. `voice`: who seems
+    to speak; `persona` and `steps`: for whom it was written; `place`: where it is to be said.
+    """
+
+    KIND: ClassVar[str] = "content"
+
+    text: str = Field(default="", max_length=4000)
+    pictures: tuple[Picture, ...] = Field(default=(), max_length=9)
+    link: LinkCard | None = None
+    mini_program: MiniProgram | None = None
+    video: Video | None = None
+    voice: Voice = Voice.BRAND
+    persona: str = Field(default="", max_length=40)
+    steps: tuple[Step, ...] = Field(default=(), max_length=6)
+    place: Place = Place.CHAT
+
+    @field_validator("text")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        check_variables(text)
+        return text.strip()
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.text or self.pictures or self.link or self.mini_program or self.video):
+            raise BadInput(
+                "内容是空的：写一段文案，或放一张图、一张卡片。",
+                "the content is empty: write a text, or add a picture or a card.",
+            )
+        return self
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it is made of: text, pictures, link, mini_program, video."""
+        parts = {
+            "text": self.text,
+            "pictures": self.pictures,
+            "link": self.link,
+            "mini_program": self.mini_program,
+            "video": self.video,
+        }
+        return tuple(name for name, part in parts.items() if part)
+
+    def said(self) -> dict[str, str]:
+        """Everything in it that customers read, by field."""
+        fields = {
+            "text": self.text,
+            "link.title": self.link.title if self.link else "",
+            "link.summary": self.link.summary if self.link else "",
+            "mini_program.title": self.mini_program.title if self.mini_program else "",
+            "video.title": self.video.title if self.video else "",
+        }
+        return {name: text for name, text in fields.items() if text}
 
 
 class Excuses(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from yutang.connect.documents import ContactWay
-from yutang.content.documents import ContentRules
+from yutang.content.documents import Content, ContentRules
 from yutang.documents import services as documents
 from yutang.guard.accounts.documents import AccountRules
 from yutang.guard.radar.documents import WallsDocument
@@ -25,6 +25,7 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     BroadcastDocument,
     PolicyDocument,
     ContentRules,
+    Content,
     ContactWay,
     ReflexRule,
     EventTypeDocument,

@@ -21,7 +21,6 @@ from yutang.channels.contracts import (
     AnswerLost,
     CannotCarry,
     MassSendPort,
-    MessageContent,
     Permit,
     PlatformTask,
     RefusedByPlatform,
@@ -48,6 +47,7 @@ from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch, Run
 from yutang.reach.planning import document_of, rulebook
 from yutang.reach.policy import PolicyDocument
+from yutang.reach.saying import digest_of, spoken
 from yutang.warehouse.contracts import Warehouse, named
 
 PART = 50  # batches whose recipients are looked up together
@@ -188,7 +188,8 @@ def _issue(
     if port is None:
         Batch.objects.filter(pk=batch.pk).update(trouble="no_channel", not_before=business_now() + timedelta(hours=1))
         return False
-    if not _claim(batch):
+    content = spoken(document, sender, _permit(document, batch))
+    if not _claim(batch, digest_of(content.text, content.links)):
         return False
     failpoint("issue.claimed")
     recipients = _recipients(warehouse, batch, members, looked)
@@ -196,7 +197,7 @@ def _issue(
         _settle(batch, state=BatchState.CLOSED, closed_at=business_now())
         return False
     try:
-        created = port.create_task(sender.userid, list(recipients.values()), _content(document, batch))
+        created = port.create_task(sender.userid, list(recipients.values()), content)
     except AnswerLost:
         _mark_unknown(warehouse, batch, members)
         return False
@@ -225,15 +226,17 @@ def _issue(
     return True
 
 
-def _content(document: BroadcastDocument, batch: Batch) -> MessageContent:
-    """What is said, and for what the gate let it through."""
+def _permit(document: BroadcastDocument, batch: Batch) -> Permit:
+    """For what the gate let it through."""
     marketing = document.touch_class is TouchClass.MARKETING
-    permit = Permit(document.purpose, document.topic, marketing=marketing, until=batch.deadline)
-    return MessageContent(document.message.text, permit=permit)
+    return Permit(document.purpose, document.topic, marketing=marketing, until=batch.deadline)
 
 
-def _claim(batch: Batch) -> bool:
+def _claim(batch: Batch, digest: str) -> bool:
     """Take a batch for calling, unless another call of the same content for the same sender is unanswered.
+
+    `digest` stands for the very words that are about to be asked for. It is kept with the call: whoever looks for the
+    call's task later must know it by these words, whatever the guide is called by then.
 
     Time and plan are looked at once more, in the same statement: whoever closes what is late or stopped looks for
     planned batches only, and one taken after that would be sent although its touches had been told to be expired.
@@ -248,6 +251,7 @@ def _claim(batch: Batch) -> bool:
         with transaction.atomic():
             claimed = planned.update(
                 state=BatchState.CALLING,
+                digest=digest,
                 called_at=now,
                 call_until=wall_now() + timedelta(seconds=CALL_SECONDS),
                 called_by=batch.called_by,
@@ -411,9 +415,8 @@ def tasks_like(
         raise NoChannel
     if batch.called_at is None:
         return []
-    text = document_of(batch.run.plan).message.text
     found = port.find_tasks(batch.called_at - SEARCH, batch.called_at + SEARCH)
-    same = [task for task in found if task.text == text and task.task_id not in bound]
+    same = [task for task in found if digest_of(task.text, task.links) == batch.digest and task.task_id not in bound]
     for task in same:
         if not task.senders:
             raise TaskNotReady(task.task_id)

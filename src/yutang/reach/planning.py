@@ -7,7 +7,6 @@ anywhere before, the run is abandoned and its decisions are rows that nobody rea
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,26 +18,25 @@ import pyarrow.compute as pc
 import structlog
 from django.db import transaction
 
-from yutang.content.checking import check, require_clean
+from yutang.content.checking import BrokenRules, Finding, check
 from yutang.content.documents import ContentRules
+from yutang.content.rendering import longest
 from yutang.documents import queries as documents
 from yutang.intake import pump
 from yutang.intake.lease import Held, lease
 from yutang.kernel import calendars
 from yutang.kernel.clock import business_now, wall_now
-from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadInput, NotFound, Refused, Unavailable, YutangError
 from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import NodeId, PlanId, draw_array, salt
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.people import bulk
-from yutang.people.links import VARIABLE, general_link
 from yutang.profiles import services as profiles
 from yutang.profiles.queries import in_scope, select_traits
 from yutang.reach import approach
 from yutang.reach.contracts import BatchState, PlanState, RunState
-from yutang.reach.documents import BroadcastDocument, Message
+from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import (
     CANDIDATES,
@@ -56,6 +54,7 @@ from yutang.reach.ledger import committed, repeated
 from yutang.reach.limits import narrowed, way_of
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.policy import PolicyDocument
+from yutang.reach.saying import digest_of, plain
 from yutang.segments import queries as segments
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
@@ -121,7 +120,7 @@ def terms_of(
     granted: int = 0,
 ) -> PlanTerms:
     """What the gate must know of one attempt. Later attempts keep the arm of the first: they are not drawn again."""
-    problems = check(document.message.text, rules)
+    problems = checked(document, rules)
     return PlanTerms(
         plan=PlanId(plan_id),
         occasion=occasion,
@@ -421,7 +420,7 @@ def _open_runs(due: Sequence[Due], held: Held, now: datetime, book: Rulebook) ->
             decided_at=now,
             as_of=now,
             candidates=item.audience.num_rows,
-            versions=book.versions,
+            versions=book.versions | content_version(document_of(item.plan)),
         )
         for item in due
     ]
@@ -506,7 +505,7 @@ def _keep_batches(run: Run, item: Due, cuts: Sequence[Cut]) -> None:
     """By rows and not by models: a plan of a chain has 10,000 batches, and models take longer than the gate."""
     same: dict[str, object] = {
         "run_id": run.pk,
-        "digest": content_digest(document_of(item.plan)),
+        "digest": digest_of(document_of(item.plan).message.text),
         "state": BatchState.PLANNED.value,
         "created_at": bulk.stored_time(wall_now()),
         **dict.fromkeys(("task", "called_by", "trouble"), ""),
@@ -525,22 +524,19 @@ def _stored(naive: datetime) -> object:
     return bulk.stored_time(naive.replace(tzinfo=UTC))
 
 
-def content_digest(document: BroadcastDocument) -> str:
-    """Stands for what is said, so that a lost answer can be matched to a task by its content."""
-    return hashlib.sha256(document.message.text.encode()).hexdigest()
+def checked(document: BroadcastDocument, rules: ContentRules | None) -> list[Finding]:
+    """What may not be said in all that customers read of a broadcast."""
+    said = plain(document)
+    found = check(said.text, rules, linked=bool(said.links))
+    for link in said.links:
+        found += check(link.title, rules) + check(link.summary, rules)
+    return found
 
 
-def with_links(document: BroadcastDocument) -> BroadcastDocument:
-    """The document with the address at which customers refuse in place of its variable.
-
-    The platform sends one text to all recipients of a task (WeCom doc 92135), so it is the general address and nobody's
-    own link. Put in at launch: a lost answer is matched by the very text.
-    """
-    text = document.message.text
-    if VARIABLE not in text:
-        return document
-    filled = document.model_copy(update={"message": Message(text=text.replace(VARIABLE, general_link()))})
-    return parse(BroadcastDocument, filled.as_data())  # checks the platform's limit once more
+def content_version(document: BroadcastDocument) -> dict[str, int]:
+    """The version of the content that is said, as it stands among the versions of a run."""
+    version = document.message.version
+    return {} if version is None else {"content": version}
 
 
 def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
@@ -557,5 +553,9 @@ def launchable(document: BroadcastDocument, viewer: Viewer) -> None:
             f"The topic “{document.topic}” is none of the policy's; there are: {known}.",
         )
     marketing = document.touch_class is TouchClass.MARKETING
-    approach.price_of(document.channel, document.message.text, marketing=marketing)  # says what an account cannot carry
-    require_clean(document.message.text, book.rules)
+    approach.price_of(
+        document.channel, longest(document.message.text), marketing=marketing
+    )  # says what an account cannot carry
+    problems = checked(document, book.rules)
+    if problems:
+        raise BrokenRules(problems)

@@ -36,6 +36,7 @@ from yutang.reach.lift import Lift, balance_of, estimate_lift
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.offgate import Contamination, contamination_of
 from yutang.reach.planning import audience_of, document_of
+from yutang.reach.saying import spoken
 from yutang.warehouse.contracts import Warehouse, named
 
 
@@ -82,6 +83,19 @@ def plan(viewer: Viewer, plan_id: int) -> PlanFacts:
     if row is None:
         raise NotFound(f"没有编号为 {plan_id} 的计划。", f"There is no plan number {plan_id}.")
     return facts_of(row)
+
+
+def said_contents(viewer: Viewer) -> dict[PlanId, str]:
+    """The content that each plan named which named one."""
+    rows = (
+        visible_plans(viewer).filter(body__message__content__isnull=False).values_list("pk", "body__message__content")
+    )
+    return {PlanId(pk): str(name) for pk, name in rows if name}
+
+
+def plans_saying(viewer: Viewer, content: str) -> list[PlanFacts]:
+    """The plans that named a content, newest first."""
+    return [facts_of(row) for row in visible_plans(viewer).filter(body__message__content=content).order_by("-pk")]
 
 
 def plans_of_tasks(tasks: Sequence[str]) -> dict[str, PlanFacts]:
@@ -135,11 +149,13 @@ def asked_of(senders: Collection[SenderId]) -> list[AskedFacts]:
         sender__in=list(senders), state=BatchState.ISSUED, tapped_at=None, deadline__gt=business_now()
     )
     found = []
+    accounts = {one.id: one for one in organisation.senders(organisation.OWNER) if one.id in set(senders)}
     for row in rows.select_related("run__plan").order_by("deadline", "pk"):
         document = document_of(row.run.plan)
         found.append(
             AskedFacts(
-                BatchId(row.pk), PlanId(row.run.plan_id), document.title, document.message.text, document.channel,
+                BatchId(row.pk), PlanId(row.run.plan_id), document.title,
+                spoken(document, accounts[SenderId(row.sender)]).text, document.channel,
                 SenderId(row.sender), row.size, row.due_at, row.deadline, row.task,
             )
         )  # fmt: skip

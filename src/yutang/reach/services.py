@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Max, Min
 
 from yutang.channels.contracts import CannotCarry
+from yutang.content.rendering import longest
 from yutang.documents import services as documents
 from yutang.kernel.clock import business_now
 from yutang.kernel.database import lock
@@ -32,6 +33,7 @@ from yutang.reach.limits import way_of
 from yutang.reach.models import Batch, Plan
 from yutang.reach.queries import plan as visible_plan
 from yutang.reach.returns import expire, read_back
+from yutang.reach.saying import resolved, unresolved, with_links
 from yutang.segments import queries as segments
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
@@ -61,6 +63,7 @@ def preview(warehouse: Warehouse, document: BroadcastDocument, viewer: Viewer) -
 
     It speaks with the id that the plan would get, so that the arms drawn are those of a launch that follows at once.
     """
+    document = resolved(document)
     now = max(business_now(), document.start) if document.start else business_now()
     book = planning.rulebook()
     plan_id = _next_number()
@@ -100,7 +103,7 @@ def read_soon(task: str) -> None:
 
 def _price_of(document: BroadcastDocument) -> Decimal:
     marketing = document.touch_class is TouchClass.MARKETING
-    return price_of(document.channel, document.message.text, marketing=marketing)
+    return price_of(document.channel, longest(document.message.text), marketing=marketing)
 
 
 def _price(document: BroadcastDocument) -> Decimal:
@@ -181,8 +184,9 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
 
     The same document launched again while its plan still runs is refused: nobody means to say it twice.
     """
-    planning.launchable(document, viewer)
-    body = planning.with_links(document).as_data()
+    full = resolved(document)
+    planning.launchable(full, viewer)
+    body = with_links(full).as_data()
     with transaction.atomic():
         lock("reach")
         twin = Plan.objects.filter(name=document.name, state=PlanState.RUNNING, body=body).first()
@@ -191,7 +195,7 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
                 f"同样的计划「{document.title.zh}」正在进行（编号 {twin.pk}），没有再次下发。",
                 f"The same plan “{document.title.en}” already runs (number {twin.pk}); it was not launched again.",
             )
-        stored = documents.save_document(document, viewer.name)
+        stored = documents.save_document(unresolved(document), viewer.name)
         now = business_now()
         plan = Plan.objects.create(
             pk=_next_number(),  # not the database's: PostgreSQL leaves gaps, and arms drawn by it are not the preview's
@@ -202,8 +206,8 @@ def launch(document: BroadcastDocument, viewer: Viewer) -> PlanId:
             state=PlanState.RUNNING,
             created_at=now,
             start=max(now, document.start) if document.start else now,
-            versions={"broadcast": stored.version},
-            unit_cost=_price_of(document),
+            versions={"broadcast": stored.version} | planning.content_version(full),
+            unit_cost=_price_of(full),
         )
         organisation.audit(viewer, "launch", f"plan {plan.pk}", name=document.name)
     return PlanId(plan.pk)
