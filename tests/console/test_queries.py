@@ -33,6 +33,8 @@ BASELINES = {
     "/imports/": (9, 0),
     "/settings/syncs/": (12, 0),
     "/groups/": (14, 0),
+    "/guard/radar/": (12, 0),
+    "/desk/": (14, 0),
     "/guard/drill/": (20, 1),
     "/guard/drill/of/?level=corp&of=ww-house": (40, 4),
     "/league/": (12, 8),

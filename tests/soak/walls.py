@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -23,8 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 
-DAYS = 420
+DAYS = 300
+EVERY = 3  # days between two looks: what lies between is between
 PROMISE = 30
 TAP = timedelta(minutes=20)  # by when a guide has tapped
 
@@ -62,13 +65,14 @@ class Setting:
     hits: bool = True
 
 
-NEAR = {"contacts": 700, "codes": 150, "links": 500, "group_seats": 130, "received": 28}
+NEAR = {"contacts": 500, "codes": 120, "links": 360, "group_seats": 110, "received": 28}
 FAR = {"contacts": 90_000, "codes": 500_000, "links": 50_000, "group_seats": 4_000, "received": 28}
-STARTS = {"contacts": 1.2, "codes": 0.35, "links": 1.1, "group_seats": 0.45, "received": 0.25}
+STARTS = {"contacts": 1.2, "codes": 0.4, "links": 1.1, "group_seats": 0.4, "received": 0.3}
 SLOW = {"contacts": 1.2, "codes": 0.2, "links": 1.0, "group_seats": 0.3, "received": 0.2}
+EVEN = {"contacts": 2.6, "codes": 0.65, "links": 2.0, "group_seats": 0.65, "received": 0.5}
 SETTINGS = {
-    "steady": Setting(Pace(0.0, 0.0), NEAR, {**STARTS, "contacts": 3.0, "links": 2.0, "codes": 0.6, "received": 0.6}),
-    "noisy": Setting(Pace(0.0, 0.5), NEAR, {**STARTS, "contacts": 3.0, "links": 2.0, "codes": 0.6, "received": 0.6}),
+    "steady": Setting(Pace(0.0, 0.0), NEAR, EVEN),
+    "noisy": Setting(Pace(0.0, 0.5), NEAR, EVEN),
     "growing": Setting(Pace(0.006, 0.0), NEAR, STARTS),
     "growing_noisy": Setting(Pace(0.006, 0.5), NEAR, STARTS),
     "flat_far": Setting(Pace(0.0, 0.0), FAR, SLOW, hits=False),
@@ -178,6 +182,11 @@ class World:
                 many = self.setting.pace.draw(self.rng, self.setting.starts[name], self.day)
                 if wall.hit is None and many and not doing(many):
                     wall.hit = self.day
+                    if name == "contacts":  # more were bought: the other walls are still to be hit
+                        self.ask("walls", contacts=0)
+            if self.day % EVERY:
+                self._tomorrow()
+                continue
             self._turn()
             self._read("customers", "groups")
             services.look(self.warehouse, self.channels.moments())
@@ -185,7 +194,7 @@ class World:
             for name, wall in self.walls.items():
                 if name not in warned:
                     continue
-                if wall.episodes and wall.episodes[-1][1] >= self.day - 1:
+                if wall.episodes and wall.episodes[-1][1] >= self.day - EVERY:
                     wall.episodes[-1][1] = self.day
                 else:
                     wall.episodes.append([self.day, self.day])
@@ -289,9 +298,9 @@ class World:
         told: dict[str, Any] = {"days": self.day + 1, "walls": {}}
         for name, wall in self.walls.items():
             last = wall.episodes[-1] if wall.episodes else None
-            ending = last is not None and wall.hit is not None and last[1] >= wall.hit - 1
+            ending = last is not None and wall.hit is not None and last[1] >= wall.hit - EVERY
             lead = wall.hit - last[0] if ending and last and wall.hit is not None else None
-            running = last is not None and wall.hit is None and last[1] >= self.day - 1
+            running = last is not None and wall.hit is None and last[1] >= self.day - EVERY
             false = len(wall.episodes) - int(ending) - int(running and self.setting.hits)
             told["walls"][name] = {"hit": wall.hit, "warned_before": lead, "false": false}
         return told
@@ -299,6 +308,7 @@ class World:
 
 def one(directory: Path, name: str, seed: int, days: int) -> dict[str, Any]:
     """One world, in this process."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     from yutang.app import house
 
     opened = house.open_house(directory)

@@ -16,7 +16,17 @@ from yutang.kernel.documents import Document, Part, register
 from yutang.kernel.errors import BadInput
 
 LIMITED = frozenset(
-    {"account_contacts", "codes", "group_seats", "moments", "pictures", "received", "service_accounts", "tags"}
+    {
+        "account_contacts",
+        "codes",
+        "group_received",
+        "group_seats",
+        "moments",
+        "pictures",
+        "received",
+        "service_accounts",
+        "tags",
+    }
 )
 """The walls whose number a document says."""
 

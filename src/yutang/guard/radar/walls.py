@@ -152,7 +152,15 @@ def _group_seats(look: Look) -> Iterable[Standing]:
 
 
 def _received(look: Look) -> Iterable[Standing]:
-    most = look.most("received")
+    return _most_received(look, "received", "mass")
+
+
+def _group_received(look: Look) -> Iterable[Standing]:
+    return _most_received(look, "group_received", "group")
+
+
+def _most_received(look: Look, wall: str, kind: str) -> Iterable[Standing]:
+    most = look.most(wall)
     if most is None or not look.accounts:
         return
     every = [(int(one.id), int(one.staff), corp) for corp, rows in look.accounts.items() for one in rows]
@@ -171,13 +179,13 @@ def _received(look: Look) -> Iterable[Standing]:
             }
         ),
     }
-    params = {"since": look.now - MONTH, "until": look.now, "near": int(most * Decimal("0.8"))}
+    params = {"since": look.now - MONTH, "until": look.now, "near": int(most * Decimal("0.8")), "kind": kind}
     found = {
         row["corp"]: row for row in look.warehouse.query(named("guard/radar/received", params, tables)).to_pylist()
     }
     for corp in look.accounts:
         row = found.get(corp, {"most": 0, "near": 0})
-        yield Standing("received", corp, Decimal(row["most"]), most, more={"near": row["near"]})
+        yield Standing(wall, corp, Decimal(row["most"]), most, more={"near": row["near"]})
 
 
 def _moments(look: Look) -> Iterable[Standing]:
@@ -319,6 +327,20 @@ WALLS: tuple[tuple[Wall, Reader], ...] = (
             moving=True,
         ),
         _received,
+    ),
+    (
+        Wall(
+            "group_received",
+            Source.COUNTED,
+            ("单个客户 30 天在群里收到的群发", "Group sends to one customer in 30 days"),
+            ("条", "messages"),
+            (
+                "每个群每月也有上限；这里按客户所在的群合计，偏早提醒。",
+                "Each group has a cap a month too; here all groups of a customer count together, so it warns early.",
+            ),
+            moving=True,
+        ),
+        _group_received,
     ),
     (
         Wall(
