@@ -63,6 +63,7 @@ PATHS: tuple[str, ...] = (
     "/connect/of/store_poster/poster/",
     "/connect/transfers/",
     "/connect/transfers/?handover=guide-s1-a&store=s2",
+    "/connect/transfers/of/?corp=ww-test&of=guide-s1-b",
     "/imports/",
     "/imports/of/{upload}/",
     "/imports/of/{imported}/",

@@ -121,6 +121,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         _doubtful()
         groups = _groups()
         worked = _by_hand()
+        _handed_over()
     if "--phone" in sys.argv:
         loosen()
     organisation.step_clock(NOW)
@@ -451,6 +452,23 @@ def _talk(directory: Path) -> dict[str, object]:
         services.meet_accounts(CORP, port)
         services.read_account(CORP, port, account)
     return {"talk": inbox.inbox(OWNER, "waiting")[0][0].facts.id, "service": account}
+
+
+def _handed_over() -> None:
+    """A hand-over that came to its end: some took place, one customer refused, one group was dissolved meanwhile."""
+    from yutang.connect.models import GroupHandover, Handover
+    from yutang.kernel.encryption import keyring
+
+    common = {"corp": CORP, "handover": "guide-s1-b", "resigned": False, "by": "owner",
+              "asked_at": NOW - timedelta(days=3), "ended_at": NOW - timedelta(days=2)}  # fmt: skip
+    for who, state in ((6, "done"), (12, "done"), (18, "refused"), (24, "impossible")):
+        name = f"wm-{who}"
+        Handover.objects.create(
+            **common, takeover="guide-s1-a", customer=name, who=keyring().lookup_hash("external_userid", CORP, name),
+            state=state, reason="接替成员的客户数已到上限 / The taker is full" if state == "impossible" else "",
+        )  # fmt: skip
+    GroupHandover.objects.create(**common, takeover="guide-s1-a", chat="wr-gone", state="impossible",
+                                 reason="群已经解散。 / The group was dissolved.")  # fmt: skip
 
 
 def _groups() -> dict[str, object]:

@@ -182,3 +182,20 @@ class WayResult:
     def net(self) -> int:
         """净增好友 of this way: by persons."""
         return self.joined - self.lost
+
+
+class HandoverState(StrEnum):
+    """WANTED → CALLING → WAITING (a day, unless the customer refuses) → DONE. A lost answer makes UNKNOWN.
+
+    REFUSED by the customer; FULL: the taker had too many; IMPOSSIBLE: the platform would not begin (`reason` says why).
+    Of a group, which changes hands at once: WANTED → CALLING → DONE, or IMPOSSIBLE.
+    """
+
+    WANTED = "wanted"
+    CALLING = "calling"
+    UNKNOWN = "unknown"
+    WAITING = "waiting"
+    DONE = "done"
+    REFUSED = "refused"
+    FULL = "full"
+    IMPOSSIBLE = "impossible"

@@ -8,10 +8,10 @@ somebody consented to stays, for it was said to the brand.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 from django.db import transaction
@@ -19,46 +19,40 @@ from django.db.models import Count, Q
 
 from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
 from yutang.channels.ports.inheritance import HandedOver, TransferPort, TransferStatus
+from yutang.channels.sync.known import Word, take
 from yutang.channels.sync.services import hint
 from yutang.channels.wecom.transfers import refusal_of
+from yutang.connect import group_handover
+from yutang.connect.contracts import HandoverState
+from yutang.connect.group_handover import words
 from yutang.connect.models import Handover, Left
 from yutang.intake.lease import me
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.encryption import keyring
-from yutang.kernel.errors import BadInput, Refused, YutangError
-from yutang.kernel.ids import PersonId, draw, salt
+from yutang.kernel.errors import BadInput, Refused
+from yutang.kernel.ids import EventId, PersonId, draw, salt
+from yutang.log.contracts import Event, IdentifierValue
+from yutang.log.services import record
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import SenderFacts, Viewer
-from yutang.organisation.queries import node_by_code, senders
+from yutang.organisation.queries import account_of, corps, node_by_code, senders
 from yutang.people.queries import all_identifiers_of
 from yutang.warehouse.contracts import Statement, Warehouse
 
+T = TypeVar("T")
 TransferPorts = Mapping[tuple[str, str], TransferPort]
 WECOM, EXTERNAL = "wecom", "external_userid"
 A_CALL = 100
+A_STATEMENT = 500
 MOST_IN_90_DAYS, DAYS_90 = 2, timedelta(days=90)
 CLAIM = timedelta(minutes=2)
 LOOK = timedelta(hours=1)  # business time between two looks at what waits, and at who left
 AGAIN = timedelta(minutes=5)
+OVERDUE = timedelta(hours=36)  # what was begun so long ago, and the platform knows nothing of, was never begun
 _log = structlog.get_logger(__name__)
 
 
-class HandoverState(StrEnum):
-    """WANTED → CALLING → WAITING (a day, unless the customer refuses) → DONE. A lost answer makes UNKNOWN.
-
-    REFUSED by the customer; FULL: the taker had too many; IMPOSSIBLE: the platform would not begin (`reason` says why).
-    """
-
-    WANTED = "wanted"
-    CALLING = "calling"
-    UNKNOWN = "unknown"
-    WAITING = "waiting"
-    DONE = "done"
-    REFUSED = "refused"
-    FULL = "full"
-    IMPOSSIBLE = "impossible"
-
-
+FAILED = (HandoverState.REFUSED, HandoverState.FULL, HandoverState.IMPOSSIBLE)
 _OPEN = (HandoverState.WANTED, HandoverState.CALLING, HandoverState.UNKNOWN, HandoverState.WAITING)
 _ENDS = {
     TransferStatus.DONE: HandoverState.DONE,
@@ -69,13 +63,15 @@ _ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Who would take over how many. `under_way` are being handed over already; `too_often`: twice within 90 days."""
+    """Who would take over how many. `under_way` are being handed over already; `too_often`: twice within 90 days;
+    `unwilling` refused the last time, and are asked again only where that is wanted."""
 
     handover: str
     resigned: bool
     by_taker: Mapping[str, int]
     under_way: int
     too_often: int
+    unwilling: int = 0
 
     @property
     def customers(self) -> int:
@@ -98,14 +94,14 @@ class HandoverCount:
 
 def waiting_for_somebody(viewer: Viewer) -> dict[tuple[str, str], int]:
     """How many customers of each member who left wait for somebody, by corp and member. Raises Refused."""
-    _headquarters(viewer)
+    headquarters(viewer)
     rows = Left.objects.values("corp", "handover").annotate(n=Count("pk")).order_by("corp", "handover")
     return {(row["corp"], row["handover"]): row["n"] for row in rows}
 
 
 def transfers(viewer: Viewer) -> list[HandoverCount]:
     """How all transfers stand, by the two members. Raises Refused."""
-    _headquarters(viewer)
+    headquarters(viewer)
     columns = ("corp", "handover", "takeover", "resigned", "state", "reason")
     rows = Handover.objects.values(*columns).annotate(n=Count("pk")).order_by(*columns)
     return [
@@ -118,13 +114,20 @@ def transfers(viewer: Viewer) -> list[HandoverCount]:
 
 
 def preview(
-    warehouse: Warehouse, viewer: Viewer, handover: str, *, takers: Sequence[str] = (), store: str = ""
+    warehouse: Warehouse,
+    viewer: Viewer,
+    handover: str,
+    *,
+    takers: Sequence[str] = (),
+    store: str = "",
+    again: bool = False,
 ) -> Preview:
-    """Who would take over how many of a member's customers: these takers, or everybody of a store, evenly.
+    """Who would take over how many of a member's customers: these takers, or everybody of a store, evenly. `again`:
+    those too who refused the last time.
 
     Nothing is asked for. Raises BadInput or Refused.
     """
-    return _planned(warehouse, viewer, handover, takers, store)[0]
+    return _planned(warehouse, viewer, handover, takers, store, again)[0]
 
 
 def start(
@@ -135,77 +138,110 @@ def start(
     takers: Sequence[str] = (),
     store: str = "",
     message: str = "",
+    again: bool = False,
 ) -> Preview:
-    """Have it done, as previewed; the turn of the clock asks the platform. Again adds nobody who is under way."""
+    """Have it done, as previewed; the turn of the clock asks the platform. Again adds nobody who is under way, or was
+    handed over already."""
     if len(message) > 200:
         raise BadInput("转接说明最多 200 个字。", "The message to customers has at most 200 characters.")
     with transaction.atomic():
-        found, chosen, corp = _planned(warehouse, viewer, handover, takers, store)
+        found, chosen, corp = _planned(warehouse, viewer, handover, takers, store, again)
         ring = keyring()
-        Handover.objects.bulk_create(
-            (
-                Handover(
-                    corp=corp,
-                    handover=found.handover,
-                    takeover=taker,
-                    resigned=found.resigned,
-                    customer=external,
-                    who=ring.lookup_hash(EXTERNAL, corp, external),
-                    message=message,
-                    by=viewer.name[:80],
-                    asked_at=business_now(),
-                )
-                for external, taker in chosen
-            ),
-            ignore_conflicts=True,  # somebody else began at the same moment
-        )
+        rows = [
+            Handover(
+                corp=corp,
+                handover=found.handover,
+                takeover=taker,
+                resigned=found.resigned,
+                customer=external,
+                who=ring.lookup_hash(EXTERNAL, corp, external),
+                message=message,
+                by=viewer.name[:80],
+                asked_at=business_now(),
+            )
+            for external, taker in chosen
+        ]
+        for part in _parts(rows):
+            whos = [row.who for row in part]
+            Handover.objects.filter(corp=corp, who__in=whos, state__in=FAILED).update(replaced=True)
+            Handover.objects.bulk_create(part, ignore_conflicts=True)  # somebody else began at the same moment
         organisation.audit(
             viewer, "transfer", f"customers of {found.handover}", customers=found.customers, takers=len(found.by_taker)
         )
     return found
 
 
-def _planned(
-    warehouse: Warehouse, viewer: Viewer, handover: str, takers: Sequence[str], store: str
-) -> tuple[Preview, list[tuple[str, str]], str]:
-    _headquarters(viewer)
-    known = [one for one in senders(viewer) if one.channel == WECOM]
-    giver = next((one for one in known if one.userid.casefold() == handover.casefold()), None)
-    left = Left.objects.filter(handover__iexact=handover)
-    if giver is None and not left.exists():
+@dataclass(frozen=True, slots=True)
+class Giver:
+    """Whose customers and groups change hands: their userid as the directory writes it; `resigned`: they have left."""
+
+    corp: str
+    userid: str
+    resigned: bool
+    account: SenderFacts | None
+
+
+def giver_named(viewer: Viewer, handover: str) -> Giver:
+    """A member who gives away. Raises BadInput for one who is unknown, Refused for who is not headquarters."""
+    headquarters(viewer)
+    known = [one for one in senders(viewer) if one.channel == WECOM and one.userid.casefold() == handover.casefold()]
+    account = known[0] if known else None
+    left = Left.objects.filter(handover__iexact=handover).first()
+    if left is not None:
+        return Giver(left.corp, left.handover, True, account)
+    gone = Handover.objects.filter(handover__iexact=handover, resigned=True).order_by("-pk").first()
+    if gone is not None and (account is None or not account.active):  # whose last customers are being handed over
+        return Giver(gone.corp, gone.handover, True, account)
+    if account is None:
         raise BadInput(f"没有员工账号「{handover[:64]}」。", f"There is no staff account “{handover[:64]}”.")
-    resigned = left.exists()
-    corp = left[0].corp if resigned else giver.corp if giver is not None else ""
-    named = left[0].handover if resigned else giver.userid if giver is not None else handover
-    chosen = _takers(known, corp, named, takers, store)
-    externals = (
-        sorted({row.customer or "" for row in left}) if resigned or giver is None else _customers(warehouse, giver)
-    )
+    return Giver(account.corp, account.userid, False, account)
+
+
+def _planned(
+    warehouse: Warehouse, viewer: Viewer, handover: str, takers: Sequence[str], store: str, again: bool
+) -> tuple[Preview, list[tuple[str, str]], str]:
+    giver = giver_named(viewer, handover)
+    corp, named, resigned = giver.corp, giver.userid, giver.resigned
+    chosen = takers_of(viewer, giver, takers, store)
     ring = keyring()
-    lookups = {ring.lookup_hash(EXTERNAL, corp, one): one for one in externals if one}
-    hers = Handover.objects.filter(corp=corp, who__in=list(lookups))
-    open_now = {bytes(who) for who in hers.filter(state__in=_OPEN).values_list("who", flat=True)}
-    recent = Counter(
-        bytes(who)
-        for who in hers.filter(
-            state=HandoverState.DONE, resigned=False, asked_at__gt=business_now() - DAYS_90
-        ).values_list("who", flat=True)
-    )
+    since = _left_behind(giver) if resigned else _friends_since(warehouse, giver)
+    lookups = {ring.lookup_hash(EXTERNAL, corp, one): one for one in since if one}
+    hers: list[tuple[bytes, str, bool, str, datetime, datetime | None, bool]] = []
+    for part in _parts(list(lookups)):
+        columns = ("who", "state", "resigned", "handover", "asked_at", "ended_at", "replaced")
+        hers += Handover.objects.filter(corp=corp, who__in=part).values_list(*columns)
+    recently = business_now() - DAYS_90
+    open_now, recent, unwilling, done = set(), Counter[bytes](), set(), set()
+    for who, state, was_resigned, of, asked_at, ended_at, replaced in hers:
+        key, mine = bytes(who), of.casefold() == named.casefold()
+        if state in _OPEN:
+            open_now.add(key)
+        elif state == HandoverState.DONE:
+            added = since[lookups[key]]
+            recent[key] += not was_resigned and asked_at > recently
+            if mine and (resigned or (added is not None and ended_at is not None and ended_at >= added)):
+                done.add(key)  # it is ours that has not heard of it yet
+        elif state == HandoverState.REFUSED and mine and not replaced:
+            unwilling.add(key)
     often = {who for who, count in recent.items() if count >= MOST_IN_90_DAYS} if not resigned else set()
-    free = sorted(one for who, one in lookups.items() if who not in open_now and who not in often)
+    unwilling -= open_now | done | often
+    out = open_now | done | often | (set() if again else unwilling)
+    free = sorted(one for who, one in lookups.items() if who not in out)
     free.sort(key=lambda one: draw(0, salt("handover", corp, named, one)))
     pairs = [(one, chosen[number % len(chosen)].userid) for number, one in enumerate(free)]
     counts = Counter(taker for _, taker in pairs)
-    return Preview(named, resigned, dict(counts), len(open_now), len(often - open_now)), pairs, corp
+    found = Preview(
+        named, resigned, dict(counts), len(open_now), len(often - open_now - done), 0 if again else len(unwilling)
+    )
+    return found, pairs, corp
 
 
-def _takers(
-    known: Sequence[SenderFacts], corp: str, handover: str, takers: Sequence[str], store: str
-) -> list[SenderFacts]:
-    """Those who take over, each an active account of the same corp, and not who gives."""
+def takers_of(viewer: Viewer, giver: Giver, takers: Sequence[str], store: str) -> list[SenderFacts]:
+    """Those who take over, each an active account of the same corp, and not who gives. Raises BadInput."""
     if bool(takers) == bool(store):
         raise BadInput("请给出接替的员工，或一家门店（二选一）。", "Name those who take over, or a store; not both.")
-    able = [one for one in known if one.active and one.corp == corp and one.userid.casefold() != handover.casefold()]
+    known = [one for one in senders(viewer) if one.channel == WECOM and one.active and one.corp == giver.corp]
+    able = [one for one in known if one.userid.casefold() != giver.userid.casefold()]
     if store:
         node = node_by_code(store).id
         found = [one for one in able if one.store == node]
@@ -222,16 +258,39 @@ def _takers(
     return [by_id[one] for one in dict.fromkeys(name.casefold() for name in takers)]
 
 
-def _customers(warehouse: Warehouse, giver: SenderFacts) -> list[str]:
-    """The ids of a member's customers who are friends now."""
-    text = "SELECT person FROM fact_relations WHERE sender = $sender AND live ORDER BY person"
-    rows = warehouse.query(Statement(text, {"sender": int(giver.id)})).to_pylist()
-    persons = [PersonId(row["person"]) for row in rows]
-    found = all_identifiers_of(persons, EXTERNAL, giver.corp)
-    return sorted({one for ids in found.values() for one in ids})
+def _left_behind(giver: Giver) -> dict[str, datetime | None]:
+    """The customers of a member who left whom nobody has: as the platform last told, and those whom we failed to hand
+    over since."""
+    told = Left.objects.filter(corp=giver.corp, handover__iexact=giver.userid)
+    failed = Handover.objects.filter(
+        corp=giver.corp, handover__iexact=giver.userid, resigned=True, state__in=FAILED, replaced=False
+    )
+    return {customer or "": None for rows in (told, failed) for customer in rows.values_list("customer", flat=True)}
 
 
-def _headquarters(viewer: Viewer) -> None:
+def _friends_since(warehouse: Warehouse, giver: Giver) -> dict[str, datetime | None]:
+    """The ids of a member's customers who are friends now, each since when."""
+    if giver.account is None:
+        return {}
+    text = "SELECT person, added_at FROM fact_relations WHERE sender = $sender AND live ORDER BY person"
+    rows = warehouse.query(Statement(text, {"sender": int(giver.account.id)})).to_pylist()
+    since = {PersonId(row["person"]): row["added_at"] for row in rows}
+    found = all_identifiers_of(list(since), EXTERNAL, giver.corp)
+    return {
+        one: None if since[person] is None else since[person].replace(tzinfo=UTC)
+        for person, ids in found.items()
+        for one in ids
+    }
+
+
+def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """A few hundred at a time: a statement takes only so many parameters."""
+    for at in range(0, len(rows), A_STATEMENT):
+        yield rows[at : at + A_STATEMENT]
+
+
+def headquarters(viewer: Viewer) -> None:
+    """Raise Refused for whoever does not run the whole brand."""
     if not (viewer.may_operate and viewer.sees_all):
         raise Refused("客户继承涉及整个品牌，请找总部运营。", "Handing customers over is for headquarters; ask there.")
 
@@ -247,7 +306,7 @@ def turn(ports: TransferPorts) -> int:
     calls = 0
     for (channel, corp), port in ports.items():
         if channel == WECOM:
-            calls += _ask(port, corp) + _read_back(port, corp)
+            calls += _ask(port, corp) + _read_back(port, corp) + group_handover.turn(port, corp)
     return calls
 
 
@@ -305,9 +364,9 @@ def _ask(port: TransferPort, corp: str) -> int:
                 mine.update(state=HandoverState.UNKNOWN, not_before=None)
             except (TryLater, UnexpectedAnswer) as error:
                 _log.warning("a transfer was put off", reason=error.en)
-                mine.update(state=HandoverState.WANTED, not_before=business_now() + AGAIN, reason=_words(error))
+                mine.update(state=HandoverState.WANTED, not_before=business_now() + AGAIN, reason=words(error))
             except (RefusedByPlatform, BadInput) as error:
-                mine.update(state=HandoverState.IMPOSSIBLE, reason=_words(error))
+                mine.update(state=HandoverState.IMPOSSIBLE, reason=words(error))
             else:
                 _settle(named, codes)
     return calls
@@ -324,12 +383,11 @@ def _settle(named: Mapping[str, int], codes: Mapping[str, int]) -> None:
         if codes.get(external, 0):
             by_code[codes[external]].append(pk)
     for code, ids in by_code.items():
-        rows.filter(pk__in=ids).update(state=HandoverState.IMPOSSIBLE, reason=_words(refusal_of(code)))
+        rows.filter(pk__in=ids).update(state=HandoverState.IMPOSSIBLE, reason=words(refusal_of(code)))
 
 
 def _read_back(port: TransferPort, corp: str) -> int:
     calls = 0
-    told: list[str] = []
     pairs: dict[tuple[str, str, bool], list[Handover]] = defaultdict(list)
     for state in (HandoverState.UNKNOWN, HandoverState.WAITING):
         for (handover, takeover, resigned, _), rows in _due(corp, state).items():
@@ -340,35 +398,88 @@ def _read_back(port: TransferPort, corp: str) -> int:
             results = port.results(handover, takeover, resigned=resigned)
         except (TryLater, UnexpectedAnswer, RefusedByPlatform) as error:
             _log.warning("transfers were not read back", reason=error.en)
-            Handover.objects.filter(pk__in=[row.pk for row in rows]).update(not_before=business_now() + AGAIN)
+            for part in _parts([row.pk for row in rows]):
+                Handover.objects.filter(pk__in=part).update(not_before=business_now() + AGAIN)
             continue
-        told += [row.customer or "" for row in rows if _said(row, results.get(row.customer or ""))]
-    if told:
-        hint(WECOM, corp, "customer", told)
+        _keep(corp, takeover, [(row, _said(row, results.get(row.customer or ""))) for row in rows])
     return calls
 
 
-def _said(row: Handover, found: HandedOver | None) -> bool:
-    """Write what the platform says of one; True where the customer has changed hands."""
-    mine = Handover.objects.filter(pk=row.pk, state=row.state)
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What becomes of a row by the platform's word."""
+
+    state: HandoverState
+    ended_at: datetime | None
+    not_before: datetime | None
+
+
+def _said(row: Handover, found: HandedOver | None) -> _Said:
+    """What the platform's word on one comes to."""
+    soon = business_now() + LOOK
     status = TransferStatus.NONE if found is None else found.status
     old = found is not None and status in _ENDS and found.at is not None and found.at < row.asked_at
     if status is TransferStatus.NONE or old:  # never begun (or the word of an earlier transfer): asked for again
-        if row.state == HandoverState.UNKNOWN:
-            mine.update(state=HandoverState.WANTED, not_before=None)
-        else:
-            mine.update(not_before=business_now() + LOOK)
-        return False
+        never = row.state == HandoverState.UNKNOWN or (row.begun_at is not None and row.begun_at < soon - OVERDUE)
+        return _Said(HandoverState.WANTED, None, None) if never else _Said(HandoverState.WAITING, None, soon)
     if status is TransferStatus.WAITING:
-        mine.update(state=HandoverState.WAITING, not_before=business_now() + LOOK, reason="")
-        return False
-    ended_at: datetime = found.at if found is not None and found.at is not None else business_now()
-    mine.update(state=_ENDS[status], ended_at=ended_at, reason="")
-    return status is TransferStatus.DONE
+        return _Said(HandoverState.WAITING, None, soon)
+    ended_at = found.at if found is not None and found.at is not None else business_now()
+    return _Said(_ENDS[status], ended_at, None)
 
 
-def _words(error: YutangError) -> str:
-    return f"{error.zh} / {error.en}"[:400]
+def _keep(corp: str, takeover: str, rows: Sequence[tuple[Handover, _Said]]) -> None:
+    """Write down what the platform said of many; whose customers changed hands is an event, and they are read again."""
+    alike: dict[tuple[str, _Said], list[int]] = defaultdict(list)
+    for row, told in rows:
+        alike[row.state, told].append(row.pk)
+    done = [row for row, told in rows if told.state is HandoverState.DONE]
+    with transaction.atomic():
+        for (state, told), ids in alike.items():
+            for part in _parts(ids):
+                Handover.objects.filter(pk__in=part, state=state).update(
+                    state=told.state, ended_at=told.ended_at, not_before=told.not_before, reason=""
+                )
+        if done:
+            ends = {row.pk: told.ended_at or business_now() for row, told in rows}
+            record(_events(corp, takeover, [(row, ends[row.pk]) for row in done]))
+            record(_lost(corp, done[0].handover, [(row, ends[row.pk]) for row in done]))
+            hint(WECOM, corp, "customer", [row.customer or "" for row in done])
+
+
+def _events(corp: str, takeover: str, done: Sequence[tuple[Handover, datetime]]) -> list[Event]:
+    """A friendship that came by a hand-over, said as such; told twice it is once."""
+    account = account_of(WECOM, corp, takeover)
+    synthetic = {"synthetic": True} if any(one.corp == corp and one.sandboxed for one in corps()) else {}
+    return [
+        Event(
+            EventId(f"handover-{corp}-{row.pk}"),
+            "relation.handed_over",
+            at,
+            (IdentifierValue(EXTERNAL, corp, row.customer or ""),),
+            store=account.store_code if account else None,
+            staff=account.userid if account else takeover,
+            channel=WECOM,
+            props={"from": row.handover, "resigned": row.resigned, **synthetic},
+        )
+        for row, at in done
+    ]
+
+
+def _lost(corp: str, handover: str, done: Sequence[tuple[Handover, datetime]]) -> list[Event]:
+    """The friendships that ended by it, under the ids that the platform's callbacks would give them: of a member who
+    left nothing can be read any more, and a callback may never come."""
+    account = account_of(WECOM, corp, handover)
+    if account is None:
+        return []
+    words = [Word(corp, row.customer or "", int(account.id), "ended", int(at.timestamp())) for row, at in done]
+    return [
+        Event(
+            said.id, "relation.lost", said.at, (IdentifierValue(EXTERNAL, corp, word.external_userid),),
+            store=account.store_code, staff=account.userid, channel=WECOM, props={"by": "transfer"},
+        )
+        for word, said in zip(words, take(words), strict=True)
+    ]  # fmt: skip
 
 
 def forget_handovers(lookups: Sequence[bytes]) -> int:

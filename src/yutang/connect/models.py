@@ -108,7 +108,8 @@ class LeadStep(models.Model):
 class Handover(models.Model):
     """A customer goes from one member to another: asked for here first, then at the platform; see `inheritance`.
 
-    Of one customer, one is under way at a time. `who` is the lasting look-up hash of the customer's id.
+    Of one customer, one is under way at a time. `who` is the lasting look-up hash of the customer's id. `replaced`: it
+    failed, and the customer was asked for anew.
     """
 
     corp = models.CharField(max_length=64)
@@ -127,6 +128,7 @@ class Handover(models.Model):
     not_before = models.DateTimeField(null=True)
     claimed_by = models.CharField(max_length=80, blank=True)
     claim_until = models.DateTimeField(null=True)
+    replaced = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = (
@@ -136,7 +138,46 @@ class Handover(models.Model):
                 name="one_open_handover",
             ),
         )
-        indexes = (models.Index(fields=["who", "asked_at"], name="handovers_of_a_customer"),)
+        indexes = (
+            models.Index(fields=["who", "asked_at"], name="handovers_of_a_customer"),
+            models.Index(fields=["corp", "handover", "state"], name="handovers_of_a_member"),
+        )
+
+
+class GroupHandover(models.Model):
+    """A group goes from one owner to another: asked for here first, then at the platform; see `group_handover`.
+
+    Of one group, one is under way at a time. `tries`: how often the platform said that it was too much for the day.
+    """
+
+    corp = models.CharField(max_length=64)
+    chat = models.CharField(max_length=128)
+    handover = models.CharField(max_length=64)
+    takeover = models.CharField(max_length=64)
+    resigned = models.BooleanField()
+    state = models.CharField(max_length=10, default="wanted", db_index=True)
+    reason = models.CharField(max_length=400, blank=True)
+    by = models.CharField(max_length=80)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claim_until = models.DateTimeField(null=True)
+    replaced = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["corp", "chat"],
+                condition=models.Q(state__in=["wanted", "calling", "unknown"]),
+                name="one_open_group_handover",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["chat", "asked_at"], name="handovers_of_a_group"),
+            models.Index(fields=["corp", "takeover", "state"], name="groups_of_a_taker"),
+        )
 
 
 class Left(models.Model):

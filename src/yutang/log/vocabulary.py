@@ -255,6 +255,16 @@ VOCABULARY = Vocabulary(
                 "a friendship ended",
                 {"by": Prop(str, zh="由谁", en="customer, member or transfer: who ended it")},
             ),
+            EventType(
+                "relation.handed_over",
+                "客户继承",
+                "a member's customer went to another (`staff`): no loss of the one's, no friend that the other won",
+                {
+                    "from": Prop(str, required=True, zh="原跟进人", en="the userid of who gave the customer away"),
+                    "resigned": Prop(bool, zh="离职继承", en="whether they had left"),
+                    "synthetic": _SYNTHETIC,
+                },
+            ),
             EventType("consent.given", "同意", "consent was given", _CONSENT),
             EventType("consent.withdrawn", "撤回同意", "consent was withdrawn", _CONSENT),
             EventType(

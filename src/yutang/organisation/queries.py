@@ -249,6 +249,16 @@ def accounts(channel: str, corp: str | None, userids: Iterable[str] | None = Non
     return [AccountFacts(SenderId(pk), NodeId(node), code, name, userid) for pk, node, code, name, userid in found]
 
 
+def account_of(channel: str, corp: str, userid: str) -> AccountFacts | None:
+    """One account by its userid, whose case matters not, whether active or not. (Unscoped as `accounts` is.)"""
+    rows = SenderAccount.objects.filter(channel=channel, corp=corp, userid__iexact=userid).order_by("pk")
+    found = rows.values_list("pk", "staff__node_id", "staff__node__code", "corp", "userid").first()
+    if found is None:
+        return None
+    pk, node, code, name, named = found
+    return AccountFacts(SenderId(pk), NodeId(node), code, name, named)
+
+
 def accounts_of_channels() -> list[tuple[str, AccountFacts]]:
     """Every active account with its channel, as `accounts` tells them. (Unscoped as those are.)"""
     rows = SenderAccount.objects.filter(active=True, staff__active=True).order_by("pk")

@@ -207,6 +207,13 @@ def owners_of_groups(viewer: Viewer) -> list[str]:
     return sorted(set(rows.values_list("owner", flat=True)), key=str.casefold)
 
 
+def counts_by_owner(viewer: Viewer) -> dict[tuple[str, str], tuple[int, bool]]:
+    """How many groups that stand each owner has, by corp and userid, and whether that owner has left them behind."""
+    rows = _seen(viewer).filter(ended_at=None).exclude(corp="").values("corp", "owner")
+    counted = rows.annotate(n=Count("pk"), left=Count("pk", filter=Q(state="owner_left")))
+    return {(row["corp"], row["owner"]): (row["n"], row["left"] > 0) for row in counted}
+
+
 def came_by(states: Sequence[str]) -> dict[str, int]:
     """How many persons ever came into groups by codes of these states. Unscoped because whoever asks names them."""
     rows = GroupMember.objects.filter(state__in=list(states)).values("state").annotate(came=Count("pk"))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from yutang.sandbox.callbacks import enqueue
 from yutang.sandbox.contracts import bad
 from yutang.sandbox.customers import known_member, write_remark
+from yutang.sandbox.directory import change_member
 from yutang.sandbox.store import Settings, settings_of
 from yutang.sandbox.wire import Arguments, Call, PlatformError, page
 
@@ -21,6 +22,7 @@ ACCEPTED_AFTER = 86_400
 A_CALL = 100
 BY_ADMINISTRATOR = 202  # the add_way of who was assigned (WeCom doc 92114)
 MOST_IN_90_DAYS = 2
+EXITED = 5  # a member's status (WeCom doc 90201)
 DAYS_90, YEAR = 90 * 86_400, 365 * 86_400
 #: Of a relation, that it stands at an instant (given twice): the clock may be on its way there.
 _LIVE = "added_at <= ? AND (member_deleted_at IS NULL OR member_deleted_at > ?)"
@@ -274,6 +276,7 @@ def _leave(con: sqlite3.Connection, body: Mapping[str, object]) -> dict[str, obj
         "ON CONFLICT (userid) DO UPDATE SET left_at = coalesce(left_at, excluded.left_at)",
         (userid, now),
     )
+    change_member(con, userid, status=EXITED)  # so that their groups have no owner either
     return {"at": now}
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from yutang.channels.contracts import ContactWayPort
+from yutang.channels.contracts import ContactWayPort, RefusedByPlatform
 
 ACQUISITION = "acquisition"
 """How acquisition links are called among the channels of contact ways."""
@@ -82,7 +82,7 @@ class Unassigned:
 
 
 class TransferPort(Protocol):
-    """A platform on which a member's customers can be given to another. May raise as `MassSendPort` does."""
+    """A platform on which a member's customers and groups can be given to another. May raise as `MassSendPort` does."""
 
     def unassigned(self) -> Sequence[Unassigned]:
         """The customers of members who left that wait for somebody."""
@@ -96,4 +96,13 @@ class TransferPort(Protocol):
 
     def results(self, handover: str, takeover: str, *, resigned: bool) -> Mapping[str, HandedOver]:
         """How it stands with every customer between these two."""
+        ...
+
+    def hand_over_groups(self, chats: Sequence[str], owner: str, *, on_job: bool) -> Mapping[str, RefusedByPlatform]:
+        """Give at most a hundred groups a new owner; those that got none, each with why. On `AnswerLost` ask
+        `owners_of` first. `on_job`: their owner is still with the corp."""
+        ...
+
+    def owners_of(self, chats: Sequence[str]) -> Mapping[str, str | None]:
+        """Who owns each group now; None for one that was dissolved, or cannot be seen."""
         ...

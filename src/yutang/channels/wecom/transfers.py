@@ -8,6 +8,7 @@ from yutang.channels.contracts import RefusedByPlatform
 from yutang.channels.ports.inheritance import HandedOver, TransferStatus, Unassigned
 from yutang.channels.wecom import errcodes
 from yutang.channels.wecom.client import WeComClient, instant
+from yutang.channels.wecom.groups import WeComGroups
 
 ON_JOB, ON_JOB_RESULT = "externalcontact/transfer_customer", "externalcontact/transfer_result"
 RESIGNED, RESIGNED_RESULT = "externalcontact/resigned/transfer_customer", "externalcontact/resigned/transfer_result"
@@ -28,6 +29,7 @@ class WeComTransfers:
 
     def __init__(self, client: WeComClient) -> None:
         self._client = client
+        self._groups = WeComGroups(client)
 
     def unassigned(self) -> Sequence[Unassigned]:
         """`get_unassigned_list`, to its end."""
@@ -69,6 +71,14 @@ class WeComTransfers:
             )
             for row in rows
         }
+
+    def hand_over_groups(self, chats: Sequence[str], owner: str, *, on_job: bool) -> Mapping[str, RefusedByPlatform]:
+        """`groupchat/onjob_transfer`, or `groupchat/transfer` of an owner who left."""
+        return self._groups.hand_over(chats, owner, on_job=on_job)
+
+    def owners_of(self, chats: Sequence[str]) -> Mapping[str, str | None]:
+        """`groupchat/get` of each, several at once."""
+        return {chat: found.owner if found is not None else None for chat, found in self._groups.read_groups(chats)}
 
 
 def refusal_of(errcode: int) -> RefusedByPlatform:
