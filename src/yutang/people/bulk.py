@@ -130,7 +130,12 @@ def _kind(model: type[models.Model], column: str) -> str:
 
 def _array(values: Iterable[Any]) -> str:
     """The values as PostgreSQL writes an array, which the driver would be ten times longer about."""
-    return "{" + ",".join([_ELEMENTS[type(value)](value) for value in values]) + "}"
+    return "{" + ",".join([_ELEMENTS.get(type(value), _wrapped)(value) for value in values]) + "}"
+
+
+def _wrapped(value: Any) -> str:
+    """Bytes that a field has made ready for the driver (`Binary`)."""
+    return _ELEMENTS[type(value.obj)](value.obj)
 
 
 def _quoted(value: str) -> str:
