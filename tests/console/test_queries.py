@@ -39,7 +39,7 @@ BASELINES = {
     "/guard/drill/of/?level=corp&of=ww-house": (40, 4),
     "/league/": (12, 8),
     "/guard/accounts/": (18, 4),
-    "/league/guides/": (14, 8),
+    "/league/guides/": (15, 8),
     "/m/person/{person}/": (30, 8),
     "/m/store/?store=near": (30, 8),
 }

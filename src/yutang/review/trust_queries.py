@@ -1,7 +1,7 @@
 """导购信任分 and the store league: all guides at once, by sets over the warehouse; then what a viewer may see of them.
 
 A score compares a guide with all of the brand's, so it is the same for whoever looks. It is of this morning, and is
-computed anew when profiles are, or the document of weights changes.
+computed anew when profiles are (at most a twentieth of the time), or the document of weights changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from yutang.kernel.ids import NodeId, StaffId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER, brand, posts
 from yutang.profiles.friends import NetFriends, by_node, net_friends_of_each, with_friendships
-from yutang.profiles.remembered import Remembered
+from yutang.profiles.remembered import Paced
 from yutang.review.documents import TrustDocument
 from yutang.review.trust import Component, Counts, Score, scores
 from yutang.warehouse.contracts import Warehouse, named
@@ -98,7 +98,7 @@ class Whole:
     stores: dict[NodeId, Kept]
 
 
-_WHOLE: Remembered[Whole] = Remembered(4)
+_WHOLE: Paced[Whole] = Paced()
 EMPTY = Kept(0, 0, (None,) * len(DAYS))
 
 

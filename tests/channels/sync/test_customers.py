@@ -22,11 +22,12 @@ from yutang.kernel.clock import business_clock
 from yutang.kernel.errors import NotFound, Refused
 from yutang.log.contracts import IdentifierValue
 from yutang.organisation.contracts import RoleName, Viewer
-from yutang.organisation.queries import OWNER
+from yutang.organisation.queries import OWNER, posts
 from yutang.people import identity
 from yutang.people.models import Person
 from yutang.people.services import load_persons, load_relations, resolve_column
 from yutang.people.shunned import shun
+from yutang.profiles.friends import NetFriends, net_friends_of
 from yutang.warehouse.contracts import Statement
 
 EVERYBODY = ("wmc0", "wmc1", "wmc2", "wmc3", "wmn1", "wmn2")
@@ -250,3 +251,27 @@ def test_a_shell_does_what_it_can_reach_and_says_how_far_it_is(shore: Shore, mon
         sync_now(OWNER, "", "another", said.append)
     with pytest.raises(Refused):
         sync_now(Viewer("keeper", RoleName.MANAGER, frozenset()), "", "", said.append)
+
+
+@pytest.mark.wecom("externalcontact/transfer_customer", "externalcontact/get")
+@pytest.mark.parametrize("heard", ["callbacks", "sync", "both"])
+def test_who_is_handed_over_is_no_gain_of_the_one_and_no_loss_of_the_other(
+    shore: Shore, told: Callable[[], list[str]], heard: str
+) -> None:
+    shore.run()
+    shore.move()
+    before = shore.at
+    asked = {"handover_userid": "a", "takeover_userid": "Idle", "external_userid": ["wmc0", "wmc1"]}
+    answer = shore.sandbox.call("externalcontact/transfer_customer", **asked)
+    assert [one["errcode"] for one in answer["customer"]] == [0, 0]
+    shore.move(25 * 3600)
+    shore.sandbox.control("befriend", userid="b", external_userid="wmn1")
+    shore.move()
+    if heard != "sync":
+        shore.deliver(*told())
+    if heard != "callbacks":
+        shore.run()
+    shore.pump()
+    assert {("Idle", "wmc0"), ("Idle", "wmc1")} <= shore.friends("wmc0", "wmc1")
+    at = posts(OWNER)
+    assert net_friends_of(shore.warehouse, at, before, shore.at) == NetFriends(1, 0, handed_in=2, handed_on=2)
