@@ -32,12 +32,14 @@ def main(stores: int, persons: int, kept: Path | None) -> None:
         opened = house.open_house(directory)
         from yutang.kernel.clock import business_clock
         from yutang.organisation.queries import is_set_up
+        from yutang.playbooks.services import keep_shipped
 
         try:
             with business_clock(NOW):
                 start = time.perf_counter()
                 if not is_set_up():
                     seed(opened.warehouse, stores, persons)
+                keep_shipped()
                 users = _on_the_phone()
                 print(f"{stores:,} stores, {persons:,} persons, {len(users):,} guides on the phone: "
                       f"seeded in {time.perf_counter() - start:.0f} s", flush=True)  # fmt: skip
@@ -53,10 +55,8 @@ def _on_the_phone() -> list[int]:
     from yutang.kernel.clock import wall_now
     from yutang.organisation.models import Role, Staff, User
 
-    if User.objects.filter(username__startswith="staff:").exists():
-        User.objects.filter(username__startswith="staff:").update(last_login=wall_now())
-        return list(User.objects.filter(username__startswith="staff:").order_by("pk").values_list("pk", flat=True))
-    staff = list(Staff.objects.order_by("pk"))
+    User.objects.filter(staff__isnull=False).update(last_login=wall_now())
+    staff = list(Staff.objects.filter(user=None).order_by("pk"))
     users = User.objects.bulk_create(
         [User(username=f"staff:{one.pk}", password="!", last_login=wall_now()) for one in staff], batch_size=1_000
     )
@@ -65,7 +65,7 @@ def _on_the_phone() -> list[int]:
     Staff.objects.bulk_update(staff, ["user"], batch_size=500)
     roles = [Role(user=user, node_id=one.node_id, role="guide") for one, user in zip(staff, users, strict=True)]
     Role.objects.bulk_create(roles, batch_size=1_000)
-    return [user.pk for user in users]
+    return list(User.objects.filter(staff__isnull=False).order_by("pk").values_list("pk", flat=True))
 
 
 def _choose(warehouse) -> None:  # type: ignore[no-untyped-def]

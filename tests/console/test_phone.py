@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.console.conftest import World, complaints
 from tests.console.pond import CORP
+from tests.console.test_pages import CHINESE_LEFT, OVERFLOW
 
 WX = (Path(__file__).parents[1] / "mobile" / "wx.js").read_text(encoding="utf-8")
 LIGHTEST = 60_000  # bytes of a page with all that it loads, without pictures
@@ -74,6 +75,24 @@ def test_whoever_turns_back_in_wecom_is_not_an_error(chromium: Browser, world: W
         page.goto("/m/")
         asked = "yutang.call('shareToExternalContact', {text: {content: 'x'}}).catch((error) => error.cancelled)"
         assert page.evaluate(asked) is True
+
+
+def test_a_guides_page_is_whole_in_both_languages_and_its_task_leads_to_wecoms_assistant(
+    guide: BrowserContext, world: World
+) -> None:
+    page = guide.new_page()
+    said = complaints(page)
+    for language in ("en", "zh-hans"):
+        guide.add_cookies([{"name": "django_language", "value": language, "url": str(world["address"])}])
+        page.goto("/m/")
+        assert page.locator("#asked [data-batch]").count() == 1
+        assert page.evaluate(OVERFLOW) <= 0
+        if language == "en":
+            assert page.evaluate(CHINESE_LEFT) == []
+    page.locator("button[data-assistant]").click()
+    assert page.evaluate("wxDone") == [["closeWindow", {}]]
+    assert said == []
+    page.close()
 
 
 def weight(page: Page, path: str) -> int:

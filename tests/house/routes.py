@@ -182,6 +182,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "staff departments": (Ask(),),
     "staff link": (Ask(words=("7", "far")),),
     "staff tree": (Ask(words=("7",)),),
+    "staff role": (Ask(words=("{userid}", "guide")),),
     "staff phone-link": (Ask(words=("{userid}",)),),
     "staff import": (Ask(words=("ORDERS_FILE", "--dry-run", "--channel", "manual")),),
     "tokens issue": (Ask(words=("asked", "--scope", "read")),),

@@ -12,7 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.house.world import CORP, World, shared
 from yutang.channels.wecom.directory import Visitor
-from yutang.kernel.errors import NotFound, Refused
+from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.mobile.session import Phone
 from yutang.mobile.speaking import speak_by, spoken
@@ -94,6 +94,16 @@ def test_a_user_is_made_once_as_a_guide_of_her_store_and_follows_her(world: Worl
     Staff.objects.filter(pk=staff).update(node_id=far)
     phones.user_of_staff(staff)
     assert viewer_named(user.username).nodes == {far}
+
+
+def test_headquarters_makes_a_manager_of_somebody(world: World) -> None:
+    username = phones.give_role(world.near.userid, RoleName.MANAGER)
+    manager = viewer_named(username)
+    assert (manager.role, manager.nodes) == ("manager", world.viewer("near_manager").nodes)
+    assert phones.give_role(world.near.userid, RoleName.GUIDE) == username
+    assert viewer_named(username).role == "guide"
+    with pytest.raises(BadInput):
+        phones.give_role(world.near.userid, RoleName.OWNER)
 
 
 def test_one_who_left_gets_no_further(world: World) -> None:

@@ -307,6 +307,22 @@ def test_what_is_sent_counts_once_and_the_rest_of_the_day_expires(pond: Pond) ->
     assert (counts.sent, counts.failed, counts.expired, counts.pending) == (1, 1, 3, 0)
 
 
+def test_what_a_phone_says_after_the_ledger_closed_still_counts_for_fatigue(
+    pond: Pond, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Event] = []
+    monkeypatch.setattr(cards, "record", said.extend)
+    _document(hold_out=0.0)
+    today.turn(pond.world.warehouse)
+    first = _shown(pond)[0]
+    with business_clock(START + 3 * DAY):
+        today.tell_ends(pond.world.warehouse)
+        cards.note(OWNER, [pond.guide], first.touch, CardResult.SENT, at=START + timedelta(hours=2))
+    assert [one.source for one in said] == ["sidebar"]  # as what is sent beside a chat: by the event, not the ledger
+    card = Card.objects.get(pk=first.touch)
+    assert card.sent_at == START + timedelta(hours=2)
+
+
 def test_whoever_wants_peace_has_it_at_once(pond: Pond) -> None:
     _document(hold_out=0.0)
     today.turn(pond.world.warehouse)

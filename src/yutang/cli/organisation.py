@@ -13,8 +13,8 @@ from yutang.cli.imports import FILE, pairs
 from yutang.intake import rolls
 from yutang.kernel.errors import BadInput
 from yutang.organisation import departments as directory
-from yutang.organisation.contracts import NodeKind, Viewer
-from yutang.organisation.phones import make_link
+from yutang.organisation.contracts import NodeKind, RoleName, Viewer
+from yutang.organisation.phones import give_role, make_link
 from yutang.organisation.queries import corps, departments, nodes, senders
 from yutang.organisation.services import audit
 
@@ -92,6 +92,18 @@ def phone_link(shell: Shell, viewer: Viewer, account: str, corp: str) -> Answer:
         link,
         shell.said(f"有效到 {until:%Y-%m-%d %H:%M} UTC", f"until {until:%Y-%m-%d %H:%M} UTC"),
     ]
+
+
+@command(staff_group, "role")
+@click.argument("account")
+@click.argument("role", type=click.Choice(["guide", "manager"]))
+@click.option("--corp", default="", help="账号所属企业，重名时要写 / whose account it is, where several have it")
+def role(shell: Shell, viewer: Viewer, account: str, role: str, corp: str) -> Answer:
+    """让员工在手机上是本店的导购或店长 / let a member of staff be a guide or the manager of their store"""
+    headquarters_only(viewer)
+    username = give_role(account, RoleName(role), corp)
+    audit(viewer, "give_role", username, role=role)
+    return {"user": username, "role": role}, [f"{username}  {role}"]
 
 
 @command(staff_group, "departments")

@@ -9,10 +9,11 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.database import lock
-from yutang.kernel.errors import NotFound, Refused
+from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import RoleName, SenderFacts, StaffFacts, Viewer
 from yutang.organisation.models import PhoneLink, Role, SenderAccount, Staff, User
@@ -91,6 +92,33 @@ def on_the_phone(channel: str) -> dict[SenderId, StaffId]:
     return {SenderId(pk): StaffId(staff) for pk, staff in rows.values_list("pk", "staff_id")}
 
 
+def give_role(userid: str, role: RoleName, corp: str = "") -> str:
+    """Let a member of staff be a guide or the manager of the store where they are now, and nothing else there; their
+    user's name. Raises NotFound for an account that is not there, BadInput for another role, Refused where several
+    corps have the account."""
+    if role not in (RoleName.GUIDE, RoleName.MANAGER):
+        raise BadInput("这里只能给导购（guide）或店长（manager）。", "Only guide and manager can be given here.")
+    rows = SenderAccount.objects.filter(userid__iexact=userid, active=True, staff__active=True)
+    staff = _one((rows.filter(corp=corp) if corp else rows).order_by("pk"), userid)
+    user = user_of_staff(StaffId(staff))
+    with transaction.atomic():
+        node = Staff.objects.get(pk=staff).node_id
+        given = (RoleName.GUIDE.value, RoleName.MANAGER.value)
+        Role.objects.filter(user=user, role__in=given).delete()
+        Role.objects.create(user=user, node_id=node, role=role.value)
+    return user.username
+
+
+def _one(rows: QuerySet[SenderAccount], userid: str) -> int:
+    """Whose account it is. Raises NotFound and Refused."""
+    found = set(rows.values_list("staff_id", flat=True))
+    if not found:
+        raise NotFound(f"没有账号「{userid[:64]}」。", f"There is no account “{userid[:64]}”.")
+    if len(found) > 1:
+        raise Refused("这个账号在几个企业里都有，请指明企业。", "Several corps have this account; name one.")
+    return int(found.pop())
+
+
 def make_link(viewer: Viewer, userid: str, corp: str = "") -> tuple[str, datetime]:
     """A one-time link's secret for the member of staff with this account, and until when it opens. Shown once.
 
@@ -100,18 +128,14 @@ def make_link(viewer: Viewer, userid: str, corp: str = "") -> tuple[str, datetim
         raise Refused("只有总部和店长能发登录链接。", "Only headquarters and store managers make links.")
     rows = SenderAccount.objects.filter(userid__iexact=userid, active=True, staff__active=True)
     rows = rows if viewer.nodes is None else rows.filter(staff__node_id__in=viewer.nodes)
-    found = list((rows.filter(corp=corp) if corp else rows).order_by("pk").values_list("staff_id", flat=True))
-    if not found:
-        raise NotFound(f"没有账号「{userid[:64]}」。", f"There is no account “{userid[:64]}”.")
-    if len(set(found)) > 1:
-        raise Refused("这个账号在几个企业里都有，请指明企业。", "Several corps have this account; name one.")
-    if viewer.role is RoleName.MANAGER and _stands_above(found[0]):
+    staff = _one(rows.filter(corp=corp) if corp else rows, userid)
+    if viewer.role is RoleName.MANAGER and _stands_above(staff):
         raise Refused(
             "这位员工的权限高于店长，请让总部发。", "This member of staff is more than a manager; ask headquarters."
         )
     secret, until = secrets.token_urlsafe(32), wall_now() + LASTS
-    PhoneLink.objects.create(digest=token_digest(secret), staff_id=found[0], made_by=viewer.name, until=until)
-    audit(viewer, "make_phone_link", f"staff {found[0]}", userid=userid)
+    PhoneLink.objects.create(digest=token_digest(secret), staff_id=staff, made_by=viewer.name, until=until)
+    audit(viewer, "make_phone_link", f"staff {staff}", userid=userid)
     return secret, until
 
 

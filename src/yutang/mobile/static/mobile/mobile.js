@@ -214,7 +214,7 @@
 
   document.addEventListener("click", (event) => {
     const on = (what) => event.target.closest(`[data-${what}]`);
-    const button = on("copy") || on("assistant") || on("share") || event.target.closest("button[data-result]");
+    const button = on("copy") || event.target.closest("button[data-assistant]") || on("share") || event.target.closest("button[data-result]");
     if (!button) return;
     if ("copy" in button.dataset) yutang.copy(byId(button.dataset.copy).textContent.trim());
     else if ("assistant" in button.dataset) toAssistant();
