@@ -64,7 +64,7 @@ def path_of(code: str) -> str:
     return str(Node.objects.get(code=code).path)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(more, marks=pytest.mark.long) for more in range(1, 6))])
 def test_every_line_equals_the_twin_and_levels_add_up(seed: int) -> None:
     dice = random.Random(seed)
     accounts = chain()

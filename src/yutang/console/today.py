@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,20 +17,23 @@ from yutang.channels.webhook.queries import in_trouble
 from yutang.console.pages import Page, page
 from yutang.console.pool import Ways, ways
 from yutang.console.scope import seen_by
+from yutang.execution.board import IDLE_TASKS, Owes, below, idle_stores, owing
 from yutang.guard.accounts.queries import accounts_by_level
 from yutang.guard.radar import queries as walls
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
-from yutang.kernel.ids import NodeId
+from yutang.kernel.ids import SenderId
 from yutang.kernel.shares import Estimate
-from yutang.organisation.contracts import NodeFacts, SenderFacts
-from yutang.organisation.queries import nodes, posts, senders
+from yutang.organisation.contracts import SenderFacts
+from yutang.organisation.queries import Place, posts, senders
+from yutang.organisation.queries import places as all_places
 from yutang.profiles.friends import NetFriends, net_friends_of
 from yutang.profiles.queries import as_of
 from yutang.profiles.remembered import Remembered
 from yutang.reach import queries as reach
-from yutang.reach.contracts import BatchFacts, BatchState, PlanFacts, PlanState
+from yutang.reach.contracts import BatchFacts, PlanFacts, PlanState
+from yutang.reach.tallies import Wanted, waiting
 from yutang.segments import queries as segments
 
 OVERDUE = "overdue"
@@ -39,6 +41,7 @@ BUCKETS = ((14, 20), (21, 29), (30, 59), (60, None))
 CUT_DAYS = 31
 BACK_DAYS = 14
 SHOWN = 8
+IDLE_DAYS = 14
 NET_DAYS = 7
 _COME_BACK: Remembered[list[dict[str, Any]]] = Remembered()
 _GAIN: Remembered[Gain] = Remembered()
@@ -116,21 +119,19 @@ class Overdue:
 
 
 @dataclass(frozen=True, slots=True)
-class Untapped:
-    """A batch that waits for its guide, or whose fate is not known."""
+class Doubtful:
+    """A batch whose fate is not known."""
 
     batch: BatchFacts
     plan: PlanFacts
     guide: SenderFacts | None
-    store: NodeFacts | None
-    hours_left: float
 
 
 @dataclass(frozen=True, slots=True)
 class Owing:
     """A store whose guides have tasks to tap: whose, for how many people, and when the first deadline is."""
 
-    store: NodeFacts | None
+    store: Place | None
     guides: tuple[SenderFacts, ...]
     people: int
     hours_left: float
@@ -170,16 +171,19 @@ def today(request: Page) -> HttpResponse:
     known = ways(request.warehouse, request.viewer) if as_of(request.warehouse) is not None else Ways({})
     ready = known.everybody > 0
     running = reach.plans(request.viewer, PlanState.RUNNING, limit=20)
-    open_batches = _batches(request, running)
-    waiting = [one for one in open_batches if one.batch.state is BatchState.ISSUED]
-    owing = _owing(waiting)
-    doubtful = [one for one in open_batches if one.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)]
+    tree = below(request.viewer)
+    owing_all = owing(request.viewer, tree)
+    doubtful = _doubtful(request, running)
+    week = Wanted(since=business_now() - timedelta(days=IDLE_DAYS), until=business_now())
     context = {
         "overdue": overdue(request) if ready else None,
-        "owing": owing[:SHOWN],
-        "owing_rest": max(len(owing) - SHOWN, 0),
-        "waiting": len(waiting),
-        "waiting_people": sum(one.batch.size for one in waiting),
+        "owing": _owing(request, owing_all[:SHOWN]),
+        "owing_rest": max(len(owing_all) - SHOWN, 0),
+        "waiting": sum(one.tasks for one in owing_all),
+        "waiting_people": sum(one.people for one in owing_all),
+        "idle_stores": idle_stores(request.viewer, week, tree),
+        "idle_tasks": IDLE_TASKS,
+        "idle_days": IDLE_DAYS,
         "doubtful": doubtful[:SHOWN],
         "coming": [_coming(plan) for plan in running],
         "posting": in_trouble() if request.viewer.may_operate and request.viewer.sees_all else [],
@@ -241,40 +245,35 @@ def _asked_gain(request: Page) -> Gain:
     return Gain(recent, earlier)
 
 
-def _batches(request: Page, running: Sequence[PlanFacts]) -> list[Untapped]:
-    """Batches of running plans that were handed out and not tapped, the nearest deadline first."""
-    guides = {sender.id: sender for sender in senders(request.viewer)}
-    stores = {node.id: node for node in nodes()}
+def _doubtful(request: Page, running: Sequence[PlanFacts]) -> list[Doubtful]:
+    """Batches of running plans of which nobody can say whether they are out, the nearest deadline first."""
     plans = {plan.id: plan for plan in running}
+    found = reach.doubtful(request.viewer, list(plans))[:SHOWN]
+    guides = {one.id: one for one in senders(request.viewer, {batch.sender for batch in found})} if found else {}
+    return [Doubtful(batch, plans[batch.plan], guides.get(batch.sender)) for batch in found]
+
+
+def _owing(request: Page, stores: Sequence[Owes]) -> list[Owing]:
+    """The stores that are shown, with their guides and the first deadline of each."""
+    accounts = [account for store in stores for account in store.accounts]
+    if not accounts:
+        return []
     now = business_now()
+    first: dict[SenderId, datetime] = {}
+    for task in waiting(request.viewer, Wanted(running=True), accounts, now):
+        first.setdefault(task.sender, task.deadline)
+    guides = {one.id: one for one in senders(request.viewer, accounts)}
+    places = {place.id: place for place in all_places()}
     return [
-        _untapped(batch, plans[batch.plan], guides.get(batch.sender), stores, now)
-        for batch in reach.waiting(request.viewer, list(plans))
-    ]
-
-
-def _owing(waiting: Sequence[Untapped]) -> list[Owing]:
-    """The batches by store, the most people first."""
-    stores: dict[NodeId | None, list[Untapped]] = defaultdict(list)
-    for one in waiting:
-        stores[one.store.id if one.store else None].append(one)
-    found = [
         Owing(
-            batches[0].store,
-            tuple({one.guide.id: one.guide for one in batches if one.guide}.values()),
-            sum(one.batch.size for one in batches),
-            min(one.hours_left for one in batches),
+            places.get(store.node),
+            tuple({guides[one].staff: guides[one] for one in store.accounts if one in guides}.values()),
+            store.people,
+            max((min((first[one] for one in store.accounts if one in first), default=now) - now).total_seconds(), 0)
+            / 3600,
         )
-        for batches in stores.values()
+        for store in stores
     ]
-    return sorted(found, key=lambda one: -one.people)
-
-
-def _untapped(
-    batch: BatchFacts, plan: PlanFacts, guide: SenderFacts | None, stores: Mapping[NodeId, NodeFacts], now: datetime
-) -> Untapped:
-    store = stores.get(guide.store) if guide else None
-    return Untapped(batch, plan, guide, store, max((batch.deadline - now).total_seconds() / 3600, 0))
 
 
 def _coming(plan: PlanFacts) -> Coming:

@@ -28,7 +28,7 @@ DAYS_SHOWN = 14
 MOST_BY_DAY = 1_500  # accounts of which the days are told apart
 _STANDINGS = tuple(one.name.lower() for one in Standing)
 Numbers = npt.NDArray[np.int64]
-SORTS = ("rate", "expired", "issued", "waiting", "name")
+SORTS = ("rate", "expired", "issued", "untapped", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,16 @@ class Below:
     def accounts(self) -> list[SenderId] | None:
         """The accounts below, as `reach.tallies` is asked for them: None for all but those `without`."""
         return None if self.whole else [one.sender for one in self.homes]
+
+
+@dataclass(frozen=True, slots=True)
+class Owes:
+    """A node whose people have tasks to tap: how many, for how many customers, and by which accounts."""
+
+    node: NodeId
+    tasks: int
+    people: int
+    accounts: tuple[SenderId, ...]
 
 
 def total(viewer: Viewer, wanted: Wanted, tree: Below) -> Counts:
@@ -83,15 +93,13 @@ def board(
     tree = below(viewer, at, channel)
     sums = tallies(viewer, wanted, tree.accounts)
     counts = _by_line(sums, tree.homes, tree.line_of, len(tree.lines))
-    nodes = {place.id: number for number, place in enumerate(tree.stores)}
-    stores = _by_line(sums, tree.homes, [nodes.get(one.node, -1) for one in tree.homes], len(tree.stores))
+    stores = _stores(sums, tree)
     names = {} if sort != "name" else staff_names(viewer, [one for one in tree.lines if isinstance(one, int)])
     order = _ordered(tree.lines, counts, sort, names)
     shown = order[offset : offset + limit]
     days, cells = _days(viewer, wanted, tree, shown) if by_day else ((), {})
     names = names or staff_names(viewer, [one for line in shown if isinstance(one := tree.lines[line], int)])
     spread = _spread(tree, stores)
-    idle = [place for place, one in zip(tree.stores, stores, strict=True) if one.over >= IDLE_TASKS and not one.tapped]
     return Board(
         tree.at,
         tree.trail,
@@ -99,8 +107,40 @@ def board(
         tuple(_row(tree.lines[line], counts[line], names, spread.get(line, ()), cells.get(line, {})) for line in shown),
         len(tree.lines),
         days,
-        tuple(_spot(place) for place in idle),
+        _idle(tree, stores),
     )
+
+
+def idle_stores(viewer: Viewer, wanted: Wanted, tree: Below) -> tuple[Spot, ...]:
+    """The stores below a node where at least `IDLE_TASKS` are over and none was executed."""
+    return _idle(tree, _stores(tallies(viewer, wanted, tree.accounts), tree))
+
+
+def _idle(tree: Below, stores: Sequence[Counts]) -> tuple[Spot, ...]:
+    pairs = zip(tree.stores, stores, strict=True)
+    return tuple(_spot(place) for place, one in pairs if one.over >= IDLE_TASKS and not one.tapped)
+
+
+def _stores(sums: Tallies, tree: Below) -> list[Counts]:
+    """Tallies by the stores of a tree."""
+    nodes = {place.id: number for number, place in enumerate(tree.stores)}
+    return _by_line(sums, tree.homes, [nodes.get(one.node, -1) for one in tree.homes], len(tree.stores))
+
+
+def owing(viewer: Viewer, tree: Below) -> list[Owes]:
+    """The nodes whose people have tasks of running plans to tap, the most customers first."""
+    sums = tallies(viewer, Wanted(running=True), tree.accounts)
+    node_of = {home.sender: home.node for home in tree.homes}
+    found: dict[NodeId, Owes] = {}
+    columns = zip(sums.sender, sums.standing, sums.batches, sums.asked - sums.done, strict=True)
+    for sender, standing, batches, people in columns:
+        node = node_of.get(SenderId(int(sender)))
+        if node is None or standing != Standing.WAITING:
+            continue
+        one = found.get(node, Owes(node, 0, 0, ()))
+        accounts = (*one.accounts, SenderId(int(sender)))
+        found[node] = Owes(node, one.tasks + int(batches), one.people + int(people), accounts)
+    return sorted(found.values(), key=lambda one: (-one.people, one.node))
 
 
 def below(viewer: Viewer, at: str = "", channel: str = "") -> Below:

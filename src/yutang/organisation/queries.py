@@ -126,9 +126,10 @@ def node_names(wanted: Iterable[NodeId]) -> dict[NodeId, str]:
     return {NodeId(pk): name for pk, name in rows}
 
 
-def senders(viewer: Viewer) -> list[SenderFacts]:
-    """The sender accounts that a viewer may see, by id."""
+def senders(viewer: Viewer, only: Iterable[SenderId] | None = None) -> list[SenderFacts]:
+    """The sender accounts (`only` these, or all) that a viewer may see, by id."""
     rows = SenderAccount.objects.select_related("staff").order_by("pk")
+    rows = rows if only is None else rows.filter(pk__in=list(only))
     if viewer.nodes is not None:
         rows = rows.filter(staff__node_id__in=viewer.nodes)
     return [

@@ -134,10 +134,9 @@ def batches(viewer: Viewer, plan_id: int) -> list[BatchFacts]:
     return _batches(viewer, Batch.objects.filter(run__plan_id=plan_id).order_by("tapped_at", "pk"))
 
 
-def waiting(viewer: Viewer, plans: Sequence[PlanId]) -> list[BatchFacts]:
-    """The batches of these plans that were handed out and not tapped, or of which the platform gave no clear word, the
-    nearest deadline first."""
-    states = (BatchState.ISSUED, BatchState.UNKNOWN, BatchState.AMBIGUOUS)
+def doubtful(viewer: Viewer, plans: Sequence[PlanId]) -> list[BatchFacts]:
+    """The batches of these plans of which the platform gave no clear word, the nearest deadline first."""
+    states = (BatchState.UNKNOWN, BatchState.AMBIGUOUS)
     rows = Batch.objects.filter(run__plan_id__in=plans, state__in=states, tapped_at=None)
     return _batches(viewer, rows.order_by("deadline", "pk"))
 
@@ -164,7 +163,7 @@ def asked_of(senders: Collection[SenderId]) -> list[AskedFacts]:
 
 def _batches(viewer: Viewer, rows: QuerySet[Batch]) -> list[BatchFacts]:
     if viewer.nodes is not None:
-        rows = rows.filter(sender__in=[row.id for row in organisation.senders(viewer)])
+        rows = rows.filter(sender__in=[one.sender for one in organisation.homes(viewer)])
     return [
         BatchFacts(
             BatchId(row.pk),
