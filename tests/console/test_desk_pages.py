@@ -33,6 +33,11 @@ def test_the_desk_answers_a_customer_once(world: World, owner: httpx.Client, chr
     talk.click()
     expect(page.locator("ol.said .theirs")).to_contain_text("周末还做活动吗？")
     expect(page.get_by_role("heading", name="客户")).to_be_visible()  # the person stands beside
+    page.locator("details.replies summary").click()
+    page.locator("details.replies a").first.click()
+    expect(page.locator("#text")).not_to_be_empty()  # from the library
+    page.locator("#text").fill("")
+    page.locator("h1").click()
     page.keyboard.press("r")
     page.keyboard.type("全网最低价，国家级品质")
     page.get_by_role("button", name="发送").click()

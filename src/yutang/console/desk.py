@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,16 +21,17 @@ from yutang.console.pages import Page, page
 from yutang.console.person import MICROSECOND, Happening, timeline
 from yutang.console.tables import Pager, exported, page_number, wanted_format
 from yutang.content.checking import require_clean
-from yutang.content.documents import ContentRules
-from yutang.documents.queries import document_named
+from yutang.content.documents import Content, Place
+from yutang.content.queries import content_named, content_rules, contents
+from yutang.content.rendering import Variable
+from yutang.content.rendering import render as filled
 from yutang.kernel.clock import business_now
-from yutang.kernel.errors import BadInput, NotFound, Refused
+from yutang.kernel.errors import BadInput, Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import RoleName, SenderFacts, Viewer
 from yutang.organisation.queries import nodes, senders, users
 from yutang.people.contracts import PersonCard
 from yutang.people.queries import find_values, names_of, person_card
-from yutang.reach.planning import RULES
 
 FIGURE_DAYS = 30
 STEP = 50
@@ -139,6 +139,8 @@ def desk_one(request: Page, number: int) -> HttpResponse:
     context = {
         **_conversation(request, found),
         "uid": secrets.token_hex(10),
+        "replies": _replies(),
+        "draft": _draft(request, card),
         "timeline": happened[:12],
         "card": card,
         "guides": guides,
@@ -155,6 +157,22 @@ def desk_one_now(request: Page, number: int) -> HttpResponse:
     """What was said, and how the conversation stands, alone."""
     found = inbox.opened(request.viewer, number)
     return render(request, "console/_desk_said.html", _conversation(request, found))
+
+
+def _replies() -> list[Content]:
+    """What the library has for a chat, by title: short texts that may be used now."""
+    usable = [one.document for one in contents() if one.usable is not None]
+    said = [one for one in usable if one.place is Place.CHAT and one.text and "{{" not in one.text]
+    return sorted((one for one in said if len(one.text.encode()) <= services.TEXT_BYTES), key=lambda one: one.title.zh)
+
+
+def _draft(request: Page, card: PersonCard | None) -> str:
+    """The text of the library's content that `?reply=` names, with the customer's name in it; else nothing."""
+    name = request.GET.get("reply", "")
+    if name not in {one.name for one in _replies()}:
+        return ""
+    values = {Variable.NAME: (card.name if card else None) or "", Variable.BRAND: request.brand.name}
+    return filled(content_named(name).document.text, values)
 
 
 def _conversation(request: Page, found: inbox.Opened) -> dict[str, object]:
@@ -203,10 +221,7 @@ def _around(viewer: Viewer, number: int) -> dict[str, int | None]:
 def desk_answer(request: Page, number: int) -> HttpResponseBase:
     """Answer; the same form sent twice is one answer."""
     text = request.POST.get("text", "")
-    rules = None
-    with suppress(NotFound):  # a brand may go without
-        rules = document_named(ContentRules, RULES)
-    require_clean(text, rules)
+    require_clean(text, content_rules())
     services.answer_conversation(request.viewer, number, text, request.POST.get("uid", ""))
     return redirect("desk_one", number)
 

@@ -48,6 +48,8 @@ def test_what_expires_unused_is_lost() -> None:
     all_ends = days_until(even(1, 60), 400, [(30.0, 400.0)])
     assert (all_ends.low, all_ends.high) == (30.0, 30.0)
     assert days_until(even(0, 60), 400, [(30.0, 300.0)]).low is None  # the other hundred do not end
+    idle = [(day, float(min(day, 5))) for day in range(70)]  # nobody uses it any more: it lasts until its day
+    assert days_until(idle, 400, [(200.0, 400.0)]).low == 200.0
 
 
 def test_nothing_left_is_now() -> None:

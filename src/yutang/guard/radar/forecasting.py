@@ -130,29 +130,31 @@ def _walk(weeks: Floats, level: float, slope: float, rest: Floats, *, summed: bo
 
 
 def _hits(paths: Floats, left: float, expiring: Sequence[tuple[float, float]]) -> Floats:
-    """In each future, the days until nothing is left (inf: not within HORIZON). Between two weeks' ends a path is
-    straight. What expires is lost as far as it was not used by then."""
+    """In each future, the days until nothing is left (inf: not within HORIZON). Parts are used up in the order in which
+    they expire: each ends when it is used up, or on its day, and what of it was not used by then is lost."""
     draws, ahead = paths.shape
     ends = WEEK * np.arange(0, ahead + 1, dtype=np.float64)
     whole = np.hstack([np.zeros((draws, 1)), paths])
-    usable, last = np.full(draws, left), inf
-    if expiring:
-        usable, last = np.zeros(draws), max(day for day, _ in expiring)
-        for day, amount in sorted(expiring):
-            by_then = np.array([np.interp(day, ends, path) for path in whole])
-            usable = usable + np.clip(by_then - usable, 0.0, amount)
-        rest = left - sum(amount for _, amount in expiring)
-        if rest > 0:  # some of it does not expire
-            usable, last = usable + rest, inf
-    over = whole >= usable[:, None] - 1e-9
-    first = np.where(over.any(axis=1), over.argmax(axis=1), ahead + 1)
-    found = np.full(draws, inf)
-    for draw in np.flatnonzero(first <= ahead):
-        at = int(first[draw])
-        if at == 0:
-            found[draw] = 0.0
-            continue
-        before, after = whole[draw, at - 1], whole[draw, at]
-        found[draw] = ends[at - 1] + WEEK * (usable[draw] - before) / (after - before)
-    found = np.minimum(found, last)
+    used, found = np.zeros(draws), np.zeros(draws)
+    for day, amount in sorted(expiring):
+        consumed = _reached(whole, ends, used + amount)
+        in_time = consumed <= day
+        by_then = np.array([np.interp(day, ends, path) for path in whole])
+        used = np.where(in_time, used + amount, np.maximum(used, by_then))
+        found = np.where(in_time, consumed, day)
+    rest = left - sum(amount for _, amount in expiring)
+    if rest > 0 or not expiring:  # what does not expire is used last
+        found = _reached(whole, ends, used + max(rest, 0.0))
     return np.where(found > HORIZON, inf, found)
+
+
+def _reached(paths: Floats, ends: Floats, wanted: Floats) -> Floats:
+    """When each path first comes so high; inf where it never does. Between two weeks' ends a path is straight."""
+    over = paths >= wanted[:, None] - 1e-9
+    at = np.where(over.any(axis=1), over.argmax(axis=1), 0)
+    rows = np.arange(len(paths))
+    before, after = paths[rows, np.maximum(at - 1, 0)], paths[rows, at]
+    rise = np.where(after > before, after - before, 1.0)
+    reached = ends[np.maximum(at - 1, 0)] + WEEK * (wanted - before) / rise
+    reached = np.where(at == 0, 0.0, reached)
+    return np.where(over.any(axis=1), reached, inf)
