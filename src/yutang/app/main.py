@@ -39,6 +39,7 @@ def root(opener: Opener | None = None) -> click.Group:
     from yutang.app import commands as whole
     from yutang.cli import (
         access,
+        archive,
         channels,
         commands,
         content,
@@ -84,6 +85,7 @@ def root(opener: Opener | None = None) -> click.Group:
         drill,
         offgate,
         content,
+        archive,
     )
     for module in modules:
         for group in module.GROUPS:

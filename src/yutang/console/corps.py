@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from yutang.channels.archive import setting_up
 from yutang.channels.queries import callback_counts, last_callback, turned_away
 from yutang.channels.wecom.checking import Step
 from yutang.console.pages import Page, page
@@ -98,6 +99,25 @@ def corp_act(request: Page, desk: Desk) -> HttpResponseBase:
     raise BadInput("不认识这个操作。", "There is no such act.")
 
 
+@page
+@require_POST
+def corp_archive(request: Page) -> HttpResponseBase:
+    """What the corp's session archive is given: its secret, or a private key."""
+    given = request.POST
+    corp = given.get("corp", "")
+    if given.get("act") == "open":
+        setting_up.keep_secret(request.viewer, corp, given.get("secret", ""))
+        messages.success(request, _("存档的 Secret 已保存。"))
+    elif given.get("act") == "key":
+        version = given.get("version", "")
+        number = int(version) if version.isdecimal() and len(version) < 8 else 0
+        setting_up.keep_key(request.viewer, corp, number, given.get("pem", ""))
+        messages.success(request, _("私钥已保存；等它的消息在下次读取时打开。"))
+    else:
+        raise BadInput("不认识这个操作。", "There is no such act.")
+    return redirect(f"{reverse('corp_one')}?{urlencode({'corp': corp})}#archive")
+
+
 def _one(
     request: Page,
     corps: Corps,
@@ -117,6 +137,7 @@ def _one(
         "signed": callback_secrets(facts.channel, facts.corp) is not None,
         "kinds": [one for one in callback_counts() if one.corp == facts.corp],
         "turned": turned_away().get(facts.corp),
+        "archive": setting_up.standing(request.viewer, facts.corp),
     }
     return render(request, "console/corp.html", context)
 
@@ -129,4 +150,5 @@ def urls(desk: Desk) -> list[URLPattern]:
         path("settings/corps/add/", corp_add, given, name="corp_add"),
         path("settings/corps/one/", corp_one, given, name="corp_one"),
         path("settings/corps/act/", corp_act, given, name="corp_act"),
+        path("settings/corps/archive/", corp_archive, name="corp_archive"),
     ]
