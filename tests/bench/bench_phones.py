@@ -41,12 +41,14 @@ def _run(directory: Path, stores: int, persons: int, rounds: int) -> int:
         from tests.bench.large_pond import NOW, seed
         from yutang.kernel.clock import business_clock
         from yutang.organisation.queries import is_set_up
+        from yutang.playbooks.services import keep_shipped
 
         with business_clock(NOW):
             if not is_set_up():
                 begun = time.perf_counter()
                 seed(opened.warehouse, stores, persons)
                 print(f"seeded {persons:,} persons of {stores:,} stores in {time.perf_counter() - begun:.0f} s")
+            keep_shipped()  # what a kept directory was seeded without
             return _ask(stores, persons, rounds)
     finally:
         opened.close()
@@ -81,7 +83,7 @@ def _ask(stores: int, persons: int, rounds: int) -> int:
         client = Client()
         client.force_login(guides[guide], backend)
         number = known_as(OWNER, IdentifierValue("external_userid", CORP, external(person)))
-        return lambda: client.get(f"/m/person/{number}/ask/?script=whole_pool")
+        return lambda: client.get(f"/m/person/{number}/ask/?script=member_day")
 
     def store(person: int, guide: int):  # type: ignore[no-untyped-def]
         client = Client()

@@ -415,9 +415,10 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "phone_chat_person": (Ask("/m/chat/person/", {"external": "{external}"}),),
     "phone_chat_again": (Ask("/m/chat/again/", {"external": "{external}"}),),
     "phone_person": (Ask("/m/person/{person}/", shows=("name",)),),
-    "phone_person_ask": (Ask("/m/person/{person}/ask/?script=whole_pool"),),
-    "phone_person_sent": (Ask("/m/person/{person}/sent/", {"script": "whole_pool"}),),
+    "phone_person_ask": (Ask("/m/person/{person}/ask/?script=member_day"),),
+    "phone_person_sent": (Ask("/m/person/{person}/sent/", {"script": "member_day"}),),
     "phone_person_note": (Ask("/m/person/{person}/note/", {"note": "asked"}),),
+    "phone_chase": (Ask("/m/store/chase/", {"store": "far", "staff": "7640001"}),),
     "phone_store": (
         Ask("/m/store/"),
         Ask("/m/store/?choose=1"),

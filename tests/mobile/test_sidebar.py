@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -14,13 +15,18 @@ from pytest_django import DjangoDbBlocker
 from tests.house.world import CORP, World, shared
 from tests.tasks.conftest import Pond, filled
 from yutang.channels.sync.models import SyncHint
+from yutang.execution.models import Chase
 from yutang.kernel.clock import wall_now
 from yutang.log.models import InboxEnvelope
 from yutang.log.services import unseal
 from yutang.organisation import phones
 from yutang.organisation import services as organisation
+from yutang.organisation.models import User
+from yutang.organisation.queries import OWNER, node_by_code, senders
 from yutang.organisation.services import NewSender
 from yutang.people import services as people
+from yutang.reach.contracts import BatchState
+from yutang.reach.models import Batch
 from yutang.tasks.models import Remark
 from yutang.tasks.remarks import forget_remarks_on
 
@@ -71,8 +77,11 @@ def test_a_customer_is_shown_with_all_that_helps(pond: Pond) -> None:
     for said in ("林regular", "¥80.00", "纸尿裤、湿巾", "近店", "约 21 天一次", "更近一次在别的门店", "湿巾", "成交池"):
         assert said in page
     assert "钓具" not in page
-    assert page.count("data-say=") == 1, "the only document about everybody"
-    assert "新的一周" in page
+    assert re.findall('data-say="([a-z_]+)', page) == ["usual_is_back", "care_tip", "member_day"], "her moment first"
+    assert "鱼塘的会员日" in page, "variables are filled in"
+    newcomer = beside(guide(pond.world), "wm-newcomer")
+    assert re.findall('data-say="([a-z_]+)', newcomer) == ["welcome_new_friend", "weekend_opening"]
+    assert f"我是近店的{pond.world.near.guide}" in newcomer
 
 
 def test_one_who_is_not_hers_is_a_stranger_and_is_read_again_once_however_often_that_is_recorded(pond: Pond) -> None:
@@ -91,15 +100,15 @@ def test_one_who_is_not_hers_is_a_stranger_and_is_read_again_once_however_often_
 
 def test_what_was_sent_is_one_event_with_its_class_though_the_phone_says_it_twice(pond: Pond) -> None:
     client, number = guide(pond.world), pond.friends["newcomer"]
-    asked = client.get(f"/m/person/{number}/ask/?script=whole_pool").json()
+    asked = client.get(f"/m/person/{number}/ask/?script=member_day").json()
     assert asked["allowed"]
-    assert "新的一周" in asked["text"]
+    assert "会员日" in asked["text"]
     key = uuid4().hex
     for _ in range(2):
-        assert kept(client, f"/m/person/{number}/sent/", key, script="whole_pool") == {"sent": "whole_pool"}
+        assert kept(client, f"/m/person/{number}/sent/", key, script="member_day") == {"sent": "member_day"}
     (event,) = told("message.sent")
     assert (event.person, event.staff, event.source) == (number, pond.world.near.userid, "sidebar")  # type: ignore[attr-defined]
-    assert event.props == {"class": "marketing", "content": "whole_pool"}  # type: ignore[attr-defined]
+    assert event.props == {"class": "marketing", "content": "member_day"}  # type: ignore[attr-defined]
     kept(client, f"/m/person/{number}/sent/", script="no_longer_there")
     assert len(told("message.sent")) == 2, "it was sent, whatever became of its document"
 
@@ -108,7 +117,7 @@ def test_who_asked_for_peace_meanwhile_is_sent_nothing_by_a_tap_on_a_page_of_bef
     client, number = guide(pond.world), pond.friends["newcomer"]
     assert "data-say=" in beside(client, "wm-newcomer")
     people.set_silent(number, True)
-    asked = client.get(f"/m/person/{number}/ask/?script=whole_pool").json()
+    asked = client.get(f"/m/person/{number}/ask/?script=member_day").json()
     assert (asked["allowed"], asked["sentence"]) == (False, "发送前客户刚要求免打扰")
     page = beside(client, "wm-newcomer")
     assert "客户要求免打扰" in page
@@ -127,7 +136,7 @@ def test_a_remark_is_kept_sealed_once_and_a_follow_up_with_it(pond: Pond) -> Non
     for _ in range(2):
         said = kept(client, f"/m/person/{number}/note/", key, note="女儿下月满三岁", days="7")
     assert said == {"noted": True, "days": "7"}
-    assert Remark.objects.count() == 1
+    assert Remark.objects.filter(person=number).count() == 1
     with connection.cursor() as cursor:
         cursor.execute("SELECT text FROM tasks_remark")
         assert "三岁" not in str(cursor.fetchall())
@@ -149,27 +158,40 @@ def test_a_page_of_ones_own_shows_the_same_where_there_is_no_wecom(pond: Pond) -
     assert answer.headers["X-Yutang-Keep"]
     assert "我发了" in answer.content.decode()
     assert client.get(f"/m/person/{pond.world.far.person}/").status_code == 404
-    assert client.get(f"/m/person/{pond.world.far.person}/ask/?script=whole_pool").status_code == 404
+    assert client.get(f"/m/person/{pond.world.far.person}/ask/?script=member_day").status_code == 404
     assert client.get(f"/m/person/{pond.friends['regular']}/ask/?script=ghost").status_code == 404
     assert client.post("/m/chat/person/", {"external": ""}).status_code == 422
     assert client.post("/m/chat/person/?corp=ww-other", {"external": "wm-regular"}).status_code == 403
 
 
-def test_a_managers_phone_shows_whose_tasks_wait_and_what_cannot_be_told_yet(pond: Pond) -> None:
+def manager() -> Client:
+    """The phone of the near store's manager."""
     client = Client()
-    client.force_login(
-        next(user for user in _users() if user.username == "near_manager"),
-        "allauth.account.auth_backends.AuthenticationBackend",
-    )
-    page = client.get("/m/store/").content.decode()
+    user = User.objects.get(username="near_manager")
+    client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def test_a_managers_phone_shows_whose_tasks_wait_and_what_cannot_be_told_yet(pond: Pond) -> None:
+    page = manager().get("/m/store/").content.decode()
     for said in ("近店", "净增好友", "还看不出", "打给 near", "订单没有写是谁接待的"):
         assert said in page
     assert "远店" not in page
-    assert client.get("/m/store/?store=far").status_code == 404
+    assert manager().get("/m/store/?store=far").status_code == 404
     assert guide(pond.world).get("/m/store/").status_code == 403
 
 
-def _users() -> list[object]:
-    from yutang.organisation.models import User
-
-    return list(User.objects.all())
+def test_one_tap_asks_after_a_guides_task_once_and_of_another_store_not_at_all(pond: Pond) -> None:
+    Batch.objects.update(state=BatchState.ISSUED, asked=1, task="")
+    organisation.connect_corp("wecom", CORP, "secret-of-the-corp")
+    staff = {one.store: one.staff for one in senders(OWNER) if one.channel == "wecom"}
+    near, far = (node_by_code(code).id for code in ("near", "far"))
+    assert f'data-ask="{staff[near]}"' in manager().get("/m/store/").content.decode()
+    key = uuid4().hex
+    answers = [kept(manager(), "/m/store/chase/", key, store="near", staff=f"{staff[near]}") for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert Chase.objects.count() == 1
+    body = {"id": uuid4().hex, "at": wall_now().isoformat(), "store": "far", "staff": f"{staff[far]}"}
+    answer = manager().post("/m/store/chase/", json.dumps(body), content_type="application/json")
+    assert answer.status_code in (403, 404)
+    assert Chase.objects.count() == 1

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from yutang.execution.services import ChaseScope, chase, may_chase
 from yutang.kernel.calendars import local_day, zone
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import StaffId
+from yutang.mobile.recording import Recording, kept
 from yutang.mobile.session import PhoneRequest, phone_page, shown
 from yutang.mobile.telling import language, local
 from yutang.organisation.contracts import RoleName, StoreName, Viewer
@@ -66,6 +69,7 @@ def store(request: PhoneRequest) -> HttpResponse:
     context = {
         "store": chosen,
         "several": len(choice) > 1,
+        "may_ask": may_chase(viewer),
         "owing": [_owing(one, request) for one in owing(only)],
         "weeks": found,
         "standing": peers(request.warehouse, only, chosen.id),
@@ -75,6 +79,19 @@ def store(request: PhoneRequest) -> HttpResponse:
         "at": local(business_now(), place),
     }
     return shown(request, "mobile/store.html", context, keep=True)
+
+
+@phone_page
+@require_POST
+def ask_after(request: PhoneRequest) -> HttpResponse:
+    """Recorded on the phone: ask after what waits for the `staff` of a `store`, as often as the policy allows."""
+    viewer = request.phone.viewer
+
+    def act(said: Recording) -> dict[str, Any]:
+        scope = ChaseScope(at=said.text("store", 64), staff=StaffId(said.number("staff")))
+        return {"chase": chase(viewer, said.id, scope)}
+
+    return kept(request, "chase", act)
 
 
 def _chosen(request: PhoneRequest, choice: list[StoreName]) -> StoreName | None:

@@ -124,7 +124,7 @@ def ask(request: PhoneRequest, number: int) -> HttpResponse:
     """JSON: whether `?script=` may be sent now (`allowed`), its words, and else why not (`sentence`). Asked at the tap,
     since the page may be hours old."""
     card, sender = _speaking(request, number)
-    script = script_named(request.GET.get("script", ""), language())
+    script = script_named(request.GET.get("script", ""), card, sender, language())
     answer = offered(request.warehouse, card, sender, [script])[0].answer
     return JsonResponse({"allowed": answer.allowed, "text": script.text, "sentence": _why(answer)})
 
@@ -138,8 +138,8 @@ def sent(request: PhoneRequest, number: int) -> HttpResponse:
     def act(said: Recording) -> dict[str, Any]:
         name = said.text("script", 63)
         script = Script(name, "", "")  # it was sent, also where its document was taken away since
-        with suppress(NotFound):
-            script = script_named(name, language())
+        with suppress(NotFound, Refused):
+            script = script_named(name, card, sender, language())
         return say_sent(request.warehouse, card, sender, script, said.id, said.at)
 
     return kept(request, "beside_sent", act)
@@ -202,7 +202,7 @@ def _told(request: PhoneRequest, who: PersonId) -> dict[str, Any]:
     found = beside(request.warehouse, phone.viewer, card, channel, phone.senders)
     scripts = []
     if sender is not None:
-        words = scripts_for(found, channel, language())
+        words = scripts_for(found, sender, language())
         scripts = offered(request.warehouse, card, sender, words)
     said = [(item, _why(item.answer)) for item in scripts]
     same = {why for _item, why in said}

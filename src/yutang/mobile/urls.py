@@ -32,6 +32,7 @@ def pages(here: Callable[[], Speaking]) -> list[URLPattern]:
         path("person/<int:number>/sent/", sidebar.sent, name="phone_person_sent"),
         path("person/<int:number>/note/", sidebar.note, name="phone_person_note"),
         path("store/", manager.store, name="phone_store"),
+        path("store/chase/", manager.ask_after, name="phone_chase"),
         path("out/", entering.out, name="phone_out"),
         path("sign/", signing.sign, name="phone_sign"),
         path("sw.js", signing.worker, name="phone_worker"),

@@ -17,7 +17,7 @@ from yutang.content.checking import check
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import PersonId, PlanId, SenderId
 from yutang.organisation import queries as organisation
-from yutang.people.queries import may_be_touched
+from yutang.people.queries import births_of, may_be_touched
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import CANDIDATES, RELATIONS, SENDERS, Outcome, PlanTerms, Tick, TouchClass
 from yutang.reach.ledger import committed
@@ -120,15 +120,16 @@ def _tick(
     )  # fmt: skip
     params = {
         "start": terms.start, "deadline": terms.deadline, "channel": channel, "purpose": saying.purpose,
-        "topic": saying.topic or "", "zone": brand.zone,
+        "topic": saying.topic or "", "zone": brand.zone, "person": person,
     }  # fmt: skip
-    tables = {"audience": pa.table({"person": pa.array([person], pa.int64())}), "committed": committed()}
-    found = warehouse.query(named("reach/candidates", params, tables))
+    births = pa.table({"birth": pa.array(births_of([person])[person], pa.int64())})
+    found = warehouse.query(named("reach/candidate", params, {"births": births, "committed": committed()}))
     zone = found["zone"][0].as_py()
     since = pc.assume_timezone(found["friend_since"], "UTC")
     columns = {
         **{name: found[name] for name in found.column_names if name not in ("zone", "friend_since")},
         "friend_since": since,
+        "person": pa.array([person]),
         "zone": pa.array([0]),
         "plan": pa.array([0]),
         "reachable": pa.array([True]),  # `may_be_touched` has said so

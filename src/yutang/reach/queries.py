@@ -148,7 +148,7 @@ def asked_of(senders: Collection[SenderId]) -> list[AskedFacts]:
         sender__in=list(senders), state=BatchState.ISSUED, tapped_at=None, deadline__gt=business_now()
     )
     found = []
-    accounts = {one.id: one for one in organisation.senders(organisation.OWNER) if one.id in set(senders)}
+    accounts = {one.id: one for one in organisation.senders(organisation.OWNER, senders)}
     for row in rows.select_related("run__plan").order_by("deadline", "pk"):
         document = document_of(row.run.plan)
         found.append(

@@ -78,7 +78,7 @@ def spoken(document: BroadcastDocument, sender: SenderFacts, permit: Permit | No
     """
     if "{" not in document.message.text:
         return _spoken(document.message, {}, permit)
-    store = next((node.name for node in organisation.nodes() if node.id == sender.store), "")
+    store = organisation.node_names([sender.store]).get(sender.store, "")
     known = {Variable.BRAND: organisation.brand().name, Variable.STORE: store}
     way = way_of(document.channel)
     if way.taps and not way.by_home:  # a list that is worked by hand stands in our own store, where no name may

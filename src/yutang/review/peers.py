@@ -94,11 +94,10 @@ def standing(stores: Mapping[NodeId, StoreFigures], store: NodeId) -> Standing:
 
 def tiers_of(sizes: Mapping[NodeId, int]) -> dict[NodeId, int]:
     """The tier of each store by its rank: quarters, and stores of one size in one tier."""
-    values = np.sort(np.array(list(sizes.values()), dtype=np.int64))
-    return {
-        store: 1 + min(TIERS - 1, TIERS * int(np.searchsorted(values, size)) // len(values))
-        for store, size in sizes.items()
-    }
+    given = np.fromiter(sizes.values(), dtype=np.int64, count=len(sizes))
+    rank = np.searchsorted(np.sort(given), given)
+    tiers = 1 + np.minimum(TIERS - 1, TIERS * rank // max(len(given), 1))
+    return dict(zip(sizes, tiers.tolist(), strict=True))
 
 
 def peers(warehouse: Warehouse, viewer: Viewer, store: NodeId) -> Standing:
