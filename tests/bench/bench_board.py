@@ -151,10 +151,11 @@ def _ask(stores: int, plans: int, rounds: int) -> None:
         "owner": (
             "/execution/", f"/execution/?plan={last}", "/execution/?days=7", "/execution/?days=28",
             "/execution/?at=r1&days=28", "/execution/?at=s1&days=28", "/execution/tasks/?days=28&state=expired",
-            "/execution/tasks/", "/",
+            "/execution/tasks/", "/execution/over-time/", "/execution/over-time/?at=r1", "/execution/chase/?at=r1",
+            "/execution/chase/?at=s1", "/execution/chase/", "/",
         ),
-        "region": ("/execution/", "/execution/?days=28"),
-        "keeper": ("/execution/", "/execution/?days=28"),
+        "region": ("/execution/", "/execution/?days=28", "/execution/over-time/"),
+        "keeper": ("/execution/", "/execution/?days=28", "/execution/over-time/", "/execution/chase/"),
     }  # fmt: skip
     print(f"{stores:,} stores, {2 * stores:,} accounts, {plans} plans, {Batch.objects.count():,} batches")
     everything: list[float] = []

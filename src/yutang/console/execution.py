@@ -337,7 +337,6 @@ def chase(request: Page) -> HttpResponseBase:
     asks = _chase_scope(request, scope)
     found = services.preview_chase(request.viewer, asks)
     names = staff_names(request.viewer, found.named)
-    tree = below(request.viewer, scope.at, scope.channel)
     context = {
         **common(request, scope),
         "found": found,
@@ -346,8 +345,7 @@ def chase(request: Page) -> HttpResponseBase:
         "asks": asks,
         "guide_number": asks.staff or "",
         "guide": staff_names(request.viewer, [asks.staff]).get(asks.staff, "") if asks.staff else "",
-        "at": tree.at,
-        "trail": tree.trail,
+        "at": found.at,
         "policy": rulebook().policy.chase,
         "uid": secrets.token_hex(16),
         "latest": queries.chases(request.viewer, limit=5),

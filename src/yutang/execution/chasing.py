@@ -99,8 +99,9 @@ def decide(
     """Who of the guides is asked now, by a message of the app and/or the platform's reminder."""
     chosen: list[Chosen] = []
     left_out: dict[StaffId, LeftOut] = {}
+    here = {name: _Local(now.astimezone(zone(name)).date(), within(policy, name, now)) for name in _zones(guides)}
     for guide in guides:
-        found = _of(policy, guide, before, now, message=message, remind=remind)
+        found = _of(policy, guide, before, now, here[guide.zone], message=message, remind=remind)
         if isinstance(found, LeftOut):
             left_out[guide.staff] = found
         else:
@@ -108,18 +109,29 @@ def decide(
     return Decided(tuple(chosen), left_out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Local:
+    """What day it is in a zone, and whether staff there may be written to."""
+
+    day: date
+    opened: bool
+
+
+def _zones(guides: Sequence[Guide]) -> set[str]:
+    return {guide.zone for guide in guides}
+
+
 def _of(
-    policy: Chasing, guide: Guide, before: Before, now: datetime, *, message: bool, remind: bool
+    policy: Chasing, guide: Guide, before: Before, now: datetime, local: _Local, *, message: bool, remind: bool
 ) -> Chosen | LeftOut:
-    day = now.astimezone(zone(guide.zone)).date()
     if not guide.active:
         return LeftOut.AWAY
     tasks = tuple(task for task in guide.tasks if task.batch not in before.excused and task.sender not in before.away)
     if not tasks:
         return LeftOut.EXCUSED
-    if not within(policy, guide.zone, now):
+    if not local.opened:
         return LeftOut.QUIET
-    times = before.times.get((guide.staff, day), 0)
+    times = before.times.get((guide.staff, local.day), 0)
     if times >= policy.a_day:
         return LeftOut.OFTEN
     last = before.last.get(guide.staff)
@@ -133,4 +145,4 @@ def _of(
         if remind:
             return LeftOut.REMINDED
         return LeftOut.NO_ACCOUNT if guide.account is None else LeftOut.NO_AGENT
-    return Chosen(guide.staff, day, times + 1, tasks, account, reminded)
+    return Chosen(guide.staff, local.day, times + 1, tasks, account, reminded)

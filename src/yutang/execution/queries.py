@@ -249,7 +249,7 @@ def chases(viewer: Viewer, limit: int = 20) -> list[ChaseFacts]:
     ]  # fmt: skip
 
 
-def calls_of(viewer: Viewer, number: int, limit: int = 500) -> list[Call]:
+def calls_of(viewer: Viewer, number: int, limit: int = 100) -> list[Call]:
     """The calls of a chase to guides whom the viewer sees, what went wrong first. Raises NotFound."""
     home_of = {home.sender: home for home in homes(viewer)}
     rows = Errand.objects.filter(nudge__chase=number).select_related("nudge").order_by("pk")

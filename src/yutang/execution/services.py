@@ -21,7 +21,7 @@ from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TaskNotRead
 from yutang.channels.ports.staff import StaffCard, StaffMessagePort
 from yutang.execution.board import Below, below
 from yutang.execution.chasing import DAY, Before, Chosen, Decided, Guide, decide, within
-from yutang.execution.contracts import Reason
+from yutang.execution.contracts import Reason, Spot
 from yutang.execution.models import Chase, Errand, GivenReason, Nudge
 from yutang.intake.lease import lives, me
 from yutang.kernel.calendars import local_day, zone
@@ -83,6 +83,7 @@ class ChasePreview:
     reminders: int
     unnamed_corps: tuple[str, ...]
     named: tuple[StaffId, ...]
+    at: Spot | None = None
 
 
 # Reasons ------------------------------------------------------------------------------------------------------------
@@ -162,6 +163,7 @@ def preview_chase(viewer: Viewer, scope: ChaseScope) -> ChasePreview:
         reminders=sum(len(one.remind) for one in decided.chosen),
         unnamed_corps=unnamed,
         named=tuple(one.staff for one in decided.chosen[:20]),
+        at=tree.at,
     )
 
 
@@ -208,15 +210,14 @@ def _decided(viewer: Viewer, scope: ChaseScope) -> tuple[Decided, Below]:
         raise NotFound("没有这位导购。", "There is no such guide.")
     accounts = tree.accounts if scope.staff is None else [home.sender for home in mine]
     tasks = waiting(viewer, scope.wanted, accounts, now, without=tree.without if accounts is None else ())
-    guides = _guides(viewer, mine, tasks)
+    guides = _guides(mine, homes(viewer) if scope.channel else mine, tasks)
     policy = rulebook().policy.chase
     before = _before(guides, now)
     return decide(policy, guides, before, now, message=scope.message, remind=scope.remind), tree
 
 
-def _guides(viewer: Viewer, mine: Sequence[Home], tasks: Sequence[Open]) -> list[Guide]:
-    """Those of whom tasks wait, with the account by which the app writes to them: of the corp of the tasks, where
-    they have one there."""
+def _guides(mine: Sequence[Home], theirs: Sequence[Home], tasks: Sequence[Open]) -> list[Guide]:
+    """Those of whom tasks wait, with the one of `theirs`, their accounts, by which the app writes to them."""
     home_of = {home.sender: home for home in mine}
     zones = {place.id: place.zone for place in places()}
     by_staff: dict[StaffId, list[Open]] = defaultdict(list)
@@ -224,7 +225,7 @@ def _guides(viewer: Viewer, mine: Sequence[Home], tasks: Sequence[Open]) -> list
         if task.sender in home_of:
             by_staff[home_of[task.sender].staff].append(task)
     accounts: dict[StaffId, Home] = {}
-    for home in homes(viewer):
+    for home in theirs:
         if home.channel == WECOM and home.active and home.staff in by_staff:
             accounts.setdefault(home.staff, home)
     agents = {corp.corp for corp in corps() if corp.channel == WECOM and corp.agent is not None}
