@@ -52,6 +52,9 @@ def main() -> None:
         command = [sys.executable, "-W", "ignore", "-m", "tests.soak.twice", "--lines", "1000000", "--kills", "3"]
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         print("a file twice, and once more after kill -9:", json.dumps(found), flush=True)
+        command = [sys.executable, "-W", "ignore", "-m", "tests.soak.handover", "--customers", "600", "--groups", "12"]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        print("a leaver's customers and groups, with faults and kills:", json.dumps(found), flush=True)
         (Path(folder) / "exported").mkdir()
         found = exported.run(Path(folder) / "exported", 40_000_000)
         print("an export of Excel in the browser:", json.dumps(found), flush=True)
@@ -85,7 +88,7 @@ def main() -> None:
             total += int(str(found["kills"]))
             print(f"round {rounds}:", json.dumps(found, ensure_ascii=False), flush=True)
     print(f"soak: {total} random kills in {rounds} rounds, nothing lost, nothing doubled")
-    print(f"{rounds + 12} passed, 0 failed")
+    print(f"{rounds + 13} passed, 0 failed")
 
 
 if __name__ == "__main__":
