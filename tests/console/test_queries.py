@@ -34,6 +34,8 @@ BASELINES = {
     "/execution/over-time/": (20, 0),
     "/execution/chase/": (31, 0),
     "/lists/": (12, 0),
+    "/content/": (16, 0),
+    "/content/of/care_tip/": (18, 0),
     "/lists/{list}/": (25, 0),
     "/imports/": (9, 0),
     "/settings/syncs/": (12, 0),

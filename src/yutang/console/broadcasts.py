@@ -22,7 +22,9 @@ from yutang.console.figures import bar, curve
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.texts import base_version, compared, read_as, sentences
 from yutang.console.words import REASONS, said
+from yutang.content.checking import Finding
 from yutang.content.checking import check as broken
+from yutang.content.queries import content_named, contents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.queries import current, versions
 from yutang.documents.services import digest
@@ -37,6 +39,7 @@ from yutang.reach.contracts import Preview
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.limits import check_text, way_of
 from yutang.reach.queries import plan, rivals
+from yutang.reach.saying import resolved, unresolved
 from yutang.segments import queries as segments
 
 WAVES = ("1", "0.2,1", "0.01,0.05,0.2,1")
@@ -88,9 +91,11 @@ def templates() -> list[StoredDocument]:
 @page
 @require_safe
 def plan_new(request: Page) -> HttpResponse:
-    """The form; `?from=` names a shipped broadcast, `?segment=` a segment."""
+    """The form; `?from=` names a shipped broadcast, `?segment=` a segment, `?content=` a content of the library."""
     operators_only(request.viewer)
     form = _form_of(request, _template(request.GET.get("from", "")))
+    if request.GET.get("content"):
+        form["content"] = content_named(request.GET["content"]).document.name
     if request.GET.get("segment"):
         chosen = segments.segment_named(request.GET["segment"])
         form["audience"] = chosen.name
@@ -106,18 +111,23 @@ def preview(request: Page) -> HttpResponse:
     form = request.POST.dict()
     try:
         document = _posted(request, {**form, "text": form.get("text") or _EMPTY_TEXT})
-    except BadInput as error:
-        wrong = sentences(error) if "document" in form else list(_problems(error).values())
+        full = resolved(document)
+    except (BadInput, NotFound, Refused) as error:
+        if isinstance(error, BadInput) and "document" not in form:
+            wrong = list(_problems(error).values())
+        else:
+            wrong = sentences(error)
         return render(request, "console/_plans_preview.html", {"problems": wrong})
-    text = document.message.text if "document" in form else form.get("text", "")
+    chosen = "document" in form or document.message.content is not None
+    text = full.message.text if chosen else form.get("text", "")
     found = services.preview(request.warehouse, document, request.viewer)
     context = {
         "found": found,
         "steps": _steps(found),
         "document": document,
-        "digest": digest(document),
-        "written": bool(text.strip()),
-        "broken": _broken(text),
+        "digest": digest(full),
+        "written": bool(text.strip() or full.message.link),
+        "broken": _found(planning.checked(full, planning.rulebook().rules)) if chosen else _broken(text),
         "rivals": rivals(request.warehouse, request.viewer, document),
         "points": [
             {"share": round(p.share * 100), "held": p.held_out, "money": p.per_person, "relative": p.relative}
@@ -205,7 +215,7 @@ def _posted(request: Page, form: Mapping[str, str]) -> BroadcastDocument:
 
 
 def _as_previewed(document: BroadcastDocument, form: Mapping[str, str]) -> None:
-    if digest(document) != form.get("previewed"):
+    if digest(resolved(document)) != form.get("previewed"):
         raise Refused(
             "计划在试算之后又改过，请返回再看一遍人数。",
             "The plan was changed after its dry run; go back and look at the counts again.",
@@ -236,7 +246,7 @@ def _document_page(
 def _copy(request: Page, document: BroadcastDocument) -> str:
     """A document as the beginning of another: under a free name, to start when it is launched."""
     name = drafts.free_name(_name(request, {"from": _DAY.sub("", document.name)}))
-    return document.model_copy(update={"name": name, "start": None}).as_yaml()
+    return unresolved(document).model_copy(update={"name": name, "start": None}).as_yaml()
 
 
 def _blank() -> BroadcastDocument:
@@ -264,7 +274,7 @@ def document_of(request: Page, form: Mapping[str, str]) -> BroadcastDocument:
         "purpose": "marketing",
         "value": form.get("value") == "1",
         "channel": form.get("channel") or _ways()[0].channel,
-        "message": {"text": form.get("text", "").strip()},
+        "message": {"content": form["content"]} if form.get("content") else {"text": form.get("text", "").strip()},
         "hold_out": _share(form.get("hold_out", "10")),
         "waves": [float(share) for share in form["waves"].split(",")] if form.get("waves") in WAVES else [1.0],
         **{name: form[name] for name in _NUMBERS if form.get(name, "").strip()},
@@ -314,6 +324,7 @@ def _form_of(request: Page, template: BroadcastDocument | None) -> dict[str, obj
             "audience": "*",
             "channel": _ways()[0].channel,
             "text": "",
+            "content": "",
             "waves": WAVES[0],
             "wave_hours": 24,
             "within_hours": 24,
@@ -331,6 +342,7 @@ def _form_of(request: Page, template: BroadcastDocument | None) -> dict[str, obj
         "audience": template.audience.segment or "*",
         "channel": template.channel,
         "text": template.message.text,
+        "content": template.message.content or "",
         "waves": waves,
         "wave_hours": template.wave_hours,
         "within_hours": template.within_hours,
@@ -350,6 +362,7 @@ def _page(request: Page, form: Mapping[str, object], problems: Mapping[str, str]
         "form": form,
         "problems": problems,
         "templates": templates(),
+        "contents": [one for one in contents() if one.usable and set(one.document.kinds) <= {"text", "link"}],
         "segments": segments.offered(request.warehouse, str(form.get("audience", ""))),
         "waves": WAVES,
         "ways": ways,
@@ -391,7 +404,10 @@ def _plain(field: str, sentence: str) -> str:
 
 
 def _broken(text: str) -> list[Broken]:
-    found = broken(text, planning.rulebook().rules)
+    return _found(broken(text, planning.rulebook().rules))
+
+
+def _found(found: Sequence[Finding]) -> list[Broken]:
     return [Broken(one.words, one.title.text(language()), one.law.text(language())) for one in found]
 
 

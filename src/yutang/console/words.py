@@ -15,6 +15,30 @@ WAYS: dict[str, Promise] = {
     "refused": _("不同意或已撤回"),
     "unasked": _("还没有问过是否同意"),
 }
+VOICES: dict[str, Promise] = {"guide": _("导购口吻"), "store": _("门店口吻"), "brand": _("品牌口吻")}
+CONTENT_STEPS: dict[str, Promise] = {
+    "prospect": _("潜客"),
+    "customer": _("顾客"),
+    "fan": _("粉丝"),
+    "loyalist": _("铁杆"),
+    "agent": _("代理"),
+    "partner": _("合伙人"),
+}
+PLACES: dict[str, Promise] = {"chat": _("一对一聊天"), "group": _("客户群"), "moments": _("朋友圈")}
+CONTENT_KINDS: dict[str, Promise] = {
+    "text": _("文字"),
+    "pictures": _("图片"),
+    "link": _("链接卡片"),
+    "mini_program": _("小程序卡片"),
+    "video": _("视频"),
+}
+APPROVALS: dict[str, Promise] = {
+    "draft": _("草稿"),
+    "submitted": _("待审核"),
+    "approved": _("已通过"),
+    "refused": _("已退回"),
+    "free": _("可用"),
+}
 DRILL_LEVELS: dict[str, Promise] = {"account": _("账号"), "corp": _("企业"), "channel": _("渠道")}
 DRILL_WAYS: dict[str, Promise] = {
     "same_corp": _("同企业的其他账号"),
@@ -248,6 +272,7 @@ ROLES: dict[str, Promise] = {
 KINDS: dict[str, Promise] = {
     "segment": _("客户分群"),
     "broadcast": _("群发"),
+    "content": _("内容"),
     "content_rules": _("文案红线"),
     "policy": _("触达规则"),
     "contact_way": _("活码"),

@@ -49,9 +49,18 @@ def check_variables(text: str) -> None:
             )
 
 
+def spans(text: str) -> list[tuple[int, int, Variable]]:
+    """Where the variables of a text stand, from left to right."""
+    return [
+        (found.start(), found.end(), WORDS[name])
+        for found in _BRACES.finditer(text)
+        if found[1] and (name := found[1].partition("|")[0].strip()) in WORDS
+    ]
+
+
 def variables_of(text: str) -> set[Variable]:
     """The variables that a text names."""
-    return {WORDS[inside.partition("|")[0].strip()] for inside in _insides(text)}
+    return {variable for _, _, variable in spans(text)}
 
 
 def render(text: str, values: Mapping[Variable, str]) -> str:
@@ -72,7 +81,3 @@ def render(text: str, values: Mapping[Variable, str]) -> str:
 def longest(text: str) -> str:
     """The text as long as it can become: for limits that are counted before it is known who speaks."""
     return render(text, dict.fromkeys(Variable, "长" * LONGEST))
-
-
-def _insides(text: str) -> list[str]:
-    return [found[1] for found in _BRACES.finditer(text) if found[1] and found[1].partition("|")[0].strip() in WORDS]
