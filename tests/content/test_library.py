@@ -223,7 +223,9 @@ def test_what_a_broadcast_cannot_carry_or_nobody_kept_is_told_and_nothing_is_lau
         reach.launch(saying("pictured", "pictured"), OWNER)
     with pytest.raises(NotFound):
         reach.preview(stage.warehouse, saying("nobody", "nobody_kept"), OWNER)
-    for message in ({}, {"content": "hello_all", "text": "也写"}, {"text": "{生日|好}"}):
+    with pytest.raises(BadInput, match="生日"):
+        reach.launch(saying("odd", "hello_all", message={"text": "{生日|好}"}), OWNER)
+    for message in ({}, {"content": "hello_all", "text": "也写"}):
         with pytest.raises(BadDocument):
             saying("odd", "hello_all", message=message)
     with pytest.raises(BadDocument, match="link cards"):

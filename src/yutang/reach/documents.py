@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from yutang.content.documents import LinkCard
-from yutang.content.rendering import check_variables, longest
+from yutang.content.rendering import longest
 from yutang.kernel.documents import NAME, Document, Part, register
 from yutang.kernel.errors import BadInput
 from yutang.reach.gate.contracts import TouchClass
@@ -52,8 +52,6 @@ class Message(Part):
                 "message 写了 content，就不再写 text 和 link。",
                 "a message with a content has no text or link of its own.",
             )
-        if self.text:
-            check_variables(self.text)
         return self
 
 

@@ -47,7 +47,7 @@ from yutang.reach.ledger import receipts_of, still_open, write_receipts
 from yutang.reach.models import Batch, Run
 from yutang.reach.planning import document_of, rulebook
 from yutang.reach.policy import PolicyDocument
-from yutang.reach.saying import digest_of, spoken
+from yutang.reach.saying import Known, digest_of, known_for, spoken
 from yutang.warehouse.contracts import Warehouse, named
 
 PART = 50  # batches whose recipients are looked up together
@@ -106,11 +106,14 @@ def issue_due(warehouse: Warehouse, ports: Ports) -> int:
     senders = {row.id: row for row in organisation.senders(organisation.OWNER)}
     members = members_of(warehouse, batches)
     policy = rulebook().policy
+    house = known_for(document_of(plan) for plan in {batch.run.plan_id: batch.run.plan for batch in batches}.values())
     accepted = 0
     for part in _parts(batches):
         looked = _look_up(warehouse, part, senders, members, policy)
         for batch in part:
-            accepted += _issue(warehouse, ports, batch, senders[SenderId(batch.sender)], members[batch.pk], looked)
+            accepted += _issue(
+                warehouse, ports, batch, senders[SenderId(batch.sender)], members[batch.pk], looked, house
+            )
     return accepted
 
 
@@ -181,14 +184,20 @@ def members_of(warehouse: Warehouse, batches: Sequence[Batch]) -> dict[int, list
 
 
 def _issue(
-    warehouse: Warehouse, ports: Ports, batch: Batch, sender: SenderFacts, members: list[Member], looked: Looked
+    warehouse: Warehouse,
+    ports: Ports,
+    batch: Batch,
+    sender: SenderFacts,
+    members: list[Member],
+    looked: Looked,
+    house: Known,
 ) -> bool:
     document = document_of(batch.run.plan)
     port = ports.get((sender.channel, sender.corp))
     if port is None:
         Batch.objects.filter(pk=batch.pk).update(trouble="no_channel", not_before=business_now() + timedelta(hours=1))
         return False
-    content = spoken(document, sender, _permit(document, batch))
+    content = spoken(document, sender, house, _permit(document, batch))
     if not _claim(batch, digest_of(content.text, content.links)):
         return False
     failpoint("issue.claimed")

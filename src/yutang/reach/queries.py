@@ -36,7 +36,7 @@ from yutang.reach.lift import Lift, balance_of, estimate_lift
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.offgate import Contamination, contamination_of
 from yutang.reach.planning import audience_of, document_of
-from yutang.reach.saying import spoken
+from yutang.reach.saying import known_for, spoken
 from yutang.warehouse.contracts import Warehouse, named
 
 
@@ -149,12 +149,14 @@ def asked_of(senders: Collection[SenderId]) -> list[AskedFacts]:
     )
     found = []
     accounts = {one.id: one for one in organisation.senders(organisation.OWNER, senders)}
-    for row in rows.select_related("run__plan").order_by("deadline", "pk"):
+    asked = list(rows.select_related("run__plan").order_by("deadline", "pk"))
+    house = known_for(document_of(row.run.plan) for row in asked)
+    for row in asked:
         document = document_of(row.run.plan)
         found.append(
             AskedFacts(
                 BatchId(row.pk), PlanId(row.run.plan_id), document.title,
-                spoken(document, accounts[SenderId(row.sender)]).text, document.channel,
+                spoken(document, accounts[SenderId(row.sender)], house).text, document.channel,
                 SenderId(row.sender), row.size, row.due_at, row.deadline, row.task,
             )
         )  # fmt: skip

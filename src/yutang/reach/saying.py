@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from yutang.channels.contracts import Link, MessageContent, Permit
 from yutang.content.documents import LinkCard
 from yutang.content.queries import content_named
-from yutang.content.rendering import Variable, render
+from yutang.content.rendering import Variable, check_variables, render
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadInput
+from yutang.kernel.ids import NodeId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
 from yutang.people.links import VARIABLE, general_link
@@ -28,6 +30,7 @@ def resolved(document: BroadcastDocument) -> BroadcastDocument:
     """
     name = document.message.content
     if name is None:
+        check_variables(document.message.text)  # not where documents are read: plans of before there were any go on
         return document
     found = content_named(name)
     unfit = [kind for kind in found.document.kinds if kind in _KINDS]
@@ -68,18 +71,33 @@ def _with(document: BroadcastDocument, message: Message) -> BroadcastDocument:
 
 def plain(document: BroadcastDocument) -> MessageContent:
     """What is said where nobody in particular speaks: every variable but the brand by its fall-back."""
-    return _spoken(document.message, {Variable.BRAND: organisation.brand().name})
+    known = {Variable.BRAND: organisation.brand().name} if "{" in document.message.text else {}
+    return _spoken(document.message, known)
 
 
-def spoken(document: BroadcastDocument, sender: SenderFacts, permit: Permit | None = None) -> MessageContent:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is looked up once for many senders: the brand's name, and those of the stores."""
+
+    brand: str
+    stores: Mapping[NodeId, str]
+
+
+def known_for(documents: Iterable[BroadcastDocument]) -> Known:
+    """What must be known to say these; nothing is looked up where none of them has a variable."""
+    if not any("{" in document.message.text for document in documents):
+        return Known("", {})
+    return Known(organisation.brand().name, {node.id: node.name for node in organisation.nodes()})
+
+
+def spoken(
+    document: BroadcastDocument, sender: SenderFacts, house: Known, permit: Permit | None = None
+) -> MessageContent:
     """The very words of a sender.
 
     A task has one text for all its recipients, so what differs from person to person is said by its fall-back.
     """
-    if "{" not in document.message.text:
-        return _spoken(document.message, {}, permit)
-    store = organisation.node_names([sender.store]).get(sender.store, "")
-    known = {Variable.BRAND: organisation.brand().name, Variable.STORE: store}
+    known = {Variable.BRAND: house.brand, Variable.STORE: house.stores.get(sender.store, "")}
     way = way_of(document.channel)
     if way.taps and not way.by_home:  # a list that is worked by hand stands in our own store, where no name may
         known[Variable.GUIDE] = sender.name
