@@ -279,12 +279,12 @@ def test_a_batch_that_was_stopped_or_is_late_when_it_is_taken_is_not_called(stag
     plan = planned(stage)
     first, second, third = Batch.objects.filter(run__plan=plan)
     stage.jump(CLOSES - 1)
-    assert _claim(first)
+    assert _claim(first, first.digest)
     stage.jump(CLOSES)
-    assert not _claim(second)
+    assert not _claim(second, second.digest)
     Batch.objects.filter(pk=third.pk).update(deadline=business_now() + HOUR)
     services.stop(plan, OWNER)
-    assert not _claim(third)
+    assert not _claim(third, third.digest)
 
 
 def test_a_call_that_comes_back_late_ends_no_other_call_of_its_batch(stage: Stage) -> None:

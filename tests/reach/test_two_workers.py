@@ -34,11 +34,11 @@ def test_of_two_who_want_to_call_one_batch_one_does_even_where_the_other_looked_
     stage.launch("hello")
     planning.plan_due(stage.warehouse)
     number = Batch.objects.order_by("pk").first().pk  # type: ignore[union-attr]
-    slow = Slow(lambda: issuing._claim(Batch.objects.get(pk=number)))
+    slow = Slow(lambda: issuing._claim(Batch.objects.get(pk=number), "d"))
 
     def other() -> bool:
         try:
-            return issuing._claim(Batch.objects.get(pk=number))
+            return issuing._claim(Batch.objects.get(pk=number), "d")
         finally:
             connection.close()
 
@@ -56,7 +56,7 @@ def test_what_is_being_called_is_not_told_to_be_expired(stage: Stage) -> None:
     plan = stage.launch("hello", attempts=1)
     planning.plan_due(stage.warehouse)
     batch = stage.batches(plan)[0]
-    slow = Slow(lambda: issuing._claim(Batch.objects.get(pk=batch.id)))
+    slow = Slow(lambda: issuing._claim(Batch.objects.get(pk=batch.id), "d"))
     stage.jump(24 * 30)
     assert batch.deadline < business_now()
     expire(stage.warehouse, stage.loop.ports())
