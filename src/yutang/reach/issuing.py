@@ -106,7 +106,8 @@ def issue_due(warehouse: Warehouse, ports: Ports) -> int:
     senders = {row.id: row for row in organisation.senders(organisation.OWNER)}
     members = members_of(warehouse, batches)
     policy = rulebook().policy
-    house = known_for(document_of(plan) for plan in {batch.run.plan_id: batch.run.plan for batch in batches}.values())
+    plans = {batch.run.plan_id: batch.run.plan for batch in batches}
+    house = known_for(map(document_of, plans.values()), [senders[SenderId(batch.sender)] for batch in batches])
     accepted = 0
     for part in _parts(batches):
         looked = _look_up(warehouse, part, senders, members, policy)

@@ -150,7 +150,7 @@ def asked_of(senders: Collection[SenderId]) -> list[AskedFacts]:
     found = []
     accounts = {one.id: one for one in organisation.senders(organisation.OWNER, senders)}
     asked = list(rows.select_related("run__plan").order_by("deadline", "pk"))
-    house = known_for(document_of(row.run.plan) for row in asked)
+    house = known_for((document_of(row.run.plan) for row in asked), accounts.values())
     for row in asked:
         document = document_of(row.run.plan)
         found.append(

@@ -83,11 +83,11 @@ class Known:
     stores: Mapping[NodeId, str]
 
 
-def known_for(documents: Iterable[BroadcastDocument]) -> Known:
-    """What must be known to say these; nothing is looked up where none of them has a variable."""
+def known_for(documents: Iterable[BroadcastDocument], senders: Iterable[SenderFacts]) -> Known:
+    """What must be known for these senders to say these; nothing is looked up where none of them has a variable."""
     if not any("{" in document.message.text for document in documents):
         return Known("", {})
-    return Known(organisation.brand().name, {node.id: node.name for node in organisation.nodes()})
+    return Known(organisation.brand().name, organisation.node_names({sender.store for sender in senders}))
 
 
 def spoken(
