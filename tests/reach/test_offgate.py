@@ -40,10 +40,12 @@ def mine(number: int, count: int = 3) -> list[str]:
     return [f"wm{index:05}" for index in range(number, 60, 3) if index % 10 != 9][:count]
 
 
-def test_whom_a_guide_wrote_to_on_their_own_has_no_room_today_and_all_others_have(stage: Stage) -> None:
+def test_whom_a_guide_wrote_to_on_their_own_has_no_room_today_and_who_could_see_a_moment_has(stage: Stage) -> None:
     to = mine(0)
     sends(stage, "guide00", *to)
+    stage.ask("moment", userid="guide01", text="早上好")
     stage.to(0.1)
+    assert sorted(StaffSend.objects.values_list("kind", "reached")) == [("mass", len(to)), ("moments", 20)]
     plan = stage.launch("p", **DAY_AND_NIGHT)
     stage.to(0.2)
     decided = stage.decided(plan)
@@ -52,6 +54,7 @@ def test_whom_a_guide_wrote_to_on_their_own_has_no_room_today_and_all_others_hav
     assert stage.counts(plan).pending > 40
 
 
+@pytest.mark.long
 def test_whom_they_wrote_to_between_the_plan_and_its_batch_is_left_out_of_the_batch(stage: Stage) -> None:
     plan = stage.launch("p", **DAY_AND_NIGHT)
     stage.to(0.1)  # decided; the day opens at 0.5
@@ -89,15 +92,6 @@ def test_what_leaves_through_the_gate_is_never_taken_for_staffs_own(stage: Stage
     assert queries.ours_among(CorpFacts("wecom", "elsewhere", ""), [
         ListedSend("another", SendKind.MASS, "", False, at, text, text)
     ]) == set()  # fmt: skip
-
-
-def test_moments_and_group_messages_use_no_cap(stage: Stage) -> None:
-    stage.ask("moment", userid="guide00", text="早上好")
-    stage.to(0.1)
-    assert StaffSend.objects.get().reached == 20
-    plan = stage.launch("p", **DAY_AND_NIGHT)
-    stage.to(0.2)
-    assert "caps" not in {reason for _, reason in stage.decided(plan).values()}
 
 
 def test_contamination_is_told_by_whom_and_only_within_each_ones_window(stage: Stage) -> None:

@@ -59,6 +59,7 @@ def test_a_task_with_somebody_who_refused_is_taken_back_and_handed_out_without_t
     assert {int(who[2:]) % 3 for who in reached} >= {int(HER[2:]) % 3}, "others of the same guide were reached"
 
 
+@pytest.mark.long
 def test_killed_after_the_cancelling_it_goes_on_and_nobody_is_asked_for_twice(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +81,7 @@ def test_killed_after_the_cancelling_it_goes_on_and_nobody_is_asked_for_twice(
     assert len(stage.tasks()) == 4
 
 
+@pytest.mark.long
 def test_a_platform_that_does_not_take_it_back_is_asked_again(stage: Stage) -> None:
     stage.launch("p", **LONG)
     stage.to(1)

@@ -50,7 +50,7 @@ class Known:
     policies: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
     launched: dict[str, datetime] = field(default_factory=dict)  # by the text of a plan's message
     readings: list[datetime] = field(default_factory=list)
-    private: int = 0
+    private: dict[str, int] = field(default_factory=dict)  # by send: how many readings had been before it
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,7 @@ class Play:
         for day in range(days):
             begins = START + day * DAY
             acts = [(self.chance.uniform(0, 24), self._launch) for _ in range(self.chance.randint(1, 2))]
-            acts += [(self.chance.uniform(0, 24), self._refuse) for _ in range(10)]
-            acts += [(self.chance.uniform(0, 24), self._agree) for _ in range(6)]
+            acts += [(self.chance.uniform(0, 24), self._words) for _ in range(5)]
             acts += [(self.chance.uniform(0, 14), self._own_send(share)) for _ in range(self.guides // 2)]
             if day and self.chance.random() < 0.5:
                 acts.append((19.5, lambda at: self._new_policy(at)))  # at four in the morning, in Shanghai
@@ -163,10 +162,20 @@ class Play:
         services.launch(document, OWNER)
         self.known.launched[text] = at
 
+    def _words(self, at: datetime) -> None:
+        for act in (self._refuse, self._refuse, self._agree):
+            act(at)
+
     def _refuse(self, at: datetime) -> None:
         from yutang.people import services as people
 
+        waiting = self.platform(
+            "SELECT DISTINCT external_userid FROM recipients JOIN tasks USING (msgid) JOIN member_tasks USING (msgid) "
+            "WHERE status = 0 AND cancelled_at IS NULL AND tap_at IS NOT NULL ORDER BY external_userid"
+        )
         who = f"wm{self.chance.randrange(self.persons):05}"
+        if waiting and self.chance.random() < 0.7:  # somebody whose guide is about to tap
+            who = str(self.chance.choice(waiting)[0])
         if self.chance.random() < 0.3:
             people.set_silent(self.numbers[who], True)
             self.known.peace[who].append((at, True))
@@ -194,7 +203,7 @@ class Play:
             if to:
                 body = {"userid": f"guide{guide:02}", "to": to, "text": f"我自己说的 {at}"}
                 answer = httpx.post(f"{self.sandbox}/control/sends", json=body, timeout=30)
-                self.known.private += int(answer.raise_for_status().json()["sent"])
+                self.known.private[answer.raise_for_status().json()["msgid"]] = len(self.known.readings)
 
         return act
 
@@ -209,14 +218,14 @@ class Play:
         """Breaches by kind, with examples; what is shown of contamination beside the truth."""
         said = "json_extract(content, '$.text.content')"
         rows = self.platform(
-            f"SELECT external_userid, send_time, create_time, {said}, create_type FROM recipients "
+            f"SELECT external_userid, send_time, create_time, {said}, create_type, msgid FROM recipients "
             "JOIN tasks USING (msgid) WHERE status = 1"
         )
-        ours = [Touch(who, _at(at), _at(made), text) for who, at, made, text, kind in rows if kind == 0]
+        ours = [Touch(who, _at(at), _at(made), text) for who, at, made, text, kind, _ in rows if kind == 0]
         private = defaultdict(list)
-        for who, at, _, _, kind in rows:
+        for who, at, _, _, kind, msgid in rows:
             if kind == 1:
-                private[who].append(_at(at))
+                private[who].append((_at(at), self.known.private[msgid]))
         by_person = defaultdict(list)
         for touch in sorted(ours, key=lambda one: one.at):
             by_person[touch.who].append(touch)
@@ -237,10 +246,12 @@ class Play:
             "recalled": self._recalled(),
             "breaches": {name: len(found) for name, found in breaches.items()},
             "examples": [f"{name}: {found[0]}" for name, found in breaches.items() if found],
-            **self._contamination(private),
+            **self._contamination({who: [at for at, _ in sends] for who, sends in private.items()}),
         }  # fmt: skip
 
-    def _wrong(self, who: str, touch: Touch, all_ours: list[Touch], private: list[datetime]) -> dict[str, str]:
+    def _wrong(
+        self, who: str, touch: Touch, all_ours: list[Touch], private: list[tuple[datetime, int]]
+    ) -> dict[str, str]:
         wrong = {}
         if not _standing(self.known.consents[who], touch.at):
             wrong["consent"] = str(self.known.consents[who])
@@ -250,10 +261,11 @@ class Play:
         local = touch.at.astimezone(ZoneInfo(ZONE))
         if not any(one["opens"] <= local.hour < one["closes"] for one in policies):
             wrong["hours"] = f"{local} of {policies}"
-        heard = self.known.readings[bisect_right(self.known.readings, touch.made) - 1]
+        # The sandbox stands a second before the house: what was done in the very second of a reading is told by order.
+        heard = bisect_right(self.known.readings, touch.made + timedelta(seconds=1))
         for name, span in SPANS.items():
             near = [one for one in all_ours if touch.at - span < one.at <= touch.at]
-            known = [at for at in private if touch.at - span < at < heard]
+            known = [at for at, before in private if touch.at - span < at <= touch.at and before < heard]
             cap = max(self._between(one.made, one.made)[0][name] for one in near)
             if len(near) + len(known) > cap:
                 wrong[name] = f"{len(near)} of ours and {len(known)} known of {cap}"
@@ -287,7 +299,7 @@ class Play:
         for plan, people in held.items():
             span = queries.plan(OWNER, plan).document.horizon_days * DAY
             ends = business_now()
-            hit = sum(any(at < sent <= min(at + span, ends) for sent in private[who]) for who, at in people)
+            hit = sum(any(at < sent <= min(at + span, ends) for sent in private.get(who, ())) for who, at in people)
             found = queries.contamination(self.opened.warehouse, OWNER, plan).total
             assert found.held_out == len(people), (plan, found, len(people))
             worst = max(worst, abs(found.off_gate - hit) / len(people))
