@@ -5,9 +5,9 @@
 WITH mine AS (
     SELECT
         w.key, coalesce(o.survivor, e.person) AS person, e.occurred_at,
-        coalesce(json_extract_string(e.props, '$.kind'), 'mass') AS kind,
+        CASE e.source WHEN 'offgate:group' THEN 'group' WHEN 'offgate:moments' THEN 'moments' ELSE 'mass' END AS kind,
         coalesce(json_extract_string(e.props, '$.send'), e.event_id) AS send,
-        coalesce(json_extract_string(e.props, '$.content'), '') AS content
+        CASE WHEN $each THEN coalesce(json_extract_string(e.props, '$.content'), '') ELSE '' END AS content
     FROM events e
     JOIN who w ON w.staff = coalesce(e.staff, 0)
     LEFT JOIN person_overrides o ON o.birth = e.person
@@ -36,6 +36,7 @@ touches AS (
     JOIN receipts r ON r.touch = d.touch AND r.state = 'sent'
     LEFT JOIN person_overrides o ON o.birth = d.person
     WHERE d.touch_class = 'marketing' AND r."at" > $since - INTERVAL 30 DAY AND r."at" <= $until
+      AND coalesce(o.survivor, d.person) IN (SELECT person FROM spoken)
     UNION ALL
     SELECT coalesce(o.survivor, e.person) AS person, e.occurred_at AS "at"
     FROM events e
