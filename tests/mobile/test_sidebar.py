@@ -177,6 +177,8 @@ def test_a_managers_phone_shows_whose_tasks_wait_and_what_cannot_be_told_yet(pon
     for said in ("近店", "净增好友", "还看不出", "打给 near", "订单没有写是谁接待的"):
         assert said in page
     assert "远店" not in page
+    assert 'href="/m/store/"' in manager().get("/m/").content.decode()
+    assert 'href="/m/store/"' not in guide(pond.world).get("/m/").content.decode()
     assert manager().get("/m/store/?store=far").status_code == 404
     assert guide(pond.world).get("/m/store/").status_code == 403
 
