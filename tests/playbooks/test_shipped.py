@@ -35,6 +35,7 @@ FOLDERS = {
     "today": "today",
     "trust": "trust",
     "walls": "walls",
+    "accounts": "accounts",
 }
 
 
