@@ -48,6 +48,7 @@ NOT_SEALED = {
     "intake_hookdelivery.mark": "hash of a delivery's id, by the key that stays",
     "channels_callback.digest": "hash of a whole body, without a key",
     "channels_uploaded.digest": "hash of a whole file, without a key",
+    "kf_conversation.who": "hash of a customer's id at the platform, by the key that stays",
     "kf_message.who": "hash of a customer's id at the platform, by the key that stays",
     "connect_handover.who": "hash of a customer's id at the platform, by the key that stays",
     "connect_left.who": "hash of a customer's id at the platform, by the key that stays",
