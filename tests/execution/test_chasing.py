@@ -30,6 +30,7 @@ from yutang.reach.policy import Chasing, OpenHours
 from yutang.reach.tallies import Open, Wanted
 
 pytestmark = pytest.mark.django_db
+PLACES = ("chase.kept", "chase.claimed", "chase.answered")
 BOTH = ChaseScope(remind=True)
 
 
@@ -156,7 +157,7 @@ def test_nobody_is_asked_again_before_the_pause_nor_more_often_than_a_day_allows
     assert Nudge.objects.count() == 20
 
 
-@pytest.mark.parametrize("place", ["chase.kept", "chase.claimed", "chase.answered"])
+@pytest.mark.parametrize("place", PLACES)
 def test_a_kill_anywhere_asks_nobody_twice(
     tasks: dict[str, Batch], platform: Platform, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

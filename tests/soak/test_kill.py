@@ -14,6 +14,7 @@ from tests.channels.archive import test_reading as archive
 from tests.channels.direct import test_outbox as direct
 from tests.channels.kf import test_service as kf
 from tests.channels.sync import test_offgate as offgate
+from tests.execution import test_chasing as chasing
 from tests.intake import kill as intake
 from tests.intake import test_hooks as hooks
 from tests.mobile import kill as phones
@@ -53,4 +54,5 @@ def test_the_soak_dies_at_every_place_that_has_a_name() -> None:
         *direct.PLACES,
         *offgate.PLACES,
         *phones.PLACES,
+        *chasing.PLACES,
     } == set(FAILPOINTS)

@@ -23,7 +23,6 @@ from yutang.connect.models import GroupWay
 from yutang.intake.lease import lives, me
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
-from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import NodeId
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import Viewer
@@ -243,7 +242,6 @@ def _do(port: JoinWayPort, row: GroupWay) -> None:
         else:
             if row.told != _digest(row):
                 port.update_join_way(row.config_id, _spec(row, row.groups))
-                failpoint("group_way.updated")
                 mine.update(told=_digest(row))
             _look(port, row)
     except AnswerLost:
@@ -257,9 +255,7 @@ def _make(port: JoinWayPort, row: GroupWay) -> None:
     wanted = GroupWay.objects.filter(pk=row.pk, state=GroupWayState.WANTED)
     if not wanted.update(state=GroupWayState.CALLING, called_at=wall_now(), called_by=holder, trouble=""):
         return
-    failpoint("group_way.claimed")
     config = port.create_join_way(_spec(row, row.groups))
-    failpoint("group_way.answered")
     mine = GroupWay.objects.filter(pk=row.pk, called_by=holder)
     kept = mine.filter(state=GroupWayState.CALLING).update(state=GroupWayState.LIVE, config_id=config, told=told)
     if not kept:  # it was ended meanwhile

@@ -25,7 +25,6 @@ from yutang.guard.radar.services import EntryForm
 from yutang.intake.mirror import mirror_facts
 from yutang.kernel.clock import business_clock
 from yutang.kernel.errors import BadInput, NotFound, Refused
-from yutang.kernel.failpoints import failpoint
 from yutang.organisation import clock as brand_clock
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import OWNER, node_by_code
@@ -97,7 +96,7 @@ def test_contacts_are_counted_as_the_platform_does_and_warned_of_in_time(stage: 
 def test_a_day_is_seen_whole_or_not_at_all(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     allow(40, codes=500)
     with monkeypatch.context() as patched:
-        patched.setattr(services, "failpoint", _die, raising=False)
+        patched.setattr(Snapshot.objects, "bulk_create", _die)
         with pytest.raises(RuntimeError):
             services.look(stage.warehouse)
     assert not Snapshot.objects.exists()
@@ -105,9 +104,8 @@ def test_a_day_is_seen_whole_or_not_at_all(stage: Stage, monkeypatch: pytest.Mon
     assert (services.look(stage.warehouse), Snapshot.objects.count()) == (first, first)  # again: the same day's rows
 
 
-def _die(place: str) -> None:
-    failpoint(place)
-    raise RuntimeError(place)
+def _die(rows: object) -> None:
+    raise RuntimeError
 
 
 def test_what_no_api_tells_is_written_down_and_warned_of(stage: Stage) -> None:

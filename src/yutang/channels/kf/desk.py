@@ -22,7 +22,6 @@ from yutang.channels.ports.service import ServiceMessage, ServicePort, Speaker
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.database import lock
 from yutang.kernel.errors import BadInput, NotFound, Refused, Unavailable
-from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import EventId, PersonId
 from yutang.log.contracts import Event, IdentifierValue
 from yutang.log.services import record
@@ -177,7 +176,6 @@ def answer_in(viewer: Viewer, row: Conversation, uid: str, keep: Callable[[str],
             return message_id
         claim(viewer, row)
         sent = keep(message_id)
-        failpoint("desk.kept")
         mine = Conversation.objects.filter(pk=row.pk)
         mine.filter(assigned="").update(assigned=viewer.name, assigned_at=business_now())
     return sent
@@ -286,7 +284,6 @@ def hand_to_guide(
             props={"account": row.account.kfid, "reason": reason},
         )  # fmt: skip
         record([event])
-        failpoint("desk.handed")
         if serve:
             Conversation.objects.filter(pk=row.pk).update(
                 wish=HUMAN, wished=userid, wish_tries=0, wish_after=None, trouble=""
@@ -317,7 +314,6 @@ def _move(port: ServicePort, row: Conversation, mine: QuerySet[Conversation]) ->
         there = state == wanted and (wanted != HUMAN or servicer.casefold() == row.wished.casefold())
         if not there and not (wanted == ENDED and state in (UNTREATED, BOT)):
             port.move(row.account.kfid, customer, wanted, row.wished)
-            failpoint("desk.moved")
         mine.update(**done, hand=wanted, servicer=row.wished)
     except (AnswerLost, TryLater, UnexpectedAnswer, Unavailable) as error:
         wait = wall_now() + timedelta(seconds=2**row.wish_tries)

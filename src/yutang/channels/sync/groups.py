@@ -21,7 +21,6 @@ from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.customers import WeComCustomers
 from yutang.channels.wecom.groups import WeComGroups
 from yutang.kernel.clock import business_now, wall_now
-from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import EventId, NodeId
 from yutang.kernel.turns import my_turn
 from yutang.log.contracts import Event, IdentifierValue
@@ -52,7 +51,6 @@ def sync_groups(corp: CorpFacts, client: WeComClient, told: Progress) -> Found:
             lost += _untold(corp, read)
             found += _keep(corp, read, listed, read_at, history=told.first)
             told.keep({"after": some[-1], "lost": lost}, found)
-        failpoint("groups.portion")
     found += _unlisted(corp, platform, sorted(known - set(listed)))
     told(total, total)
     return replace(found, note=_note(lost))

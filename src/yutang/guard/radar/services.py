@@ -35,7 +35,6 @@ from yutang.kernel.calendars import local_day
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.database import lock
 from yutang.kernel.errors import BadInput, NotFound, YutangError
-from yutang.kernel.failpoints import failpoint
 from yutang.organisation.contracts import SenderFacts, Viewer
 from yutang.organisation.queries import OWNER, brand, corps, senders
 from yutang.organisation.services import audit
@@ -93,7 +92,6 @@ def look(warehouse: Warehouse, moments: MomentsPorts | None = None) -> int:
         ended = set(looked) - {row.wall for row in rows}  # of which there is nothing any more
         Snapshot.objects.filter(day__gt=today - STANDS, wall__in=ended).delete()
         Snapshot.objects.filter(day=today, wall__in=looked).delete()
-        failpoint("radar.seen")
         Snapshot.objects.bulk_create(rows)
         Snapshot.objects.filter(day__lt=today - KEPT).delete()
     return len(rows)
