@@ -186,7 +186,7 @@ def test_a_plan_is_written_as_a_document_kept_changed_and_launched(owner: httpx.
     assert read_only.status_code == 403
     assert "文档只读" in unescape(read_only.text)
     assert save(owner, changed.replace("0.3", "0.1"), "written_by_hand", 2).status_code == 403
-    assert 'id="drafts"' not in text(owner.get("/plans/"))
+    assert "draft=written_by_hand" not in text(owner.get("/plans/"))
     assert post(owner, f"{answer.url}stop/", {}).status_code == 200
 
 
