@@ -125,6 +125,7 @@ def test_setting_up_asks_for_the_password_once_more(standing: World, db: None) -
     assert client.get("/account/totp/").status_code == 302
 
 
+@pytest.mark.long
 def test_recovery_codes_are_shown_once_and_work_once(standing: World, db: None) -> None:
     client = confirmed("near_manager")
     _, codes = with_an_app("near_manager")
@@ -179,6 +180,7 @@ def test_a_role_that_must_have_one_sets_it_up_first(standing: World, db: None) -
     assert AuditEntry.objects.filter(verb="require_second_factor").exists()
 
 
+@pytest.mark.long
 def test_the_owner_resets_a_lost_one_and_its_sessions_end(standing: World, db: None) -> None:
     secret, _ = with_an_app("near_manager")
     client, _ = log_in("near_manager")

@@ -59,7 +59,7 @@ def look_at(page: Page, language: str, path: str) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [pytest.param(one, marks=pytest.mark.long) if "?" in one else one for one in PATHS])
 def test_a_page_opens_whole(look: tuple[Page, str], world: World, path: str) -> None:
     look_at(*look, path.format_map(world))
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 LANGUAGE = "en"  # whose words are longer, and of which a missing one is seen
 
 
+@pytest.mark.long
 def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, world: World) -> None:
     address = str(world["address"]).replace("127.0.0.1", "localhost")  # no passkey is made for a number
     context = chromium.new_context(base_url=address)

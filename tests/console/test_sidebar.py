@@ -51,6 +51,7 @@ def test_a_customer_in_a_chat_is_shown_and_one_tap_sends_a_script(chromium: Brow
         assert said == []
 
 
+@pytest.mark.long
 def test_a_note_is_kept_on_the_phone_until_there_is_a_network_and_then_written_down_once(
     chromium: Browser, world: World
 ) -> None:
@@ -75,6 +76,7 @@ def test_what_may_not_be_sent_has_no_button_and_says_why(chromium: Browser, worl
         assert page.locator("[data-say]").count() == 0
 
 
+@pytest.mark.long
 def test_who_turns_back_has_sent_nothing(chromium: Browser, world: World) -> None:
     with chat(chromium, world, WROTE, answers={"sendChatMessage": "cancel"}) as page:
         button = page.locator("#scripts [data-say]").first
@@ -84,6 +86,7 @@ def test_who_turns_back_has_sent_nothing(chromium: Browser, world: World) -> Non
         assert "sendChatMessage" not in [name for name, _given in page.evaluate("window.wxDone")]
 
 
+@pytest.mark.long
 def test_a_stranger_can_be_read_from_wecom_and_a_group_is_no_customer(chromium: Browser, world: World) -> None:
     with chat(chromium, world, "wm-nobody") as page:
         page.get_by_role("button", name="去企业微信读一次资料").click()
@@ -107,6 +110,7 @@ def test_a_wrong_signature_is_refused_by_the_client_and_a_new_one_is_asked_for(c
         expect(page.locator("#who h2")).to_be_visible()
 
 
+@pytest.mark.long
 def test_it_is_light_and_opens_by_a_slow_network(chromium: Browser, world: World) -> None:
     """3G as browsers' tools have it: 400 kbit/s each way and 400 ms there and back."""
     with chat(chromium, world, WROTE) as page:

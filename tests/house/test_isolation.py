@@ -22,7 +22,6 @@ from yutang.app.main import root
 from yutang.organisation.models import User
 
 pytestmark = pytest.mark.django_db
-STRANGERS = ("near_manager", "near_operator")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +127,9 @@ def asked(door: Door, surface: str, user: str) -> Iterable[tuple[str, Ask, int, 
             yield way, ask, status, told(door.world, ask, text)
 
 
-@pytest.mark.parametrize("user", STRANGERS)
+@pytest.mark.parametrize(
+    "user", [STRANGERS[0], *(pytest.param(user, marks=pytest.mark.long) for user in STRANGERS[1:])]
+)
 @pytest.mark.parametrize("surface", SURFACES)
 def test_somebody_of_another_store_is_told_nothing(world: World, tmp_path: Path, surface: str, user: str) -> None:
     leaks, let_in = [], []

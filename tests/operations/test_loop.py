@@ -91,6 +91,7 @@ def test_a_fast_forward_goes_exactly_as_far_as_asked_and_then_keeps_pace_with_th
     assert (state.at, state.rate, state.until) == (START + 3 * DAY, 1.0, None)
 
 
+@pytest.mark.long
 def test_stopped_in_the_middle_of_a_fast_forward_it_goes_on_to_its_end_later(stage: Stage) -> None:
     """It was noted as over, however far it had come: a restart in the middle lost the rest of it."""
     stop = threading.Event()

@@ -108,6 +108,7 @@ def test_it_counts_where_the_guide_stands_now_and_adds_up(warehouse: Warehouse) 
     assert total(each.values()) == net_friends_of(warehouse, AT, SINCE, UNTIL)
 
 
+@pytest.mark.long
 def test_both_engines_answer_alike() -> None:
     told = events(
         ("+", 1, WANG, 12), ("+", 2, WANG, 13), ("-c", 1, WANG, 20), ("+", 3, WANG, 2), ("-t", 3, WANG, 20),

@@ -132,6 +132,7 @@ def state_of(told: list[str]) -> str:
     return "unknown" if unanswered else "pending"
 
 
+@pytest.mark.long
 @settings(max_examples=30)
 @given(told=st.builds(story, calls, ends), again=st.randoms(use_true_random=False))
 def test_what_became_of_a_touch_does_not_hang_on_the_order_in_which_it_was_told_nor_on_the_wall_clock(

@@ -35,6 +35,7 @@ def merge(stage: Stage, one: int, other: int) -> None:
     assert people.resolve([group], seen_at=business_now()) == [min(one, other)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_somebody_held_out_is_not_taken_up_again_because_she_became_one_with_somebody_who_expired(
     stage: Stage,
@@ -52,6 +53,7 @@ def test_somebody_held_out_is_not_taken_up_again_because_she_became_one_with_som
     assert (told.decided, told.held_out, told.expired) == (60, len(held), 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_somebody_who_expired_and_is_taken_up_under_another_number_is_counted_once(stage: Stage) -> None:
     plan = stage.launch("hello", attempts=2, hold_out=0.0)
@@ -64,6 +66,7 @@ def test_somebody_who_expired_and_is_taken_up_under_another_number_is_counted_on
     assert (told.pending, told.expired) == (len(stage.decided(plan, attempt=2)), 0)
 
 
+@pytest.mark.long
 def test_a_message_that_went_to_the_other_id_of_a_merged_person_is_read_back(stage: Stage) -> None:
     plan = stage.launch("hello", attempts=2, hold_out=0.0)
     stage.to(OPENED)
@@ -80,6 +83,7 @@ def test_a_message_that_went_to_the_other_id_of_a_merged_person_is_read_back(sta
     assert stage.counts(plan).sent == reached.total()
 
 
+@pytest.mark.long
 def test_a_lost_task_is_found_although_its_only_recipient_became_somebody_else(stage: Stage) -> None:
     for name in stage.persons:
         if name != "wm00001":
@@ -129,6 +133,7 @@ def test_two_of_two_batches_who_turn_out_to_be_one_person_get_one_message(stage:
     assert stage.counts(plan).sent == 53
 
 
+@pytest.mark.long
 def test_two_of_two_plans_who_turn_out_to_be_one_person_get_what_their_cap_allows(stage: Stage) -> None:
     first, second, one, other = two_plans(stage)
     merge(stage, one, other)
@@ -138,6 +143,7 @@ def test_two_of_two_plans_who_turn_out_to_be_one_person_get_what_their_cap_allow
     assert (stage.counts(first).sent, stage.counts(second).sent) == (20, 33)
 
 
+@pytest.mark.long
 def test_who_was_reached_and_then_became_somebody_still_to_be_reached_gets_nothing_more(stage: Stage) -> None:
     first, second, one, other = two_plans(stage)
     Batch.objects.filter(run__plan=first).update(not_before=START + 2 * HOUR)  # due first, and issued last

@@ -69,6 +69,7 @@ def test_planning_again_decides_nothing_anew(stage: Stage) -> None:
     assert stage.rows("SELECT * FROM decisions ORDER BY ALL") == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "stage",
     [{"habit": {"at_once": 0.3, "late": 0.3, "night": 0.2, "never": 0.2}, "guides": 6}],
@@ -121,6 +122,7 @@ def test_waves_partition_the_audience_and_follow_the_hash(stage: Stage) -> None:
         assert wave == {one for one in stage.persons.values() if low <= draw(one, salt("wave", plan)) < high}
 
 
+@pytest.mark.long
 def test_somebody_who_a_merge_carries_into_a_later_wave_is_not_spoken_to_twice(stage: Stage) -> None:
     plan = stage.launch("hello", waves=[0.5, 1.0], wave_hours=24, hold_out=0.0)
     stage.to(0)
@@ -202,6 +204,7 @@ def test_the_held_out_use_up_their_senders_quota_against_later_plans(stage: Stag
     assert after == {sender: QUOTA - people for sender, people in before.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"guides": 20}], indirect=True)
 def test_a_task_that_only_the_hold_out_saved_takes_its_tap_from_later_plans(stage: Stage) -> None:
     service = {"class": "service", "hold_out": 0.5}
@@ -233,6 +236,7 @@ planned_work = st.lists(
 plan_windows = st.lists(st.tuples(st.integers(-10, 20), st.integers(1, 40)), min_size=1, max_size=3)
 
 
+@pytest.mark.long
 @settings(max_examples=25)
 @given(planned=planned_work, windows=plan_windows)
 def test_what_senders_have_to_do_equals_a_naive_count_and_is_the_same_without_a_hold_out(

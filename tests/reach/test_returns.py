@@ -184,6 +184,7 @@ def test_two_recipients_who_become_one_person_before_reading_back_are_both_settl
     assert len(stage.reached()) == stage.counts(plan).sent == 54
 
 
+@pytest.mark.long
 def test_a_plan_finishes_when_its_last_window_has_been_measured(stage: Stage) -> None:
     plan = stage.launch("hello", waves=[0.5, 1.0], wave_hours=24, horizon_days=2)
     stage.to(24 + ISSUED)
@@ -203,6 +204,7 @@ def refused(api: str = CANCEL, times: int | None = None) -> dict[str, object]:
     return {"api": api, "kind": "refuse", "errcode": 48002, "times": times}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_a_refused_cancel_is_tried_again_ever_less_often_and_said_meanwhile(stage: Stage) -> None:
     plan = stage.launch("hello", attempts=1)
@@ -240,6 +242,7 @@ def test_what_every_guide_has_tapped_needs_no_withdrawing(stage: Stage) -> None:
     assert queries.at_large(OWNER, plan) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "night"}], indirect=True)
 def test_who_is_reached_after_the_deadline_because_the_platform_did_not_cancel_is_read_back(stage: Stage) -> None:
     plan = stage.launch("hello")
@@ -260,6 +263,7 @@ def given_up(stage: Stage) -> PlanId:
     return plan
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_what_can_never_be_withdrawn_is_given_up_unknown_and_the_plan_finishes_and_says_so(stage: Stage) -> None:
     plan = stage.launch("hello", attempts=2)
@@ -272,6 +276,7 @@ def test_what_can_never_be_withdrawn_is_given_up_unknown_and_the_plan_finishes_a
     assert queries.at_large(OWNER, plan) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_dying_while_giving_up_loses_and_doubles_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = given_up(stage)
@@ -292,6 +297,7 @@ def test_dying_while_giving_up_loses_and_doubles_nothing(stage: Stage, monkeypat
     assert {(batch.state, batch.trouble) for batch in stage.batches(plan)} == {(BatchState.CLOSED, AT_LARGE)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_a_tap_long_after_it_was_given_up_is_read_all_the_same(stage: Stage) -> None:
     plan = given_up(stage)
@@ -328,6 +334,7 @@ def cancelled(stage: Stage) -> int:
     return int(stage._platform("SELECT count(*) FROM tasks WHERE cancelled_at IS NOT NULL")[0][0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by_hand", [False, True])
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_at_its_deadline_every_task_that_may_be_an_ambiguous_batchs_is_cancelled(stage: Stage, by_hand: bool) -> None:
@@ -343,6 +350,7 @@ def test_at_its_deadline_every_task_that_may_be_an_ambiguous_batchs_is_cancelled
     assert set(stage.decided(plan, attempt=2)) == stage.with_outcome(plan, "send"), "now they may be spoken to again"
 
 
+@pytest.mark.long
 def test_who_was_reached_by_one_of_the_tasks_that_may_be_an_ambiguous_batchs_was_sent_to(stage: Stage) -> None:
     plan, batch = ambiguous(stage, attempts=2)
     stage.to(CLOSES)
@@ -352,6 +360,7 @@ def test_who_was_reached_by_one_of_the_tasks_that_may_be_an_ambiguous_batchs_was
     assert stage.decided(plan, attempt=2) == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("api", [CANCEL, LIST])
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_an_ambiguous_batch_that_cannot_be_withdrawn_is_given_up_and_said(
@@ -369,6 +378,7 @@ def test_an_ambiguous_batch_that_cannot_be_withdrawn_is_given_up_and_said(
     assert stage.counts(plan).unknown >= batch.size
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "never"}], indirect=True)
 def test_a_call_that_is_never_found_out_about_does_not_hold_up_its_plan_for_ever(
     stage: Stage, monkeypatch: pytest.MonkeyPatch

@@ -87,6 +87,7 @@ def counted(tables: dict[str, pa.Table]) -> dict[tuple[int, str], tuple[float, f
     return {(row["staff"], row["component"]): (row["observed"], row["expected"]) for row in found}
 
 
+@pytest.mark.long
 def test_what_is_expected_is_what_the_brand_sees_at_that_age_and_of_such_people() -> None:
     naive = START.replace(tzinfo=None)
     told: list[Word] = [("+", person, WANG, 2) for person in range(1, 5)] + [("+", person, LI, 2) for person in (5, 6)]
