@@ -165,6 +165,7 @@ def test_what_second_factors_and_sessions_keep_is_sealed(standing: World, db: No
     assert found[1] not in json.dumps([data for _, data in rows])
 
 
+@pytest.mark.long
 def test_a_role_that_must_have_one_sets_it_up_first(standing: World, db: None) -> None:
     owner, _ = log_in("owner")
     client, _ = log_in("near_manager")

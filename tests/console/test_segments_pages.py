@@ -170,6 +170,7 @@ def test_overlap_counts_who_is_in_both(owner: httpx.Client) -> None:
     assert '<td class="n">0</td><td class="n">0 %</td>' in page
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_a_segment_is_built_with_the_keyboard_and_saved(chromium: Browser, owner: httpx.Client) -> None:
     context = opened(chromium, owner, "zh-hans")

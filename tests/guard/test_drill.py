@@ -133,6 +133,7 @@ def told(warehouse: Warehouse) -> dict[tuple[str, str], tuple[int, int]]:
     }
 
 
+@pytest.mark.long
 def test_every_unit_leaves_as_many_reachable_as_plain_python_says(pond: Warehouse) -> None:
     by_hand = still_reachable(ways_by_person(rows))
     assert told(pond) == by_hand

@@ -86,6 +86,7 @@ def test_one_person_is_told_as_in_any_audience(seed: int, tmp_path: Any) -> None
     warehouse.close()
 
 
+@pytest.mark.long
 def test_both_engines_say_the_same_of_one_person() -> None:
     for person in (3, 5, 14):
         assert assert_equal_on_both_engines(asked(person), known(random.Random(person))).num_rows == 1

@@ -129,6 +129,7 @@ def test_a_lost_answer_is_unknown_until_the_task_is_found_and_bound(stage: Stage
     assert stage.counts(plan).sent == len(stage.with_outcome(plan, "send")) == len(stage.reached())
 
 
+@pytest.mark.long
 def test_every_answer_lost_and_still_each_task_exists_once(stage: Stage) -> None:
     plan = planned(stage)
     stage.faults(drop_answer(times=100))
@@ -214,6 +215,7 @@ def test_a_call_that_is_under_way_is_left_alone(stage: Stage) -> None:
     assert len(stage.tasks()) == 2
 
 
+@pytest.mark.long
 def test_several_tasks_that_may_be_the_one_are_left_to_a_human_who_finds_it_listed(stage: Stage) -> None:
     plan = planned(stage)
     batch = leave_unanswered(plan)

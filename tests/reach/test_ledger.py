@@ -23,6 +23,7 @@ FINAL = {"sent", "failed", "expired", "suppressed"}
 facts = st.tuples(st.integers(1, 6), st.sampled_from(list(ReceiptState)), st.sampled_from(["a", "b"]))
 
 
+@pytest.mark.long
 @settings(max_examples=20)
 @given(told=st.lists(facts, max_size=8), again=st.randoms(use_true_random=False))
 def test_a_touch_has_one_end_and_telling_a_receipt_again_in_any_order_changes_nothing(

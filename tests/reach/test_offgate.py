@@ -94,6 +94,7 @@ def test_what_leaves_through_the_gate_is_never_taken_for_staffs_own(stage: Stage
     ]) == set()  # fmt: skip
 
 
+@pytest.mark.long
 def test_contamination_is_told_by_whom_and_only_within_each_ones_window(stage: Stage) -> None:
     plan = stage.launch("p", hold_out=0.5, horizon_days=2, within_hours=6, attempts=1)
     stage.to(1)

@@ -112,6 +112,7 @@ def test_the_audience_is_frozen_at_launch(stage: Stage) -> None:
     assert both == set(stage.persons.values())
 
 
+@pytest.mark.long
 def test_waves_partition_the_audience_and_follow_the_hash(stage: Stage) -> None:
     plan = stage.launch("hello", waves=[0.2, 0.5, 1.0], wave_hours=5)
     stage.to(11)
@@ -192,6 +193,7 @@ def test_two_plans_due_at_once_compete_by_priority(stage: Stage) -> None:
 QUOTA = 30
 
 
+@pytest.mark.long
 def test_the_held_out_use_up_their_senders_quota_against_later_plans(stage: Stage) -> None:
     SenderAccount.objects.update(daily_quota=QUOTA)
     first = stage.launch("hello", hold_out=0.5)
@@ -325,6 +327,7 @@ touches = st.lists(
 offgate = st.lists(st.tuples(st.integers(1, 4), st.integers(-40 * 24, 40 * 24)), max_size=4)
 
 
+@pytest.mark.long
 @settings(max_examples=40)
 @given(touches=touches, offgate=offgate, within=st.integers(1, 72), merged=st.booleans())
 def test_what_the_gate_counts_equals_a_naive_count(

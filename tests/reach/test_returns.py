@@ -127,6 +127,7 @@ def test_no_friend_any_more_fails_with_its_reason(stage: Stage) -> None:
     assert stage.counts(plan).failed == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"seed": 8}], indirect=True)  # a world in which ours is not always tapped first
 def test_whoever_the_platform_has_capped_fails_with_its_reason(stage: Stage) -> None:
     store = Store(stage.directory / "sandbox")
@@ -148,6 +149,7 @@ def test_whoever_the_platform_has_capped_fails_with_its_reason(stage: Stage) -> 
     assert len(stage.reached()) == 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", [{"habit": "late"}], indirect=True)
 def test_stopping_a_plan_cancels_what_is_issued_and_ends_what_is_not(stage: Stage) -> None:
     plan = stage.launch("hello", within_hours=96)

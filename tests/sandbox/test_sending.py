@@ -247,6 +247,7 @@ worlds = st.fixed_dictionaries(
 runs = itertools.count()
 
 
+@pytest.mark.long
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=worlds)
 def test_every_recipient_ends_in_exactly_one_state(open_sandbox: Callable[..., Client], world: dict) -> None:
