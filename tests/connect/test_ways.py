@@ -61,7 +61,6 @@ def test_the_shipped_poster_leads_to_every_stores_own_staff(shore: Shore) -> Non
     assert found == {stores["s0"]: ["guide00"], stores["s1"]: ["guide01"], stores["s2"]: ["guide02"]}
     for code in codes("store_poster"):
         assert queries.way_of_state(code.token) == "store_poster"
-        assert queries.store_of_state(code.token) == code.node
 
 
 def test_an_answer_that_is_lost_is_looked_for_by_our_state_and_never_asked_for_twice(shore: Shore) -> None:

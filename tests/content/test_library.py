@@ -13,7 +13,7 @@ from yutang.content import queries, services
 from yutang.content.checking import BrokenRules
 from yutang.content.contracts import Standing
 from yutang.content.documents import Content
-from yutang.content.rendering import LONGEST, Variable, longest, render, variables_of
+from yutang.content.rendering import LONGEST, Variable, longest, render
 from yutang.documents.services import save_document
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadDocument, BadInput, NotFound, Refused
@@ -59,7 +59,6 @@ def test_what_is_unknown_is_said_by_its_fall_back() -> None:
     text = "{称呼|您}好，我是{store|本店}的{导购|店员}，{{preferences}}"
     assert render(text, {}) == "您好，我是本店的店员，{{preferences}}"
     assert render(text, {Variable.GUIDE: "小陈", Variable.STORE: " "}) == "您好，我是本店的小陈，{{preferences}}"
-    assert variables_of(text) == {Variable.NAME, Variable.STORE, Variable.GUIDE}
     assert len(longest("{导购|我}")) == LONGEST == len(render("{导购|我}", {Variable.GUIDE: "长" * 99}))
     assert render("{品牌|}", {}) == ""
 

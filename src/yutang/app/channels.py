@@ -14,12 +14,10 @@ from yutang.channels.ports.inheritance import ACQUISITION
 from yutang.channels.shared import DatabaseBlocks, DatabaseTokens
 from yutang.channels.sync.contracts import Connection
 from yutang.channels.wecom.acquisition import WeComAcquisition
-from yutang.channels.wecom.album import WeComAlbum
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import WeComContactWays, WeComWelcome
 from yutang.channels.wecom.directory import WeComVisitors
 from yutang.channels.wecom.groups import WeComJoinWays
-from yutang.channels.wecom.interception import WeComInterception
 from yutang.channels.wecom.jssdk import WeComPages
 from yutang.channels.wecom.kf import WeComService
 from yutang.channels.wecom.mass_send import WeComMassSend
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from yutang.channels.kf.contracts import ServicePorts
-    from yutang.channels.ports.catalogue import AlbumPort, InterceptionPort
     from yutang.channels.ports.moments import MomentsPort
     from yutang.channels.ports.staff import StaffMessagePort
     from yutang.channels.sync.contracts import Connections
@@ -132,14 +129,6 @@ class Channels:
     def moments(self) -> Mapping[tuple[str, str], MomentsPort]:
         """What members publish to all their friends."""
         return self._each(WeComMoments)
-
-    def albums(self) -> Mapping[tuple[str, str], AlbumPort]:
-        """Products that members send in chats."""
-        return self._each(WeComAlbum)
-
-    def interceptions(self) -> Mapping[tuple[str, str], InterceptionPort]:
-        """What members may not write to customers."""
-        return self._each(WeComInterception)
 
     def transfers(self) -> TransferPorts:
         """For `connect`: handing customers over."""

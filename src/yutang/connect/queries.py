@@ -116,12 +116,6 @@ def way_of_state(state: str) -> str | None:
     return Code.objects.filter(token=state).values_list("way__name", flat=True).first()
 
 
-def store_of_state(state: str) -> NodeId | None:
-    """The store to which a code with this state leads, where it leads to one store."""
-    found = Code.objects.filter(token=state).values_list("node", flat=True).first()
-    return NodeId(found) if found else None
-
-
 @dataclass(frozen=True, slots=True)
 class OpenedWay:
     """What a visitor's page shows: the way, the stores to choose from where it leads to the nearest, their codes."""

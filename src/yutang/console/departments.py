@@ -20,8 +20,6 @@ from yutang.organisation.contracts import DepartmentFacts, NodeFacts, NodeKind
 from yutang.organisation.queries import corps, departments, nodes, stores_below
 from yutang.organisation.services import audit
 
-LINKED = ("", "yes", "no")
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:

@@ -58,11 +58,6 @@ def spans(text: str) -> list[tuple[int, int, Variable]]:
     ]
 
 
-def variables_of(text: str) -> set[Variable]:
-    """The variables that a text names."""
-    return {variable for _, _, variable in spans(text)}
-
-
 def render(text: str, values: Mapping[Variable, str]) -> str:
     """The text as it is read. What is unknown or empty is said as the text says it is."""
 

@@ -295,17 +295,6 @@ def keep_channel_account(
         SenderAccount.objects.filter(pk=row.sender.pk).update(active=on)
 
 
-def place_node(code: str, latitude: float, longitude: float) -> None:
-    """Keep where a store is (degrees, WGS 84). Raises BadInput for a place that is not on the earth."""
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise BadInput(
-            f"「{latitude}, {longitude}」不是坐标：纬度在 ±90、经度在 ±180 之间。",
-            f"“{latitude}, {longitude}” is no place: latitudes lie within ±90, longitudes within ±180.",
-        )
-    if not Node.objects.filter(code=code).update(latitude=latitude, longitude=longitude):
-        raise BadInput(f"没有编号为「{code}」的门店或区域。", f"There is no store or region with the code “{code}”.")
-
-
 def expect_callbacks(channel: str, corp: str, token: str = "", key: str = "") -> CallbackSecrets:
     """Keep by what a corp's callbacks are signed and encrypted; without them, make some where none are kept yet.
 

@@ -6,7 +6,7 @@ an installation has it, and tests bring one that follows the documents.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +16,6 @@ from yutang.kernel.errors import YutangError
 
 MOST_A_CALL = 1_000
 SLICE = 512 << 10
-FILE_GONE = 301048
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,3 @@ class ArchiveFacts:
     kept: int
     unopened: int
     missing_keys: tuple[int, ...]
-
-
-LibraryOf = Callable[[str, str], ArchiveLibrary]
-"""Opens the library for a corp with the archive's secret."""

@@ -99,9 +99,3 @@ def customers_held(accounts: Collection[SenderId]) -> CustomersHeld:
 def tags_held(corp: str) -> int:
     """How many tags a corp has at the platform. (Unscoped: a number of a whole corp.)"""
     return KnownTag.objects.filter(corp=corp, gone=False).count()
-
-
-def read_wholly(kind: str) -> set[str]:
-    """The corps of which a kind of sync was ever done. (Unscoped: numbers of corps.)"""
-    done = SyncRun.objects.filter(kind=kind, state=RunState.DONE).values_list("corp", flat=True)
-    return set(done.distinct())

@@ -30,7 +30,7 @@ UPDATE_WAY = "externalcontact/groupchat/update_join_way"
 DELETE_WAY = "externalcontact/groupchat/del_join_way"
 WELCOME = "externalcontact/group_welcome_template"
 
-OWNERS_A_CALL = HANDED_A_CALL = 100
+OWNERS_A_CALL = 100
 MOST_GROUPS = 5
 STATE_CHARACTERS = REMARK_CHARACTERS = 30
 ROOM_CHARACTERS = 40

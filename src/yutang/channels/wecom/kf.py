@@ -34,8 +34,6 @@ CORP_FIGURES, SERVICER_FIGURES = "kf/get_corp_statistic", "kf/get_servicer_stati
 
 ACCOUNTS_A_PAGE = A_CALL = 100
 A_READ = 1000
-MESSAGE_ID = 32
-"""The most characters of a message's id: letters, digits, - and _."""
 _ORIGINS = {3: Speaker.CUSTOMER, 4: Speaker.SYSTEM, 5: Speaker.SERVICER}
 _CLOSED = {
     errcodes.SERVICE_COUNT: Closed.COUNT,
