@@ -70,6 +70,7 @@ def computed(warehouse, directory: Path) -> dict[str, Any]:  # type: ignore[no-u
             "lines": _lines(warehouse),
             "synthetic": _synthetic(warehouse),
             "drill": _drill(warehouse),
+            "walls": _walls(warehouse),
         }
 
 
@@ -257,6 +258,15 @@ def _drill(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
     risks = [risk for level in Level for risk in ranking(warehouse, OWNER, level) if risk.reached]
     ours = {f"{risk.unit.level} {risk.unit.of}": (risk.reached, risk.still) for risk in risks}
     return {"ours": ours, "by_hand": by_hand}
+
+
+def _walls(warehouse) -> list[str]:  # type: ignore[no-untyped-def]
+    """The platform's walls of which the radar warns on the first day."""
+    from yutang.guard.radar import queries, services
+    from yutang.organisation.queries import OWNER
+
+    assert services.look(warehouse)
+    return [one.wall.name for one in queries.warnings(OWNER)]
 
 
 if __name__ == "__main__":

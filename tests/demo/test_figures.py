@@ -269,3 +269,7 @@ def test_the_ban_drill_of_every_account_corp_and_channel_equals_plain_python(fig
     accounts = [counts for unit, counts in ours.items() if unit.startswith("account")]
     assert len(accounts) > 150
     assert sum(0 < still < reached for reached, still in accounts) > 100  # they differ, and most have some of both
+
+
+def test_the_first_day_of_the_demo_warns_of_no_wall(figures: Figures) -> None:
+    assert figures["walls"] == [], "a warning on the first page must be of something that is so"

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yutang.demo import dataset
+from yutang.guard.radar import services as radar
 from yutang.intake import imports, mirror
 from yutang.kernel.clock import business_clock
 from yutang.kernel.errors import Refused
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import NodeKind
-from yutang.organisation.queries import brand, corps, is_set_up
+from yutang.organisation.queries import OWNER, brand, corps, is_set_up
 from yutang.organisation.services import NewNode, NewSender
 from yutang.people import services as people
 from yutang.playbooks.services import keep_shipped
@@ -84,6 +85,9 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     say("客户画像 / profiles")
     profiles.rebuild(warehouse, dataset.BUSINESS_START)
     seed(sandbox, _sandbox(world))
+    radar.enter(
+        OWNER, radar.EntryForm("contacts", "合成：已购规模 5,000", CORP, most="5000")
+    )  # more friends than are free
 
 
 def _organisation(world: dataset.DemoWorld) -> None:
