@@ -1,17 +1,17 @@
 """A chain of any size put straight into the two stores: stores, guides, persons, friendships, orders, a ledger.
 
-For benches of pages: `seed(opened, stores, persons)`. Two guides a store; each person is friends with one of them.
+For benches of pages: two guides a store; each person is friends with one of them.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
-NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
-CORP, CHANNEL = "ww-bench", "wecom"
+from tests.bench.pages import CHANNEL, CORP, NOW, plan_body, stores_and_guides
+
 CHUNK = 100_000
 CATEGORIES = 40
 ORDERS, LINES = 6, 3  # a person's, and an order's, on average
@@ -27,41 +27,15 @@ def seed(warehouse, stores: int, persons: int) -> None:  # type: ignore[no-untyp
     """Everything. Asks for an empty house; the business clock must stand at NOW."""
     from yutang.intake.mirror import mirror_nodes
     from yutang.intake.pump import pump_until_empty
-    from yutang.organisation import services as organisation
-    from yutang.organisation.contracts import NodeKind, RoleName
-    from yutang.organisation.services import NewNode
-    from yutang.playbooks.services import keep_shipped
     from yutang.profiles.services import rebuild
 
-    organisation.set_up_brand("鱼塘", "CNY", "Asia/Shanghai")
-    organisation.connect_corp(CHANNEL, CORP, "secret")
-    keep_shipped()
-    regions = max(stores // 100, 2)
-    organisation.add_nodes(
-        [NewNode(f"r{number}", f"大区 {number}", NodeKind.REGION) for number in range(regions)]
-        + [NewNode(f"s{number}", f"门店 {number}", NodeKind.STORE, f"r{number % regions}") for number in range(stores)]
-    )
-    organisation.add_user("owner", "bench", RoleName.OWNER)
-    organisation.add_user("keeper", "bench", RoleName.MANAGER, "s1")
-    _staff(stores)
+    stores_and_guides(stores)
     mirror_nodes(warehouse)
     _persons(stores, persons)
     pump_until_empty(warehouse)
     _orders(warehouse)
     rebuild(warehouse, NOW)
     _ledger(warehouse)
-
-
-def _staff(stores: int) -> None:
-    from yutang.organisation.models import Node, SenderAccount, Staff
-
-    nodes = dict(Node.objects.values_list("code", "pk"))
-    guides = [Staff(node_id=nodes[f"s{number // 2}"], name=f"导购 {number}") for number in range(2 * stores)]
-    made = Staff.objects.bulk_create(guides, batch_size=1_000)
-    SenderAccount.objects.bulk_create(
-        [SenderAccount(staff=one, channel=CHANNEL, corp=CORP, userid=f"u{at}") for at, one in enumerate(made)],
-        batch_size=1_000,
-    )
 
 
 def _persons(stores: int, persons: int) -> None:
@@ -140,10 +114,7 @@ def _ledger(warehouse) -> None:  # type: ignore[no-untyped-def]
 
     for number in range(DECIDED):
         at = NOW - timedelta(days=9 * (number + 1))
-        body = {
-            "kind": "broadcast", "name": f"plan_{number}", "title": {"zh": f"计划 {number}", "en": f"Plan {number}"},
-            "audience": {"everyone": True}, "purpose": "marketing", "message": {"text": f"第 {number} 次"},
-        }  # fmt: skip
+        body = plan_body(f"plan_{number}", f"{number}")
         plan = Plan.objects.create(
             name=f"plan_{number}", body=body, author="owner", created_at=at, start=at, state=PlanState.FINISHED
         )
