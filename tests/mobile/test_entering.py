@@ -79,6 +79,13 @@ def test_who_may_make_links(world: World) -> None:
     user = phones.user_of_staff(phones.staff_by_account("wecom", CORP, world.near.userid))
     with pytest.raises(Refused):
         phones.make_link(world.viewer(user.username), world.near.userid)
+    colleague = Role.objects.create(user=user, node_id=Role.objects.get(user=user).node_id, role="manager")
+    assert phones.make_link(world.viewer("near_manager"), world.near.userid)
+    colleague.node_id = Staff.objects.get(pk=phones.staff_by_account("wecom", CORP, world.far.userid)).node_id
+    colleague.save()
+    with pytest.raises(Refused, match="headquarters"):  # or the maker could look into another store by it
+        phones.make_link(world.viewer("near_manager"), world.near.userid)
+    colleague.delete()
     Role.objects.create(user=user, node_id=Role.objects.get(user=user).node_id, role="operator")
     with pytest.raises(Refused, match="headquarters"):  # nobody hands out more than they are
         phones.make_link(world.viewer("near_manager"), world.near.userid)

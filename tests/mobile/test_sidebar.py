@@ -152,6 +152,15 @@ def test_a_remark_is_kept_sealed_once_and_a_follow_up_with_it(pond: Pond) -> Non
     assert "三岁" not in beside(client, "wm-regular")
 
 
+@pytest.mark.parametrize("note", ["half an emoji \ud83d", "nothing \x00"])
+def test_a_remark_that_nothing_can_keep_is_refused_and_leaves_the_queue(pond: Pond, note: str) -> None:
+    body = json.dumps({"id": uuid4().hex, "at": wall_now().isoformat(), "note": note})
+    headers, before = {"Accept": "application/json"}, Remark.objects.count()
+    path = f"/m/person/{pond.friends['regular']}/note/"
+    answer = guide(pond.world).post(path, body, content_type="application/json", headers=headers)
+    assert (answer.status_code, Remark.objects.count()) == (422, before)
+
+
 def test_a_page_of_ones_own_shows_the_same_where_there_is_no_wecom(pond: Pond) -> None:
     client = guide(pond.world)
     answer = client.get(f"/m/person/{pond.friends['regular']}/")

@@ -20,6 +20,7 @@ LARGEST = 20_000
 OLDEST = timedelta(days=7)
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 _ID = re.compile(r"[0-9a-f]{32}")
+_UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")  # no database keeps it, and the phone would send it again for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Recording:
     def text(self, name: str, longest: int = 400) -> str:
         """A text, empty if absent. Raises BadInput for one that is too long, or none."""
         value = self.given.get(name, "")
-        if not isinstance(value, str) or len(value) > longest or "\x00" in value:
+        if not isinstance(value, str) or len(value) > longest or _UNKEEPABLE.search(value):
             raise BadInput(
                 f"{name} 应是至多 {longest} 字的文字。", f"{name} must be a text of at most {longest} characters."
             )

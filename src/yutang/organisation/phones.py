@@ -9,7 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.database import lock
@@ -129,7 +129,7 @@ def make_link(viewer: Viewer, userid: str, corp: str = "") -> tuple[str, datetim
     rows = SenderAccount.objects.filter(userid__iexact=userid, active=True, staff__active=True)
     rows = rows if viewer.nodes is None else rows.filter(staff__node_id__in=viewer.nodes)
     staff = _one(rows.filter(corp=corp) if corp else rows, userid)
-    if viewer.role is RoleName.MANAGER and _stands_above(staff):
+    if viewer.role is RoleName.MANAGER and _stands_above(staff, viewer):
         raise Refused(
             "这位员工的权限高于店长，请让总部发。", "This member of staff is more than a manager; ask headquarters."
         )
@@ -139,10 +139,11 @@ def make_link(viewer: Viewer, userid: str, corp: str = "") -> tuple[str, datetim
     return secret, until
 
 
-def _stands_above(staff: int) -> bool:
-    """Whether a member of staff's user has a role that a manager could not give."""
-    mine = (RoleName.GUIDE.value, RoleName.MANAGER.value)
-    return Role.objects.filter(user__staff=staff).exclude(role__in=mine).exists()
+def _stands_above(staff: int, manager: Viewer) -> bool:
+    """Whether a member of staff's user is more than a manager, or a manager where this one is none. (A guide's role
+    says where they were: they see the store where they are.)"""
+    here = Q(role=RoleName.GUIDE.value) | Q(role=RoleName.MANAGER.value, node__in=manager.nodes or ())
+    return Role.objects.filter(user__staff=staff).exclude(here).exists()
 
 
 def link_stands(secret: str) -> bool:
