@@ -94,8 +94,7 @@ def _minutes(kind: Kind) -> int:
 
 def _shown(run: RunFacts) -> RunShown:
     title = next((_title(kind) for kind in registry.KINDS if kind.name == run.kind), run.kind)
-    both = run.started_at is not None and run.ended_at is not None
-    seconds = (run.ended_at - run.started_at).total_seconds() if both else None  # type: ignore[operator]
+    seconds = (run.ended_at - run.started_at).total_seconds() if run.started_at and run.ended_at else None
     english = language().startswith("en")
     return RunShown(run, title, seconds, run.error[english], run.found.note[english])
 

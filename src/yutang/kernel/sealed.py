@@ -11,9 +11,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from yutang.kernel.encryption import keyring, wrong_key
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 CHUNK = 1 << 20
 _MAGIC = b"YTSEALED"
@@ -108,9 +111,9 @@ class SealedReader(io.RawIOBase):
         """The place in the clear bytes."""
         return self._place
 
-    def readinto(self, buffer: object) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         """Fill the buffer from the chunk at the place."""
-        view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        view = memoryview(buffer).cast("B")
         if self._place >= self.size or not len(view):
             return 0
         index, within = divmod(self._place, CHUNK)

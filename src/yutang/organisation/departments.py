@@ -241,14 +241,15 @@ def _stores(channel: str, corp: str) -> dict[int, str]:
     """The store's code of every department that is one, or stands below one."""
     rows = {row.number: row for row in Department.objects.filter(channel=channel, corp=corp).select_related("node")}
     found: dict[int, str] = {}
-    for number, row in rows.items():
+    for number in rows:
         seen: set[int] = set()
+        row = rows.get(number)
         while row is not None and row.number not in seen:
             if row.node is not None and row.node.kind == NodeKind.STORE:
                 found[number] = row.node.code
                 break
             seen.add(row.number)
-            row = rows.get(row.parent) if row.parent is not None else None  # type: ignore[assignment]
+            row = rows.get(row.parent) if row.parent is not None else None
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import sqrt
+from typing import Any
 
 import pyarrow as pa
 
@@ -169,16 +170,16 @@ def _measured(since: datetime) -> pa.Table:
 
 
 def _row(
-    row: Mapping[str, object], by: By, accounts: Mapping[StaffId, SenderFacts], places: Mapping[NodeId, NodeFacts]
+    row: Mapping[str, Any], by: By, accounts: Mapping[StaffId, SenderFacts], places: Mapping[NodeId, NodeFacts]
 ) -> OffGateRow:
     values = dict(row)
-    key = int(str(values.pop("key")))
+    key = values.pop("key")
     values.pop("send")
     guide = accounts.get(StaffId(key)) if by in (By.GUIDE, By.SEND) else None
     node = places.get(guide.store if guide is not None else NodeId(key)) if key else None
-    values["kind"] = SendKind(str(values["kind"]))
-    values["last_at"] = row["last_at"].replace(tzinfo=UTC)  # type: ignore[attr-defined]
-    return OffGateRow(node, guide, **values)  # type: ignore[arg-type]
+    values["kind"] = SendKind(values["kind"])
+    values["last_at"] = values["last_at"].replace(tzinfo=UTC)
+    return OffGateRow(node, guide, **values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,13 +210,10 @@ class Control:
     def sends(self, body: dict[str, object]) -> dict[str, object]:
         """`{"userid", "to": [external_userid] or "chats": [chat_id], "text"}`: a member sends something of their own,
         now → its msgid, and how many it reached."""
-        to, chats = body.get("to", []), body.get("chats", [])
-        for name, named in (("to", to), ("chats", chats)):
-            if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
-                raise bad(name, "应为 id 的列表", "must be a list of ids")
+        to, chats = _ids(body, "to"), _ids(body, "chats")
         with self._store.write() as con:
             settings = settings_of(con)
-            msgid, tap = send_own(con, settings, str(body.get("userid", "")), to, chats, str(body.get("text", "")))  # type: ignore[arg-type]
+            msgid, tap = send_own(con, settings, str(body.get("userid", "")), to, chats, str(body.get("text", "")))
         return {"msgid": msgid, "sent": tap.sent, "not_friend": tap.not_friend, "capped": tap.capped}
 
     def archive(self, body: dict[str, object]) -> dict[str, object]:
@@ -390,6 +387,13 @@ class Control:
 
 def _only(body: dict[str, object], *names: str) -> dict[str, object]:
     return {name: body[name] for name in names if name in body}
+
+
+def _ids(body: dict[str, object], name: str) -> list[str]:
+    found = body.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise bad(name, "应为 id 的列表", "must be a list of ids")
+    return found
 
 
 def _text(body: dict[str, object], name: str) -> str | None:

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import md5
+from typing import Any
 
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import wall_now
@@ -102,12 +103,12 @@ def find_chat(con: sqlite3.Connection, chat_id: str) -> sqlite3.Row:
     return row
 
 
-def _detail(con: sqlite3.Connection, row: sqlite3.Row) -> dict[str, list[dict[str, object]]]:
+def _detail(con: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     members = con.execute(
         "SELECT * FROM chat_members WHERE chat_id = ? AND left_at IS NULL ORDER BY joined_at, member",
         (row["chat_id"],),
     ).fetchall()
-    detail: dict[str, object] = {
+    return {
         "chat_id": row["chat_id"],
         "name": row["name"],
         "owner": row["owner"],
@@ -117,7 +118,6 @@ def _detail(con: sqlite3.Connection, row: sqlite3.Row) -> dict[str, list[dict[st
         "admin_list": [{"userid": one} for one in json.loads(row["admins"])],
         "member_version": version_of(row["chat_id"], row["version"]),
     }
-    return detail  # type: ignore[return-value]  # of which only the members are looked into
 
 
 def _member(row: sqlite3.Row) -> dict[str, object]:

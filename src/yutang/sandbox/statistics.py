@@ -9,6 +9,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from yutang.kernel.calendars import day_start, local_day
 from yutang.sandbox.customers import known_member
@@ -61,11 +62,11 @@ def by_owner(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
     if ascending > 1:
         raise invalid("order_asc")
     limit, offset = arguments.limit(500, 1000, 1000), arguments.number("offset", 0)
-    items = [
+    items: list[dict[str, Any]] = [
         {"owner": owner, "data": _counts(con, [owner], days.start(days.first), _after(days, days.last))}
         for owner in owners
     ]
-    items.sort(key=lambda item: (item["data"][ORDERS[order]], item["owner"]), reverse=not ascending)  # type: ignore[index]
+    items.sort(key=lambda item: (item["data"][ORDERS[order]], item["owner"]), reverse=not ascending)
     shown = items[offset : offset + limit]
     return {"total": len(items), "next_offset": min(offset + len(shown), len(items)), "items": shown}
 

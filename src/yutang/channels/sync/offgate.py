@@ -247,24 +247,22 @@ class _Reading:
     def _events(self, told: Told) -> Iterator[Event]:
         row = told.row
         account = self.staff.get(row.member.casefold())
-        props = {"kind": row.kind, "send": row.ref, "content": row.said}
-        if self.corp.sandboxed:
-            props |= {"synthetic": True}  # type: ignore[dict-item]
-        common = {
+        synthetic = {"synthetic": True} if self.corp.sandboxed else {}
+        common: dict[str, Any] = {
             "store": None if account is None else account.store_code,
             "staff": row.member if account is None else account.userid,
             "source": f"offgate:{row.kind}",
             "channel": self.corp.channel,
-            "props": props,
+            "props": {"kind": row.kind, "send": row.ref, "content": row.said, **synthetic},
         }
         for one in told.reached:
             if row.kind != SendKind.GROUP:
                 who = (IdentifierValue("external_userid", self.corp.corp, one.recipient),)
-                yield Event(_id(self.corp, row, one.recipient), "offgate.sent", one.at, who, **common)  # type: ignore[arg-type]
+                yield Event(_id(self.corp, row, one.recipient), "offgate.sent", one.at, who, **common)
                 continue
             for person in members_at([one.recipient], one.at)[one.recipient]:
                 recipient = f"{one.recipient} {person}"
-                yield Event(_id(self.corp, row, recipient), "offgate.sent", one.at, person=person, **common)  # type: ignore[arg-type]
+                yield Event(_id(self.corp, row, recipient), "offgate.sent", one.at, person=person, **common)
 
 
 def _id(corp: CorpFacts, row: StaffSend, recipient: str) -> EventId:
