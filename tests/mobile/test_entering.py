@@ -55,7 +55,9 @@ def test_a_link_lets_in_once_and_only_by_its_button(world: World) -> None:
         assert "进入工作台" in Client().get(address).content.decode()
     client = Client()
     assert client.post(address).headers["Location"] == "/m/"
-    assert world.near.plan_name not in client.get("/m/").content.decode()
+    page = client.get("/m/").content.decode()
+    assert world.near.plan_name not in page
+    assert "今天没有该联系的人" in page
     again = Client()
     assert again.post(address).status_code == 404
     assert "已经用过" in again.get(address).content.decode()

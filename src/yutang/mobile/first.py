@@ -20,7 +20,7 @@ from yutang.kernel.documents import Note
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import PersonId
 from yutang.mobile.recording import Recording, kept
-from yutang.mobile.session import PhoneRequest, phone_page, shown
+from yutang.mobile.session import Phone, PhoneRequest, phone_page, shown
 from yutang.mobile.telling import language, local, reason_said, refusal_said
 from yutang.people.queries import names_of
 from yutang.reach.contracts import AskedFacts
@@ -28,7 +28,7 @@ from yutang.reach.queries import asked_of
 from yutang.reflex.contracts import FollowUpFacts
 from yutang.reflex.queries import own_follow_ups
 from yutang.reflex.services import begin_follow_up, finish_follow_up, postpone_follow_up
-from yutang.tasks import cards
+from yutang.tasks import cards, today
 from yutang.tasks.contracts import CardFacts, CardResult
 
 LATER = (3, 7, 14)
@@ -83,8 +83,15 @@ def first(request: PhoneRequest) -> HttpResponse:
         "month": cards.month_of(phone.senders),
         "follow_ups": _follow_ups(request, place),
         "later": LATER,
+        "chosen_at": _chosen_at(phone) if not people else None,
     }
     return shown(request, "mobile/first.html", context, keep=True)
+
+
+def _chosen_at(phone: Phone) -> int | None:
+    """The hour at which those of a day are chosen for her; None where nobody chooses."""
+    document = today.current()
+    return document.at_hour if document and any(one.channel == today.CHANNEL for one in phone.accounts) else None
 
 
 @phone_page
