@@ -250,6 +250,17 @@ def test_a_reason_excuses_and_leave_lasts_until_its_day(tasks: dict[str, Batch],
     assert queries.reasons(south, below(south)).counts == ()
 
 
+def test_an_id_belongs_to_who_made_it_and_for_what(tasks: dict[str, Batch], platform: Platform) -> None:
+    manager = Viewer("keeper", RoleName.MANAGER, frozenset({NodeId(Node.objects.get(code="s1").pk)}))
+    give_reason(OWNER, "morning-1127", Reason.TOO_MANY, batch=tasks["guide-1"].pk)
+    for viewer, name in ((manager, "guide-0"), (OWNER, "guide-2")):
+        with pytest.raises(Refused, match="used"):  # what they said would be lost without a word
+            give_reason(viewer, "morning-1127", Reason.TOO_MANY, batch=tasks[name].pk)
+    chase(OWNER, "morning-1127", ChaseScope(at="s2"))
+    with pytest.raises(Refused, match="used"):
+        chase(manager, "morning-1127", ChaseScope())
+
+
 def test_a_stores_manager_asks_and_sees_their_own_only(tasks: dict[str, Batch], platform: Platform) -> None:
     manager = Viewer("keeper", RoleName.MANAGER, frozenset({NodeId(Node.objects.get(code="s1").pk)}))
     whole = chase(OWNER, "of-headquarters", ChaseScope(remind=True))

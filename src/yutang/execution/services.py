@@ -103,7 +103,8 @@ def give_reason(
     """Keep why a batch (or all that an account has) is not carried out; whether it is new. `uid` is the client's own:
     the same again changes nothing. `mine` narrows to these accounts what the viewer may speak of.
 
-    Raises BadInput; NotFound for a batch or account that the viewer does not see; Refused for a role that only looks.
+    Raises BadInput; NotFound for a batch or account that the viewer does not see; Refused for a role that only looks,
+    and for a `uid` under which something else was said.
     """
     if viewer.role is RoleName.ANALYST:
         raise Refused("你的角色只能查看。", "Your role may only look.")
@@ -116,7 +117,10 @@ def give_reason(
     sender = _sender_of(viewer, batch, account, mine)
     with transaction.atomic():
         lock(LOCK)
-        if GivenReason.objects.filter(uid=uid).exists():
+        known = GivenReason.objects.filter(uid=uid).first()
+        if known is not None:
+            if (known.by, known.sender, known.batch) != (viewer.name[:80], sender, batch):
+                raise _taken()
             return False
         GivenReason.objects.create(
             uid=uid, sender=sender, batch=batch, reason=reason.value, text=text.strip() or None, until=until,
@@ -124,6 +128,10 @@ def give_reason(
         )  # fmt: skip
         audit(viewer, "give_reason", f"batch {batch}" if batch else f"account {sender}", reason=reason.value)
     return True
+
+
+def _taken() -> Refused:
+    return Refused("这个编号已经用过，请换一个。", "This id was used for something else; make another one.")
 
 
 def _sender_of(
@@ -171,15 +179,18 @@ def chase(viewer: Viewer, uid: str, scope: ChaseScope) -> int:
     """Ask after the tasks that wait; returns the chase's number. `uid` is made by whoever asks: the same again is the
     same chase. Nobody is written to before it is all kept; the turn of the clock does that.
 
-    Raises Refused for a role that may not, and where nobody is left to be asked; BadInput, NotFound.
+    Raises Refused for a role that may not, for a `uid` of somebody else's, and where nobody is left to be asked;
+    BadInput, NotFound.
     """
     _allowed(viewer, scope)
     if not 8 <= len(uid) <= 64:
         raise BadInput("编号应为 8–64 个字符。", "The client's id has 8 to 64 characters.")
     with transaction.atomic():
         lock(LOCK)
-        known = Chase.objects.filter(uid=uid, by=viewer.name[:80]).first()
+        known = Chase.objects.filter(uid=uid).first()
         if known is not None:
+            if known.by != viewer.name[:80]:
+                raise _taken()
             return int(known.pk)
         decided, _tree = _decided(viewer, scope)
         if not decided.chosen:

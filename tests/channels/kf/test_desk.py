@@ -17,6 +17,7 @@ from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.organisation import clock as brand_clock
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
+from yutang.organisation.models import Role
 from yutang.organisation.queries import OWNER, node_by_code, viewer_named
 from yutang.reflex import services as reflex
 
@@ -118,6 +119,21 @@ def test_what_waits_is_shared_out_by_load_among_those_who_may_see_it(counter: Co
         desk.assign(OWNER, row, "bob", lambda viewer: viewer.sees_all)
     with pytest.raises(NotFound):
         desk.assign(OWNER, row, "nobody", lambda viewer: True)
+
+
+def test_who_may_serve_no_more_is_given_nothing_and_keeps_nobody_waiting(counter: Counter) -> None:
+    for name, role in (("ann", RoleName.OPERATOR), ("bob", RoleName.OPERATOR)):
+        organisation.add_user(name, "correct horse battery", role, "brand")
+        desk.set_duty(viewer_named(name), on=True)
+    Role.objects.filter(user__username="ann").delete()
+    Role.objects.filter(user__username="bob").update(role=RoleName.ANALYST.value)
+    counter.does("say", text="有货吗")
+    counter.read()
+    sent = services.answer_conversation(OWNER, only().facts.id, "有的", UID)
+    Conversation.objects.update(assigned="", waiting_since=START)
+    services.hand_out(counter.ports)
+    assert only().facts.assigned == ""
+    assert counter.does("sent")["sent"] == [sent]
 
 
 def test_only_who_sees_the_customer_sees_the_conversation(counter: Counter) -> None:

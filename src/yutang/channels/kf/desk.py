@@ -248,10 +248,13 @@ def share_out(sees: Callable[[Viewer, str], bool]) -> int:
 
 
 def _viewer(name: str) -> Viewer | None:
+    """Who is on duty, if they may serve still: users are closed, and roles taken away, while they are on."""
     try:
-        return viewer_named(name)
-    except NotFound:
+        viewer = viewer_named(name)
+        may_serve(viewer)
+    except (NotFound, Refused):
         return None
+    return viewer
 
 
 # How it ends -------------------------------------------------------------------------------------------------------
@@ -275,8 +278,9 @@ def hand_to_guide(
     `serve`, the conversation itself, at the platform. Raises BadInput, Refused."""
     if reason not in REASONS:
         raise BadInput("请选择转给导购的原因。", "Choose why it is handed to the guide.")
-    claim(viewer, row)
     with transaction.atomic():
+        lock(LOCK)  # closed meanwhile, it would begin again at the platform
+        claim(viewer, row)
         event = Event(
             EventId(f"desk:{row.pk}:{userid}"[:128]), "service.handed_over", business_now(),
             (IdentifierValue(EXTERNAL, row.account.corp, (row.customer or "")[:256]),), store=store or None,
