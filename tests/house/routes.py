@@ -435,6 +435,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/m/store/?choose=1"),
         Ask("/m/store/?store=far", shows=("guide",)),
     ),
+    "phone_card_ask": (Ask("/m/today/ask/?card=1"),),
     "phone_card": (Ask("/m/today/note/", {"card": "1", "result": "sent"}),),
     "phone_follow_up": (Ask("/m/follow-ups/note/", {"followUp": "{follow_up}", "result": "done"}),),
     "phone_list": (Ask("/m/lists/{list}/", shows=("name",)),),

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from tests.house.world import CHANNEL, CORP, SOURCE, START, World, broadcast, shared
@@ -336,6 +337,30 @@ def test_whoever_wants_peace_has_it_at_once(pond: Pond) -> None:
     today.tell_ends(pond.world.warehouse)
     (counts,) = plan_counts(pond.world.warehouse, [Plan.objects.get(standing=True).pk]).values()
     assert counts.suppressed["silent"] == 1
+
+
+def test_at_the_tap_a_card_is_asked_once_more(pond: Pond) -> None:
+    _document(hold_out=0.0)
+    today.turn(pond.world.warehouse)
+    first, second, third, *_ = _shown(pond)
+    client = Client(headers={"Accept": "application/json"})
+    client.force_login(phones.user_of_staff(pond.guide.staff))
+
+    def asked(touch: object) -> tuple[int, bool | None]:
+        answer = client.get(f"/m/today/ask/?card={touch}")
+        return answer.status_code, answer.json().get("allowed")
+
+    assert asked(first.touch) == (200, True)
+    people.withdraw_consent(first.person, "marketing", CHANNEL, at=business_now(), proof="said so")
+    people.set_silent(second.person, True)
+    cards.note(OWNER, [pond.guide], third.touch, CardResult.SENT, at=business_now())
+    expected = [(200, False), (200, False), (403, None)]
+    assert [asked(one.touch) for one in (first, second, third)] == expected
+    _document(active=False)  # switched off, which gives nobody leave
+    assert [asked(one.touch) for one in (first, second, third)] == expected
+    assert [asked(one) for one in ("x", 10**30, 10**18)] == [(422, None), (422, None), (404, None)]
+    with business_clock(START + DAY):  # the page of yesterday
+        assert asked(first.touch) == (404, None)
 
 
 def test_a_card_is_its_guides_own(pond: Pond) -> None:

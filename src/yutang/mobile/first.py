@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_POST, require_safe
 
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
@@ -19,7 +19,7 @@ from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Note
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import PersonId
-from yutang.mobile.recording import Recording, kept
+from yutang.mobile.recording import Recording, kept, whole
 from yutang.mobile.session import Phone, PhoneRequest, phone_page, shown
 from yutang.mobile.telling import language, local, reason_said, refusal_said
 from yutang.people.queries import names_of
@@ -92,6 +92,17 @@ def _chosen_at(phone: Phone) -> int | None:
     """The hour at which those of a day are chosen for her; None where nobody chooses."""
     document = today.current()
     return document.at_hour if document and any(one.channel == today.CHANNEL for one in phone.accounts) else None
+
+
+@phone_page
+@require_safe
+def ask_card(request: PhoneRequest) -> HttpResponse:
+    """JSON: whether the words of `?card=` may be sent now (`allowed`), the words, and else why not (`sentence`). Asked
+    at the tap, since the page may be hours old."""
+    touch = whole("card", request.GET.get("card"))
+    card = cards.card_to_send(request.phone.viewer, request.phone.accounts, touch)
+    sentence = refusal_said(card.refusal)
+    return JsonResponse({"allowed": not sentence, "text": card.script, "sentence": sentence})
 
 
 @phone_page

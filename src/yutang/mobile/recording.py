@@ -43,11 +43,15 @@ class Recording:
 
     def number(self, name: str) -> int:
         """A whole number of 64 bits, as a number or a text: scripts count exactly to 2⁵³ only. Raises BadInput."""
-        value = self.given.get(name)
-        text = str(value)
-        if isinstance(value, bool) or not _WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
-            raise BadInput(f"{name} 应是整数。", f"{name} must be a whole number.")
-        return int(text)
+        return whole(name, self.given.get(name))
+
+
+def whole(name: str, value: object) -> int:
+    """A whole number of 64 bits. Raises BadInput."""
+    text = str(value)
+    if isinstance(value, bool) or not _WHOLE.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+        raise BadInput(f"{name} 应是整数。", f"{name} must be a whole number.")
+    return int(text)
 
 
 def recorded(request: PhoneRequest) -> Recording:

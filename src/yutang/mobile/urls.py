@@ -19,6 +19,7 @@ def pages(here: Callable[[], Speaking]) -> list[URLPattern]:
         path("in/wecom/", entering.by_wecom, name="phone_by_wecom"),
         path("in/back/", entering.back_from_wecom, name="phone_back"),
         path("in/<str:secret>/", entering.by_link, name="phone_link"),
+        path("today/ask/", first.ask_card, name="phone_card_ask"),
         path("today/note/", first.note_card, name="phone_card"),
         path("follow-ups/note/", first.note_follow_up, name="phone_follow_up"),
         path("lists/<int:number>/", lists.one_list, name="phone_list"),

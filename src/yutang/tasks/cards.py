@@ -11,7 +11,7 @@ import numpy as np
 
 from yutang.kernel.calendars import local_day
 from yutang.kernel.clock import business_now
-from yutang.kernel.errors import NotFound
+from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import EventId, NodeId, PersonId, SenderId
 from yutang.log.contracts import Event
 from yutang.log.services import record
@@ -61,6 +61,17 @@ def cards_of(viewer: Viewer, accounts: Sequence[SenderFacts]) -> list[CardFacts]
         )
         for row in rows
     ]
+
+
+def card_to_send(viewer: Viewer, accounts: Sequence[SenderFacts], touch: int) -> CardFacts:
+    """A card of theirs as it stands at the tap; its `refusal` says whether its words may still go out. Raises NotFound
+    for one that is not theirs or whose time is over, Refused where something was written down of it already."""
+    found = next((one for one in cards_of(viewer, accounts) if one.touch == touch), None)
+    if found is None:
+        raise NotFound("这张卡片的时间已过，今天不发了。", "This card's time is over; it is not sent any more.")
+    if found.result is not None:
+        raise Refused("这位今天已经记过结果了。", "Something was written down of them today already.")
+    return found
 
 
 def sent_from_cards(corp: CorpFacts, member: str, reached: Sequence[tuple[str, datetime]]) -> set[str]:
@@ -136,16 +147,11 @@ def _sent(row: Card, account: SenderFacts, source: str) -> Event:
 
 def _refusals(rows: Sequence[Card], survivors: Mapping[int, int]) -> dict[int, str]:
     """What speaks against cards since they were chosen, by touch."""
-    document = current()
-    if document is None:
-        return {}
+    document = current()  # None: switched off since, which gives nobody leave
+    purpose, topic = (document.purpose, document.topic) if document is not None else ("marketing", None)
     found = {}
-    said = people.may_be_touched(
-        {PersonId(survivors[row.person]): SenderId(row.sender) for row in rows},
-        document.purpose,
-        "wecom",
-        document.topic,
-    )
+    accounts = {PersonId(survivors[row.person]): SenderId(row.sender) for row in rows}
+    said = people.may_be_touched(accounts, purpose, "wecom", topic)
     for row in rows:
         reason = said[PersonId(survivors[row.person])]
         if reason is not None:

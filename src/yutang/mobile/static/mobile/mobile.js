@@ -185,6 +185,21 @@
     await yutang.record(place.dataset.record, body);
   };
 
+  /* Whether an item's words may still go out, asked at the tap, since the page may be hours old; it says so if not. Null:
+   * nobody answered. */
+  const leave = async (item) => {
+    let answer, told;
+    try {
+      answer = await fetch(`${item.closest("[data-leave]").dataset.leave}?card=${item.dataset.card}`, { headers: { Accept: "application/json" } });
+      told = await answer.json();
+    } catch (error) {
+      return null;
+    }
+    if (answer.status === 401) location.assign(here.in);
+    else if (!told.allowed) yutang.toast(told.sentence);
+    return Boolean(told.allowed);
+  };
+
   /* `data-share`: the text of that id goes to the customer `data-external`, prefilled in WeCom (named customers from 4.1.10
    * on, doc 96997), and is recorded as sent when WeCom says so. Elsewhere, and where WeCom will not, it is copied, and a
    * button asks whether it was sent. */
@@ -192,7 +207,18 @@
     const text = byId(button.dataset.share).textContent.trim();
     const item = button.closest("[data-item]");
     const toPaste = async () => { await yutang.copy(text); item.dataset.copied = ""; };
-    if (!yutang.inWeCom) return toPaste();
+    if (!yutang.inWeCom) { // browsers let nothing be copied that waited for a network: it is taken back
+      const [allowed] = await Promise.all([leave(item), toPaste()]);
+      if (allowed === false) delete item.dataset.copied;
+      return undefined;
+    }
+    button.disabled = true;
+    const allowed = await leave(item);
+    button.disabled = false;
+    if (!allowed) {
+      if (allowed === null) yutang.toast(byId("net").dataset.offline);
+      return undefined;
+    }
     const to = button.dataset.external ? { externalUserIds: [button.dataset.external] } : {};
     try {
       await yutang.call("shareToExternalContact", { ...to, text: { content: text } });
