@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
+from yutang.kernel.calendars import aware
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import EventId, NodeId
 from yutang.log.contracts import Event, IdentifierValue, Line
@@ -22,11 +23,6 @@ from yutang.reach.lift import Verdict
 _EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def _aware(value: datetime) -> datetime:
-    """The warehouse's naive times are UTC."""
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
-
-
 def _in_our_times(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise BadInput("时间缺少时区，应类似 2026-03-01T09:30:00+08:00。", "The time lacks its zone, such as +08:00.")
@@ -37,7 +33,7 @@ def _in_our_times(value: datetime) -> datetime:
 
 Instant = Annotated[
     datetime,
-    AfterValidator(_aware),
+    AfterValidator(aware),
     PlainSerializer(lambda value: value.isoformat(), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-01T01:30:00+00:00"]}),
 ]
@@ -431,7 +427,7 @@ def _plain(value: Any) -> TraitValue:
         case Decimal():
             return format(value, "f")
         case datetime():
-            return _aware(value).isoformat()
+            return aware(value).isoformat()
         case date():
             return value.isoformat()
     plain: TraitValue = value

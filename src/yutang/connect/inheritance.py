@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -27,6 +27,7 @@ from yutang.connect.contracts import HandoverState
 from yutang.connect.group_handover import words
 from yutang.connect.models import Handover, Left
 from yutang.intake.lease import me
+from yutang.kernel.calendars import aware
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.encryption import keyring
 from yutang.kernel.errors import BadInput, Refused
@@ -277,9 +278,7 @@ def _friends_since(warehouse: Warehouse, giver: Giver) -> dict[str, datetime | N
     since = {PersonId(row["person"]): row["added_at"] for row in rows}
     found = all_identifiers_of(list(since), EXTERNAL, giver.corp)
     return {
-        one: None if since[person] is None else since[person].replace(tzinfo=UTC)
-        for person, ids in found.items()
-        for one in ids
+        one: None if since[person] is None else aware(since[person]) for person, ids in found.items() for one in ids
     }
 
 

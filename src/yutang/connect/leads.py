@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -19,6 +19,7 @@ from django.db import transaction
 from yutang.connect.contracts import FEWEST, Interval
 from yutang.connect.models import LeadStep
 from yutang.connect.telling import payback, wilson
+from yutang.kernel.calendars import aware
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation import services as organisation
@@ -88,7 +89,7 @@ def leads(warehouse: Warehouse, viewer: Viewer) -> list[Lead]:
         found.append(
             Lead(
                 row["event_id"],
-                row["occurred_at"].replace(tzinfo=UTC),
+                aware(row["occurred_at"]),
                 row["source"] or "",
                 row["form"] or "",
                 row["campaign"] or "",
@@ -96,7 +97,7 @@ def leads(warehouse: Warehouse, viewer: Viewer) -> list[Lead]:
                 PersonId(row["person"]),
                 bool(row["friend"]),
                 before,
-                row["first_order_at"].replace(tzinfo=UTC) if row["first_order_at"] and not before else None,
+                aware(row["first_order_at"]) if row["first_order_at"] and not before else None,
                 Decimal(str(row["spent"])).quantize(Decimal("0.01")),
                 LeadState(step.state) if step else LeadState.NEW,
                 step.by if step else "",

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from yutang.console import words
 from yutang.console.pages import Page, language, page
 from yutang.console.scope import seen_by
+from yutang.kernel.calendars import aware
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.log.vocabulary import VOCABULARY
@@ -165,7 +166,7 @@ def _before(request: Page) -> datetime:
         asked = datetime.fromisoformat(request.GET.get("before", ""))
     except ValueError:
         return business_now() + MICROSECOND
-    return asked if asked.tzinfo else asked.replace(tzinfo=UTC)
+    return aware(asked)
 
 
 def _friends(accounts: Sequence[SenderFacts], card: PersonCard, places: Mapping[NodeId, NodeFacts]) -> list[Friend]:
@@ -273,8 +274,3 @@ def _why(reason: str) -> str:
     if reason.startswith("platform_"):
         return _("平台拒绝了这个任务（错误码 %(code)s）。") % {"code": reason.removeprefix("platform_")}
     return words.said(words.REASONS, reason)
-
-
-def aware(at: datetime) -> datetime:
-    """An instant of the warehouse (naive UTC) as an aware one."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from html import escape
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from yutang.guard.queries import headquarters
+from yutang.kernel.calendars import aware
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
@@ -95,7 +96,7 @@ def as_json(found: Mapping[str, Any]) -> str:
 def _plain(value: object) -> object:
     match value:
         case datetime():
-            return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+            return aware(value).isoformat()
         case date():
             return value.isoformat()
         case Decimal():

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from yutang.kernel.calendars import aware
 from yutang.people.contracts import TIMESTAMP, FactTables
 from yutang.warehouse.contracts import Statement, named
 
@@ -59,7 +58,7 @@ def append_statements(
     if not incoming.num_rows:
         return []
     span = pc.min_max(incoming["occurred_at"])
-    bounds = {"earliest": _aware(span["min"].as_py()), "latest": _aware(span["max"].as_py())}
+    bounds = {"earliest": aware(span["min"].as_py()), "latest": aware(span["max"].as_py())}
     statements = [named("intake/fresh", bounds, {"incoming": _in_parts(incoming)})]
     orders = incoming["order_id"].null_count < incoming.num_rows
     if orders:
@@ -108,7 +107,3 @@ def fenced(token: int) -> Statement:
         "SELECT EXISTS (SELECT 1 FROM profile_state WHERE name = $name AND CAST(value AS BIGINT) > $token)",
         {"name": FENCE, "token": token},
     )
-
-
-def _aware(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC)

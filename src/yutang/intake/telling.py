@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from yutang.intake.columns import distinct, only, persons_of
 from yutang.intake.models import Slice
 from yutang.intake.turned_away import turn_away
+from yutang.kernel.calendars import aware
 from yutang.log import services as inbox
 from yutang.log.contracts import IdentifierValue, heard
 from yutang.people.queries import survivors
@@ -87,8 +88,8 @@ def _told(
     return Told(
         event["event_id"],
         event["type"],
-        event["occurred_at"].replace(tzinfo=UTC),
-        event["received_at"].replace(tzinfo=UTC),
+        aware(event["occurred_at"]),
+        aware(event["received_at"]),
         person,
         event["store"],
         event["staff"],

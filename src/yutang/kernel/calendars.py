@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +21,16 @@ def zone(name: str) -> ZoneInfo:
             f"没有「{name}」这个时区，应类似 Asia/Shanghai。",
             f"There is no zone “{name}”; write one such as Asia/Shanghai.",
         ) from None
+
+
+def aware(at: datetime) -> datetime:
+    """An instant as the house says it: what has no zone is the warehouse's, and is UTC."""
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def naive(at: datetime) -> datetime:
+    """An aware instant as the warehouse keeps it: UTC, without its zone."""
+    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def local_day(at: datetime, zone_name: str) -> date:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import xlsxwriter
 from asgiref.sync import sync_to_async
 
+from yutang.kernel.calendars import aware, naive
 from yutang.kernel.errors import BadInput
 
 TYPES = {
@@ -129,15 +130,11 @@ def _xlsx_row(sheet: Any, number: int, row: Row, moment: Any) -> None:
             case int() | float() | Decimal() if -(10**15) < value < 10**15:  # 15 digits is what Excel holds, and no NaN
                 sheet.write_number(number, column, value)
             case datetime():
-                sheet.write_datetime(number, column, _utc(value).replace(tzinfo=None), moment)
+                sheet.write_datetime(number, column, naive(aware(value)), moment)
             case date():
                 sheet.write_datetime(number, column, datetime.combine(value, datetime.min.time()))
             case _:
                 sheet.write_string(number, column, str(value)[:_LONGEST_CELL])
-
-
-def _utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _parquet(head: Row, rows: Iterable[Row], mark: str) -> bytes:
@@ -160,7 +157,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _column(values: list[object]) -> pa.Array:
-    times = [_utc(value) if isinstance(value, datetime) else value for value in values]
+    times = [aware(value).astimezone(UTC) if isinstance(value, datetime) else value for value in values]
     try:
         return pa.array(times)
     except pa.ArrowException:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
 from yutang.channels.sync.services import hint
-from yutang.kernel.calendars import zone
+from yutang.kernel.calendars import aware, zone
 from yutang.kernel.documents import Note
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
@@ -225,7 +225,7 @@ def _told(request: PhoneRequest, who: PersonId) -> dict[str, Any]:
         "come_back": [("1", _("明天")), ("3", _("三天后")), ("7", _("一周后")), ("30", _("一个月后"))],
         "consents": [(_purpose(one.purpose), one.granted) for one in found.consents],
         "not_reached": [
-            (local(_aware(one.decided_at), place).date(), _reason(one.reason or one.outcome))
+            (local(aware(one.decided_at), place).date(), _reason(one.reason or one.outcome))
             for one in found.not_reached
         ],
     }
@@ -326,8 +326,3 @@ def _reason(code: str) -> str:
 def money(amount: Decimal, currency: str) -> str:
     """An amount as the phone says it."""
     return f"{SIGNS.get(currency, currency + ' ')}{amount:,.2f}"
-
-
-def _aware(at: datetime) -> datetime:
-    """An instant of the warehouse, which is naive UTC."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
 from django.db.models import Q
 
+from yutang.kernel.calendars import aware
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
@@ -301,7 +302,7 @@ def _sum(bought: Mapping[int, Bought], births: Collection[int]) -> Bought:
     own = [bought[birth] for birth in births if birth in bought]
     last = max((one.last_at for one in own if one.last_at), default=None)
     spend = sum((one.spend for one in own), Decimal(0))
-    return Bought(sum(one.orders for one in own), spend, last.replace(tzinfo=UTC) if last else None)
+    return Bought(sum(one.orders for one in own), spend, aware(last) if last else None)
 
 
 def parts_of(viewer: Viewer, warehouse: Warehouse, person: PersonId, out: Collection[int]) -> list[Part]:

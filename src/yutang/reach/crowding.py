@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from yutang.kernel.calendars import naive
 from yutang.kernel.clock import business_now
 from yutang.reach.contracts import BatchState
 from yutang.reach.documents import BroadcastDocument
@@ -97,7 +98,7 @@ def crowded_out(
     for row in rows:
         if _comes_first(row, own[row["recipient"]], own, asked):
             beside[row["recipient"]].append(row)
-    start = now.replace(tzinfo=None)
+    start = naive(now)
     reasons = {touch: _reason(others, (start, own[touch].deadline), caps) for touch, others in beside.items()}
     return {touch: reason for touch, reason in reasons.items() if reason is not None}
 
@@ -108,13 +109,9 @@ def _asked_for(rows: Iterable[Mapping[str, Any]]) -> set[tuple[int, int, datetim
     runs, senders = {row["run"] for row in still_open}, {row["sender"] for row in still_open}
     left = Batch.objects.filter(run__in=runs, sender__in=senders).exclude(state=BatchState.PLANNED)
     return {
-        (run, sender, _naive(due_at), _naive(deadline))
+        (run, sender, naive(due_at), naive(deadline))
         for run, sender, due_at, deadline in left.values_list("run", "sender", "due_at", "deadline")
     }
-
-
-def _naive(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def _comes_first(

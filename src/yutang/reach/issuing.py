@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ from yutang.channels.contracts import (
 )
 from yutang.intake import pump
 from yutang.intake.lease import lives, me
+from yutang.kernel.calendars import naive
 from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.errors import Unavailable
 from yutang.kernel.failpoints import failpoint
@@ -138,7 +139,7 @@ def _look_up(
     document = document_of(plan)
     touches = still_open(warehouse, [member.touch for batch in batches for member in members[batch.pk]])
     recipients = [
-        Recipient(member.touch, member.person, batch.run_id, _naive(batch.due_at), _naive(batch.deadline))
+        Recipient(member.touch, member.person, batch.run_id, naive(batch.due_at), naive(batch.deadline))
         for batch in batches
         for member in members[batch.pk]
         if member.touch in touches
@@ -164,11 +165,6 @@ def _look_up(
     return Looked(touches, crowded, refusals, ids)
 
 
-def _naive(at: datetime) -> datetime:
-    """As the warehouse keeps it."""
-    return at.astimezone(UTC).replace(tzinfo=None)
-
-
 def members_of(warehouse: Warehouse, batches: Sequence[Batch]) -> dict[int, list[Member]]:
     """The recipients of batches, in the ledger's order, from the decisions of their runs."""
     wanted = pa.table({"run": pa.array(sorted({batch.run_id for batch in batches}), pa.int64())})
@@ -179,7 +175,7 @@ def members_of(warehouse: Warehouse, batches: Sequence[Batch]) -> dict[int, list
         groups[run, sender, due_at, deadline].append(Member(touch, PersonId(person)))
     result = {}
     for batch in batches:
-        key = (batch.run_id, batch.sender, batch.due_at.replace(tzinfo=None), batch.deadline.replace(tzinfo=None))
+        key = (batch.run_id, batch.sender, naive(batch.due_at), naive(batch.deadline))
         result[batch.pk] = groups[key][batch.offset : batch.offset + batch.size]
     return result
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from yutang.kernel.calendars import naive
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import PersonId, PlanId
 from yutang.reach.contracts import PlanCounts, ReceiptState, RunState, TouchFact
@@ -55,9 +56,9 @@ def receipts_of(
     """Receipts of one state for many touches. `key` names the fact told (such as a task): told twice, kept once."""
     size = len(touches)
     if isinstance(at, datetime):
-        moments = repeated(_naive(at), STAMP, size)
+        moments = repeated(naive(at), STAMP, size)
     else:
-        moments = pa.array([_naive(each) for each in at], STAMP)
+        moments = pa.array([naive(each) for each in at], STAMP)
     told = reason is None or isinstance(reason, str)
     return pa.table(
         {
@@ -65,7 +66,7 @@ def receipts_of(
             "state": repeated(state.value, pa.string(), size),
             "reason": repeated(reason, pa.string(), size) if told else pa.array(reason, pa.string()),
             "at": moments,
-            "recorded_at": repeated(_naive(wall_now()), STAMP, size),
+            "recorded_at": repeated(naive(wall_now()), STAMP, size),
             "batch": repeated(batch, pa.int64(), size),
             "sender": repeated(sender, pa.int64(), size),
             "receipt_key": repeated(f"{state.value}:{key}", pa.string(), size),
@@ -77,10 +78,6 @@ def receipts_of(
 def repeated(value: object, kind: pa.DataType, size: int) -> pa.Array:
     """A column that says the same in every row."""
     return pa.repeat(pa.scalar(value, kind), size)
-
-
-def _naive(at: datetime) -> datetime:
-    return at.replace(tzinfo=None)
 
 
 def write_receipts(warehouse: Warehouse, receipts: pa.Table) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import sqrt
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from yutang.channels.ports.sent import SendKind
+from yutang.kernel.calendars import aware, naive
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId, StaffId
 from yutang.organisation.contracts import NodeFacts, NodeKind, SenderFacts, Viewer
@@ -164,7 +165,7 @@ def _measured(since: datetime) -> pa.Table:
         {
             "plan": pa.array([run.plan_id for run, _ in rows], pa.int64()),
             "occasion": pa.array([run.occasion for run, _ in rows], pa.string()),
-            "until": pa.array([until.replace(tzinfo=None) for _, until in rows], STAMP),
+            "until": pa.array([naive(until) for _, until in rows], STAMP),
         }
     )
 
@@ -178,7 +179,7 @@ def _row(
     guide = accounts.get(StaffId(key)) if by in (By.GUIDE, By.SEND) else None
     node = places.get(guide.store if guide is not None else NodeId(key)) if key else None
     values["kind"] = SendKind(values["kind"])
-    values["last_at"] = values["last_at"].replace(tzinfo=UTC)
+    values["last_at"] = aware(values["last_at"])
     return OffGateRow(node, guide, **values)
 
 
@@ -246,7 +247,7 @@ def contamination_of(warehouse: Warehouse, plan: int, runs: Sequence[Run], horiz
     waves = pa.table(
         {
             "occasion": pa.array([run.occasion for run in runs], pa.string()),
-            "horizon": pa.array([end.replace(tzinfo=None) for end in ends], STAMP),
+            "horizon": pa.array([naive(end) for end in ends], STAMP),
         }
     )
     params = {"plan": plan, "since": min(run.decided_at for run in runs), "until": max(ends)}

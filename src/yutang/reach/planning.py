@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -268,7 +268,7 @@ def task_limit(channel: str) -> int:
 
 def _naive(moments: Sequence[datetime]) -> pa.Array:
     """Instants as the warehouse keeps them."""
-    return pa.array([moment.astimezone(UTC).replace(tzinfo=None) for moment in moments], pa.timestamp("us"))
+    return pa.array([calendars.naive(moment) for moment in moments], pa.timestamp("us"))
 
 
 def _senders(standing: pa.Table) -> pa.Table:
@@ -434,7 +434,7 @@ def _decisions_statement(item: Due, run: Run, rows: pa.Table, now: datetime) -> 
         "touch_class": repeated(terms.touch_class.value, pa.string(), size),
         "channel": repeated(terms.channel, pa.string(), size),
         "value": repeated(terms.value, pa.bool_(), size),
-        "decided_at": repeated(now.replace(tzinfo=None), pa.timestamp("us"), size),
+        "decided_at": repeated(calendars.naive(now), pa.timestamp("us"), size),
     }
     for name, column in constant.items():
         rows = rows.append_column(name, column)
@@ -519,9 +519,9 @@ def _keep_batches(run: Run, item: Due, cuts: Sequence[Cut]) -> None:
     bulk.insert(Batch, (*own, *same), rows)
 
 
-def _stored(naive: datetime) -> object:
+def _stored(at: datetime) -> object:
     """A naive UTC time of the warehouse as the operational store keeps it."""
-    return bulk.stored_time(naive.replace(tzinfo=UTC))
+    return bulk.stored_time(calendars.aware(at))
 
 
 def checked(document: BroadcastDocument, rules: ContentRules | None) -> list[Finding]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from django.db.models import Count, Q, QuerySet
 
 from yutang.channels.ports.sent import ListedSend, SendKind
+from yutang.kernel.calendars import naive
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import BatchId, PlanId, SenderId
@@ -31,7 +32,7 @@ from yutang.reach.contracts import (
 )
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.issuing import SEARCH
-from yutang.reach.ledger import committed, plan_counts
+from yutang.reach.ledger import STAMP, committed, plan_counts
 from yutang.reach.lift import Lift, balance_of, estimate_lift
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.offgate import Contamination, contamination_of
@@ -268,12 +269,11 @@ def lift(warehouse: Warehouse, viewer: Viewer, plan_id: int) -> Lift | None:
     if not runs:
         return None
     now = business_now()
-    naive = pa.timestamp("us")
     waves = pa.table(
         {
             "occasion": [run.occasion for run in runs],
-            "start": pa.array([run.decided_at.replace(tzinfo=None) for run in runs], naive),
-            "horizon": pa.array([min(run.decided_at + days, now).replace(tzinfo=None) for run in runs], naive),
+            "start": pa.array([naive(run.decided_at) for run in runs], STAMP),
+            "horizon": pa.array([naive(min(run.decided_at + days, now)) for run in runs], STAMP),
         }
     )
     params = {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 
-from yutang.kernel.calendars import day_start, days_in_month, local_day
+from yutang.kernel.calendars import aware, day_start, days_in_month, local_day, naive
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, Viewer
@@ -45,10 +45,10 @@ def _months(warehouse: Warehouse) -> pa.Table:
     first_at = warehouse.query(named("review/first_order")).column(0)[0].as_py()
     current = local_day(business_now(), zone).replace(day=1)
     firsts = [current + timedelta(days=days_in_month(current))]
-    while first_at and firsts[-1] > local_day(first_at.replace(tzinfo=UTC), zone):
+    while first_at and firsts[-1] > local_day(aware(first_at), zone):
         firsts.append((firsts[-1] - timedelta(days=1)).replace(day=1))
     firsts.reverse()
-    edges = [day_start(first, zone).astimezone(UTC).replace(tzinfo=None) for first in firsts]
+    edges = [naive(day_start(first, zone)) for first in firsts]
     instant = pa.timestamp("us")
     columns = {
         "month": pa.array(firsts[:-1], pa.date32()),

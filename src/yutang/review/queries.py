@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from yutang.kernel.calendars import day_start, local_day
+from yutang.kernel.calendars import aware, day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import PersonId
@@ -135,7 +135,7 @@ def _readiness(window: Window, data_from: date | None, invented_from: date | Non
 
 
 def _local(at: datetime | None, zone: str) -> date | None:
-    return local_day(at.replace(tzinfo=UTC), zone) if at else None
+    return local_day(aware(at), zone) if at else None
 
 
 def _spend(

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
-from yutang.kernel.calendars import local_day
+from yutang.kernel.calendars import aware, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.organisation.contracts import Viewer
@@ -107,7 +107,7 @@ def beside(
     orders, goods = _purchases(warehouse, viewer, card, now)
     traits = _traits(warehouse, card.person)
     consents = _consents(card.person, channel)
-    days = [local_day(_aware(row["at"]), zone) for row in orders]
+    days = [local_day(aware(row["at"]), zone) for row in orders]
     last_day = max([*days, *([traits["last_visit_day"]] if traits.get("last_visit_day") else [])], default=None)
     last = _last(orders, goods, zone)
     mine = [one for one in card.relations if one.live and (one.sender in senders or not senders)]
@@ -172,7 +172,7 @@ def _last(
     categories = sorted(lines, key=lambda name: (-lines[name], name))
     store = None if row["store"] is None else NodeId(row["store"])
     return Bought(
-        local_day(_aware(row["at"]), zone),
+        local_day(aware(row["at"]), zone),
         row["amount"],
         tuple(categories[:CATEGORIES]),
         len(categories[CATEGORIES:]),
@@ -211,13 +211,4 @@ def _pool(card: PersonCard, consents: Sequence[Said], traits: Mapping[str, Any])
 
 
 def _not_reached(touches: Sequence[TouchFact], now: datetime) -> tuple[TouchFact, ...]:
-    since = (now - LATELY).replace(tzinfo=None)
-    return tuple(one for one in touches if one.outcome in _UNTOUCHED and _naive(one.decided_at) > since)[:3]
-
-
-def _aware(at: datetime) -> datetime:
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
-
-
-def _naive(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo is not None else at
+    return tuple(one for one in touches if one.outcome in _UNTOUCHED and aware(one.decided_at) > now - LATELY)[:3]

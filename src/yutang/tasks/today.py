@@ -14,7 +14,7 @@ from django.db.models import Min, Q
 
 from yutang.content.checking import check
 from yutang.documents import queries as documents
-from yutang.kernel.calendars import day_start, local_day, zone
+from yutang.kernel.calendars import aware, day_start, local_day, zone
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import SenderId
@@ -222,7 +222,7 @@ class _Choice:
         facts = {"days": asked["days"], "usual": usual, "orders": asked["orders"], "friend_days": asked["friend_days"]}
         return Card(
             touch=row["touch"], run=run, day=self._day.day, sender=row["sender"], node=row["store"],
-            person=row["person"], place=place, due_at=_aware(row["due_at"]), deadline=_aware(row["deadline"]),
+            person=row["person"], place=place, due_at=aware(row["due_at"]), deadline=aware(row["deadline"]),
             reason=reason.why, facts=facts, script=reason.script,
         )  # fmt: skip
 
@@ -274,10 +274,6 @@ def _tired(document: TodayDocument, day: date) -> pa.Table:
     since = day - timedelta(days=document.tired_days)
     rows = Card.objects.filter(result=CardResult.NOT_INTERESTED.value, day__gt=since)
     return pa.table({"person": pa.array(sorted(set(rows.values_list("person", flat=True))), pa.int64())})
-
-
-def _aware(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=UTC)
 
 
 def forget_persons(births: frozenset[int]) -> None:

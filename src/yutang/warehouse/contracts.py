@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -13,6 +13,7 @@ from typing import Protocol
 import pyarrow as pa
 from sqlglot import exp
 
+from yutang.kernel.calendars import naive
 from yutang.kernel.errors import BadInput, NotFound
 
 
@@ -111,7 +112,7 @@ def _bindable(statement: Statement, name: str, value: object) -> object:
         case str():
             return str.__str__(value)
         case datetime() if value.tzinfo is not None:
-            return value.astimezone(UTC).replace(tzinfo=None)
+            return naive(value)
         case date() if not isinstance(value, datetime):
             return value
         case list() | tuple():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django import template
@@ -15,7 +15,7 @@ from yutang.console import words
 from yutang.console.entrance import FORWARD
 from yutang.console.shown import shown_brand
 from yutang.intake.kinds.fields import field
-from yutang.kernel.calendars import zone
+from yutang.kernel.calendars import aware, zone
 from yutang.kernel.documents import Title
 from yutang.organisation.clock import clock_state
 
@@ -71,8 +71,7 @@ def moment(value: datetime | None) -> str:
 
 def _local(value: datetime) -> datetime:
     """In the brand's zone; what has no zone comes from the warehouse and is UTC."""
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return aware.astimezone(zone(shown_brand().zone))
+    return aware(value).astimezone(zone(shown_brand().zone))
 
 
 @register.filter

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from yutang.documents import queries as documents
 from yutang.guard.accounts.contracts import Account, Level, Usage
 from yutang.guard.accounts.documents import AccountRules
 from yutang.guard.accounts.judging import judged
 from yutang.guard.radar.documents import WallsDocument
-from yutang.kernel.calendars import day_start, local_day
+from yutang.kernel.calendars import aware, day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import SenderId, StaffId
@@ -115,5 +115,5 @@ def _expected(lost: Mapping[StaffId, int], friends: Mapping[StaffId, int]) -> di
 
 
 def _quiet(row: Mapping[str, datetime | None], now: datetime) -> int | None:
-    latest = [at.replace(tzinfo=UTC) for name in ("added_at", "talked_at", "sent_at") if (at := row[name]) is not None]
+    latest = [aware(at) for name in ("added_at", "talked_at", "sent_at") if (at := row[name]) is not None]
     return (now - max(latest)).days if latest else None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from yutang.connect.queries import IdleWay, idle_ways
 from yutang.connect.services import close_way
 from yutang.guard.radar.queries import headquarters
+from yutang.kernel.calendars import aware
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import PersonId, SenderId
@@ -53,8 +54,8 @@ def idle_contacts(
     rows = warehouse.query(named("guard/radar/contacts", params)).to_pylist()
     found = [
         IdleContact(
-            PersonId(row["person"]), SenderId(row["sender"]), row["added_at"].replace(tzinfo=UTC),
-            row["last_order_at"].replace(tzinfo=UTC) if row["last_order_at"] else None, row["reason"],
+            PersonId(row["person"]), SenderId(row["sender"]), aware(row["added_at"]),
+            aware(row["last_order_at"]) if row["last_order_at"] else None, row["reason"],
         )
         for row in rows
     ]  # fmt: skip
