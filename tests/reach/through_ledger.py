@@ -25,7 +25,7 @@ from yutang.reach.documents import BroadcastDocument
 from yutang.reach.gate import decide
 from yutang.reach.gate.contracts import CANDIDATES, NULLABLE, RELATIONS, SENDERS, Policy, Tick
 from yutang.reach.ledger import receipts_of, repeated, write_receipts_statement
-from yutang.reach.planning import Due, _decisions_statement, _of_plan, terms_of
+from yutang.reach.planning import Due, decisions_statement, of_plan, terms_of
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 BEGIN = datetime(2001, 1, 1, 9, tzinfo=UTC)
@@ -131,7 +131,7 @@ def _wave(
     )
     decisions = decide(_tick(terms, now, persons[rows], consent[rows], plan.guide[rows]))
     item = Due(row, terms, pa.table({"person": persons[rows]}))
-    written.decisions.append(_decisions_statement(item, run, _of_plan(decisions, item), now).tables["new_decisions"])
+    written.decisions.append(decisions_statement(item, run, of_plan(decisions, item), now).tables["new_decisions"])
     outcome = decisions.table["outcome"].cast(pa.string()).to_numpy(zero_copy_only=False)
     send = outcome == "send"
     tapped = plan.taps[decisions.table["sender"].fill_null(0).to_numpy()]

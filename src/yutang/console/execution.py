@@ -29,7 +29,7 @@ from yutang.organisation.contracts import RoleName
 from yutang.organisation.queries import Home, places, staff_names
 from yutang.reach.contracts import PlanFacts, Standing
 from yutang.reach.planning import rulebook
-from yutang.reach.tallies import Asked, Wanted, asked, plan_on_board, plans_numbered, plans_on_board
+from yutang.reach.tallies import Task, Wanted, plan_on_board, plans_numbered, plans_on_board, tasks_standing
 
 LINES = 50
 MOST_IN_FILE = 20_000
@@ -56,7 +56,7 @@ class Scope:
 class TaskRow:
     """A batch with whose it is, where and for what."""
 
-    batch: Asked
+    batch: Task
     staff: StaffId
     name: str
     store: str
@@ -196,9 +196,9 @@ def tasks(request: Page) -> HttpResponseBase:
     without = tree.without if accounts is None else ()
     number = page_number(request)
     if wanted_format(request):
-        rows = asked(request.viewer, scope.wanted, accounts, standings, without=without, limit=MOST_IN_FILE)
+        rows = tasks_standing(request.viewer, scope.wanted, accounts, standings, without=without, limit=MOST_IN_FILE)
         return _export_tasks(request, _task_rows(request, rows, homes))
-    found = asked(
+    found = tasks_standing(
         request.viewer, scope.wanted, accounts, standings, without=without, limit=LINES + 1,
         offset=(number - 1) * LINES,
     )  # fmt: skip  # one more tells whether there is another page
@@ -228,7 +228,7 @@ def _guide(request: Page, number: str) -> str:
     return staff_names(request.viewer, [staff]).get(staff, "") if staff is not None else ""
 
 
-def _task_rows(request: Page, rows: Sequence[Asked], homes: Mapping[SenderId, Home]) -> list[TaskRow]:
+def _task_rows(request: Page, rows: Sequence[Task], homes: Mapping[SenderId, Home]) -> list[TaskRow]:
     stores = {place.id: place.name for place in places()}
     mine = [(row, homes[row.sender]) for row in rows if row.sender in homes]
     names = staff_names(request.viewer, {home.staff for _row, home in mine})

@@ -50,7 +50,7 @@ from yutang.reach.gate.contracts import (
     Tick,
     TouchClass,
 )
-from yutang.reach.ledger import committed, repeated
+from yutang.reach.ledger import STAMP, committed, repeated
 from yutang.reach.limits import narrowed, way_of
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.policy import PolicyDocument
@@ -176,8 +176,8 @@ def gather(warehouse: Warehouse, due: Sequence[Due], book: Rulebook, now: dateti
     encoded = pc.dictionary_encode(rows["zone"]).combine_chunks()
     zones = tuple(encoded.dictionary.to_pylist()) or (brand.zone,)
     rows = rows.set_column(rows.column_names.index("zone"), "zone", encoded.indices)
-    rows = _instants(rows, "friend_since")
-    friendships = _instants(_instants(_distinct(relations), "added_at"), "last_talk_at")
+    rows = instants(rows, "friend_since")
+    friendships = instants(instants(_distinct(relations), "added_at"), "last_talk_at")
     standing = _standing(warehouse, due, visible, brand.zone)
     return Tick(
         now=now,
@@ -202,7 +202,7 @@ def policy_of(book: Rulebook, channels: Iterable[str], country: str, now: dateti
     return replace(policy, channel_hours=hours)
 
 
-def _instants(table: pa.Table, name: str) -> pa.Table:
+def instants(table: pa.Table, name: str) -> pa.Table:
     """The warehouse's naive UTC as aware UTC."""
     return table.set_column(table.column_names.index(name), name, pc.assume_timezone(table[name], "UTC"))
 
@@ -268,7 +268,7 @@ def task_limit(channel: str) -> int:
 
 def _naive(moments: Sequence[datetime]) -> pa.Array:
     """Instants as the warehouse keeps them."""
-    return pa.array([calendars.naive(moment) for moment in moments], pa.timestamp("us"))
+    return pa.array([calendars.naive(moment) for moment in moments], STAMP)
 
 
 def _senders(standing: pa.Table) -> pa.Table:
@@ -321,8 +321,8 @@ def _tick(warehouse: Warehouse, due: Sequence[Due], held: Held, now: datetime, b
     runs = _open_runs(due, held, now, book)
     failpoint("plan.runs_opened")
     decisions = decide(gather(warehouse, due, book, now))
-    decided = [_of_plan(decisions, item) for item in due]
-    warehouse.write([_decisions_statement(*each, now) for each in zip(due, runs, decided, strict=True)])
+    decided = [of_plan(decisions, item) for item in due]
+    warehouse.write([decisions_statement(*each, now) for each in zip(due, runs, decided, strict=True)])
     failpoint("plan.decisions_written")
     return _commit(due, runs, decided, held)
 
@@ -426,7 +426,8 @@ def _open_runs(due: Sequence[Due], held: Held, now: datetime, book: Rulebook) ->
     ]
 
 
-def _decisions_statement(item: Due, run: Run, rows: pa.Table, now: datetime) -> Statement:
+def decisions_statement(item: Due, run: Run, rows: pa.Table, now: datetime) -> Statement:
+    """Writes one plan\'s rows (`of_plan`) as the decisions of a run."""
     size = rows.num_rows
     terms = item.terms
     constant = {
@@ -434,18 +435,17 @@ def _decisions_statement(item: Due, run: Run, rows: pa.Table, now: datetime) -> 
         "touch_class": repeated(terms.touch_class.value, pa.string(), size),
         "channel": repeated(terms.channel, pa.string(), size),
         "value": repeated(terms.value, pa.bool_(), size),
-        "decided_at": repeated(calendars.naive(now), pa.timestamp("us"), size),
+        "decided_at": repeated(calendars.naive(now), STAMP, size),
     }
     for name, column in constant.items():
         rows = rows.append_column(name, column)
     return named("reach/write_decisions", tables={"new_decisions": rows})
 
 
-def _of_plan(decisions: Decisions, item: Due) -> pa.Table:
+def of_plan(decisions: Decisions, item: Due) -> pa.Table:
     """One plan's rows in the warehouse's types."""
     mine = pc.equal(decisions.table["plan"], item.plan.pk)
     rows = decisions.table if pc.all(mine).as_py() else decisions.table.filter(mine)
-    naive = pa.timestamp("us")
     plain = {
         "plan": rows["plan"],
         "person": rows["person"],
@@ -454,8 +454,8 @@ def _of_plan(decisions: Decisions, item: Due) -> pa.Table:
         "reason": rows["reason"].cast(pa.string()),
         "sender": rows["sender"],
         "store": rows["store"],
-        "due_at": rows["due"].cast(naive),
-        "deadline": rows["deadline"].cast(naive),
+        "due_at": rows["due"].cast(STAMP),
+        "deadline": rows["deadline"].cast(STAMP),
         "occasion": rows["occasion"].cast(pa.string()),
         "attempt": rows["attempt"],
     }

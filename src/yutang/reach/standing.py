@@ -31,10 +31,10 @@ from yutang.reach.planning import (
     LEASE,
     Due,
     Rulebook,
-    _decisions_statement,
-    _instants,
-    _of_plan,
+    decisions_statement,
     gather,
+    instants,
+    of_plan,
     rulebook,
     terms_of,
 )
@@ -77,8 +77,8 @@ def decide_standing(
         failpoint("standing.run_opened")
         if asked.num_rows:
             decisions = decide(_tick(gather(warehouse, [item], book, now), asked, each))
-            rows = _in_line(_of_plan(decisions, item), asked, each)
-            warehouse.write([_decisions_statement(item, run, rows, now)])
+            rows = _in_line(of_plan(decisions, item), asked, each)
+            warehouse.write([decisions_statement(item, run, rows, now)])
         else:
             rows = asked.select([])
         failpoint("standing.decisions_written")
@@ -113,7 +113,7 @@ def _tick(tick: Tick, asked: pa.Table, each: int) -> Tick:
     candidates = tick.candidates
     value = pa.array([rank[person] for person in candidates["person"].to_pylist()], pa.float64())
     place = candidates.column_names.index("expected_value")
-    friends = _instants(_instants(asked.select(RELATIONS.names), "added_at"), "last_talk_at").cast(RELATIONS)
+    friends = instants(instants(asked.select(RELATIONS.names), "added_at"), "last_talk_at").cast(RELATIONS)
     left = tick.senders["quota_left"].to_numpy()
     senders = tick.senders.set_column(2, "quota_left", pa.array(np.minimum(left, _line(each)), pa.int64()))
     return replace(

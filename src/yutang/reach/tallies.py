@@ -77,8 +77,8 @@ class Open(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A batch as whoever chases sees it. `task` is what the platform calls it, empty where nobody said."""
+class Task:
+    """A batch as whoever asks after it sees it. `task` is what the platform calls it, empty where nobody said."""
 
     id: BatchId
     plan: PlanId
@@ -134,7 +134,7 @@ def course(
     ]  # fmt: skip
 
 
-def asked(
+def tasks_standing(
     viewer: Viewer,
     wanted: Wanted,
     accounts: Collection[SenderId] | None,
@@ -143,14 +143,14 @@ def asked(
     without: Collection[SenderId] = (),
     limit: int | None = None,
     offset: int = 0,
-) -> list[Asked]:
+) -> list[Task]:
     """The batches of these accounts (as of `course`) that stand so, by when they were due, the latest first."""
-    found: list[Asked] = []
+    found: list[Task] = []
     upto = None if limit is None else offset + limit
     for part in _of(viewer, wanted, accounts):
         chosen = part.filter(standing__in=[one.value for one in standings]).order_by("-due_at", "-pk")
         chosen = chosen.exclude(sender__in=list(without)) if without else chosen
-        found += [_asked(row) for row in chosen.select_related("run")[:upto]]
+        found += [_task(row) for row in chosen.select_related("run")[:upto]]
     return sorted(found, key=lambda one: (one.due_at, one.id), reverse=True)[offset:upto]
 
 
@@ -184,16 +184,16 @@ def still_waiting(numbers: Collection[int], now: datetime) -> dict[BatchId, str]
     return {BatchId(pk): task for pk, task in rows.values_list("pk", "task")}
 
 
-def batches_numbered(viewer: Viewer, numbers: Collection[int]) -> dict[BatchId, Asked]:
+def batches_numbered(viewer: Viewer, numbers: Collection[int]) -> dict[BatchId, Task]:
     """Batches by their numbers, as far as a viewer sees whose they are."""
     rows = Batch.objects.filter(pk__in=list(numbers)).select_related("run")
     if viewer.nodes is not None:
         rows = rows.filter(sender__in=[one.sender for one in homes(viewer)])
-    return {BatchId(row.pk): _asked(row) for row in rows}
+    return {BatchId(row.pk): _task(row) for row in rows}
 
 
-def _asked(row: Batch) -> Asked:
-    return Asked(
+def _task(row: Batch) -> Task:
+    return Task(
         BatchId(row.pk), PlanId(row.run.plan_id), SenderId(row.sender), Standing(row.standing), row.due_at,
         row.deadline, row.tapped_at, row.asked, row.done, row.run.occasion, row.run.attempt, row.task,
     )  # fmt: skip
