@@ -144,3 +144,10 @@ def test_a_merge_is_told_in_the_history_and_withdrawn(world: World, call: Call) 
     own = [{"kind": "phone", "namespace": "", "value": world.near.phone}]
     split = call("POST", f"/persons/{world.near.person}/split", {"identifiers": own, "reason": "不是她的"})
     assert split.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/persons", "/groups", "/groups/1/members", "/plans", "/drill/lost?level=corp&of=x"])
+def test_a_place_in_a_list_that_no_list_has_is_told_so(world: World, call: Call, path: str) -> None:
+    answer = call("GET", path, offset=2**90)
+    assert answer.status_code == 422
+    assert "offset" in answer.content.decode()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn, cast
+from typing import Annotated, NoReturn, cast
 
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Path, Query
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
@@ -26,6 +26,9 @@ from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.current import current_warehouse
 
 LARGEST = 2**63 - 1
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
+Limit = Annotated[int, Query(100, ge=1, le=1000)]
+Offset = Annotated[int, Query(0, ge=0, le=LARGEST // 2)]
 REFUSALS = {frozenset({400, 401, 403, 404, 422, 503, 507}): ErrorOut}
 """What any operation may answer beside its own."""
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Router, Schema
 
-from yutang.api.door import REFUSALS, Token, viewer_of, warehouse
-from yutang.api.files import AS_FILES, Format, file_of
+from yutang.api.door import REFUSALS, Limit, Offset, Token, viewer_of, warehouse
+from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.guard.drill import queries
 from yutang.guard.drill.contracts import Level
 from yutang.guard.drill.telling import shown_drill, shown_lost, shown_risk
@@ -86,13 +86,14 @@ def drill_unit(request: HttpRequest, asked: Annotated[UnitAsked, Query()]) -> di
 
 @router.get("/drill/lost", response={200: list[LostOut], **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)
 def list_lost(
-    request: HttpRequest, format: Format, asked: Annotated[UnitAsked, Query()], offset: int = 0, limit: int = 1000
+    request: HttpRequest, format: Format, asked: Annotated[UnitAsked, Query()], limit: Limit, offset: Offset
 ) -> list[dict[str, object]] | StreamingHttpResponse:
     """Who would be lost, those who spent most in a year first."""
     viewer = viewer_of(request)
     unit = queries.unit(viewer, asked.level, asked.of)
-    most, first = max(0, min(limit, 100_000)), max(0, min(offset, 1_000_000_000))
-    _total, found = queries.lost(warehouse(), viewer, unit, limit=most, offset=first)
+    if format != "json":
+        limit, offset = MOST_ROWS, 0
+    _total, found = queries.lost(warehouse(), viewer, unit, limit=limit, offset=offset)
     codes = {node.id: node.code for node in nodes()}
     rows = [shown_lost(one, codes) for one in found]
     return rows if format == "json" else file_of(request, "ban-drill-lost", format, rows)

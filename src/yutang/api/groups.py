@@ -8,7 +8,7 @@ from typing import Annotated
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Query, Router, Schema
 
-from yutang.api.door import REFUSALS, Token, viewer_of
+from yutang.api.door import LARGEST, REFUSALS, Limit, Number, Offset, Token, viewer_of
 from yutang.api.files import AS_FILES, Format, file_of
 from yutang.kernel.ids import NodeId
 from yutang.organisation.queries import nodes
@@ -55,7 +55,7 @@ class GroupsAsked(Schema):
     store: str = Field("", description="A store's code.")
     full: bool | None = None
     silent: int | None = Field(None, ge=1, le=3650, description="Nobody came or left for so many days.")
-    offset: int = Field(0, ge=0)
+    offset: int = Field(0, ge=0, le=LARGEST // 2)
     limit: int = Field(500, ge=1, le=20_000)
 
 
@@ -70,19 +70,18 @@ def list_groups(
     if asked.store:
         store = next((node for node, code in codes.items() if code == asked.store), NodeId(0))
     wanted = GroupFilter(owner=asked.owner, node=store, full=asked.full, silent=asked.silent)
-    found, _ = grouped.groups(viewer, wanted, limit=asked.limit, offset=asked.offset)
+    limit, offset = (asked.limit, asked.offset) if format == "json" else (None, 0)
+    found, _ = grouped.groups(viewer, wanted, limit=limit, offset=offset)
     rows = [shown_group(one, codes) for one in found]
     return rows if format == "json" else file_of(request, "groups", format, rows)
 
 
 @router.get("/groups/{number}/members", response={200: list[GroupMemberOut], **REFUSALS}, auth=Token("read"))
 def list_members(
-    request: HttpRequest, number: int, left: bool = False, offset: int = 0, limit: int = 1000
+    request: HttpRequest, number: Number, limit: Limit, offset: Offset, left: bool = False
 ) -> list[dict[str, object]]:
     """Who is in a group, the newest first; `left`: who is not in it any more."""
-    found, _ = grouped.group_members(
-        viewer_of(request), number, live=not left, limit=max(0, min(limit, 5000)), offset=max(0, offset)
-    )
+    found, _ = grouped.group_members(viewer_of(request), number, live=not left, limit=limit, offset=offset)
     return [
         {
             "person": one.person,

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import pyarrow as pa
 from django.http import HttpRequest, StreamingHttpResponse
-from ninja import Path, Query, Router
+from ninja import Query, Router
 from sqlglot import exp
 
-from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
+from yutang.api.door import REFUSALS, Limit, Number, Offset, Token, viewer_of, warehouse
 from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.api.schemas import (
     ConsentOut,
@@ -29,7 +29,6 @@ from yutang.api.schemas import (
     trait_names,
     visible_codes,
 )
-from yutang.api.segments import Limit, Offset
 from yutang.guard import exporting
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import NodeId, PersonId
@@ -44,7 +43,6 @@ from yutang.segments import queries as segments
 from yutang.warehouse.contracts import Statement, named
 
 router = Router(tags=["persons"])
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
 @router.get("/persons", response={200: PersonsOut, **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Body, Path, Router, Status
+from ninja import Body, Router, Status
 
-from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
+from yutang.api.door import REFUSALS, Limit, Number, Offset, Token, viewer_of, warehouse
 from yutang.api.schemas import (
     BatchOut,
     CountsOut,
@@ -20,7 +20,6 @@ from yutang.api.schemas import (
     PreviewOut,
     next_offset,
 )
-from yutang.api.segments import Limit, Offset
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import parse
 from yutang.organisation.contracts import Viewer
@@ -45,7 +44,6 @@ _EXAMPLE = {
     "horizon_days": 28,
 }
 DocumentIn = Annotated[dict[str, Any], Body(examples=[_EXAMPLE], description="A document of `kind: broadcast`.")]
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
 def _item(facts: PlanFacts) -> dict[str, Any]:

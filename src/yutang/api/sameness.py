@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Path, Router, Schema
+from ninja import Field, Router, Schema
 
-from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of
-from yutang.api.persons import Number
+from yutang.api.door import LARGEST, REFUSALS, Number, Token, viewer_of
 from yutang.api.schemas import IdentifierIn, IdentifierOut, Instant, Strict
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import PersonId
@@ -22,7 +21,6 @@ from yutang.people.sameness import DecisionShown
 
 router = Router(tags=["persons"])
 Key = Annotated[int, Field(ge=1, le=LARGEST)]
-Named = Annotated[int, Path(ge=1, le=LARGEST)]
 Reason = Annotated[str, Field(min_length=1, max_length=decisions.LONGEST_REASON, examples=["Asked by phone"])]
 
 
@@ -208,7 +206,7 @@ def list_shared_identifiers(request: HttpRequest) -> list[SharedOut]:
 
 
 @router.post("/shared-identifiers/{identifier}", response={200: DecidedOut, **REFUSALS}, auth=Token("persons:write"))
-def decide_shared_identifier(request: HttpRequest, identifier: Named, given: SharedIn) -> DecidedOut:
+def decide_shared_identifier(request: HttpRequest, identifier: Number, given: SharedIn) -> DecidedOut:
     """Decide that an identifier is shared, or really one person's."""
     viewer = viewer_of(request)
     if given.decision == "shared":
@@ -219,7 +217,7 @@ def decide_shared_identifier(request: HttpRequest, identifier: Named, given: Sha
 
 
 @router.post("/decisions/{decision}/withdraw", response={200: DecidedOut, **REFUSALS}, auth=Token("persons:write"))
-def withdraw_decision(request: HttpRequest, decision: Named, given: WithdrawIn) -> DecidedOut:
+def withdraw_decision(request: HttpRequest, decision: Number, given: WithdrawIn) -> DecidedOut:
     """Withdraw a decision: persons are as if it had never been made."""
     decisions.withdraw(viewer_of(request), decision, given.reason)
     return DecidedOut(decision=decision)

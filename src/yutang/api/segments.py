@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Body, Query, Router, Schema
 
-from yutang.api.door import LARGEST, REFUSALS, Token, viewer_of, warehouse
+from yutang.api.door import REFUSALS, Limit, Offset, Token, viewer_of, warehouse
 from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.api.schemas import (
     CountOut,
@@ -39,8 +39,6 @@ _EXAMPLE = {
     "where": {"all": [{"trait": "spend_365d", "at_least": 1000}, {"trait": "orders_90d", "at_least": 2}]},
 }
 DocumentIn = Annotated[dict[str, Any], Body(examples=[_EXAMPLE], description="A document of `kind: segment`.")]
-Limit = Annotated[int, Query(100, ge=1, le=1000)]
-Offset = Annotated[int, Query(0, ge=0, le=LARGEST // 2)]
 
 
 class AudienceOut(Schema):

@@ -51,6 +51,9 @@ from yutang.reach.policy import PolicyDocument
 from yutang.reach.saying import Known, digest_of, known_for, spoken
 from yutang.warehouse.contracts import Warehouse, named
 
+_PLACE = pa.schema(
+    [("run", pa.int64()), ("sender", pa.int64()), ("due_at", pa.timestamp("us")), ("deadline", pa.timestamp("us"))]
+)
 PART = 50  # batches whose recipients are looked up together
 PUMPING = 5.0  # wall seconds for which another pump at work is waited for
 AT_ONCE = 200  # batches handed out in one go
@@ -167,16 +170,18 @@ def _look_up(
 
 def members_of(warehouse: Warehouse, batches: Sequence[Batch]) -> dict[int, list[Member]]:
     """The recipients of batches, in the ledger's order, from the decisions of their runs."""
-    wanted = pa.table({"run": pa.array(sorted({batch.run_id for batch in batches}), pa.int64())})
+    keys = {batch.pk: (batch.run_id, batch.sender, naive(batch.due_at), naive(batch.deadline)) for batch in batches}
+    wanted = pa.Table.from_pylist(
+        [dict(zip(_PLACE.names, key, strict=True)) for key in sorted(set(keys.values()))], schema=_PLACE
+    )
     rows = warehouse.query(named("reach/batch_members", tables={"wanted": wanted}))
     groups: dict[tuple[int, int, datetime, datetime], list[Member]] = defaultdict(list)
-    columns = [rows[name].to_pylist() for name in ("run", "sender", "due_at", "deadline", "touch", "survivor")]
+    columns = [rows[name].to_pylist() for name in (*_PLACE.names, "touch", "survivor")]
     for run, sender, due_at, deadline, touch, person in zip(*columns, strict=True):
         groups[run, sender, due_at, deadline].append(Member(touch, PersonId(person)))
     result = {}
     for batch in batches:
-        key = (batch.run_id, batch.sender, naive(batch.due_at), naive(batch.deadline))
-        result[batch.pk] = groups[key][batch.offset : batch.offset + batch.size]
+        result[batch.pk] = groups[keys[batch.pk]][batch.offset : batch.offset + batch.size]
     return result
 
 
