@@ -152,6 +152,13 @@ def test_a_remark_is_kept_sealed_once_and_a_follow_up_with_it(pond: Pond) -> Non
     assert "三岁" not in beside(client, "wm-regular")
 
 
+def test_nobodys_own_words_get_into_the_log_as_the_name_of_a_script(pond: Pond) -> None:
+    body = json.dumps({"id": uuid4().hex, "at": wall_now().isoformat(), "script": "13800138000 林女士"})
+    headers, path = {"Accept": "application/json"}, f"/m/person/{pond.friends['newcomer']}/sent/"
+    answer = guide(pond.world).post(path, body, content_type="application/json", headers=headers)
+    assert (answer.status_code, told("message.sent")) == (422, [])
+
+
 @pytest.mark.parametrize("note", ["half an emoji \ud83d", "nothing \x00"])
 def test_a_remark_that_nothing_can_keep_is_refused_and_leaves_the_queue(pond: Pond, note: str) -> None:
     body = json.dumps({"id": uuid4().hex, "at": wall_now().isoformat(), "note": note})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -322,6 +323,34 @@ def test_what_a_phone_says_after_the_ledger_closed_still_counts_for_fatigue(
     assert [one.source for one in said] == ["sidebar"]  # as what is sent beside a chat: by the event, not the ledger
     card = Card.objects.get(pk=first.touch)
     assert card.sent_at == START + timedelta(hours=2)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_a_phone_says_while_the_ledger_is_told_another_end_counts_for_fatigue_once(
+    pond: Pond, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    said: list[Event] = []
+    monkeypatch.setattr(cards, "record", said.extend)
+    _document(hold_out=0.0)
+    today.turn(pond.world.warehouse)
+    first = _shown(pond)[0]
+
+    def meanwhile(statements: object) -> None:
+        cards.note(OWNER, [pond.guide], first.touch, CardResult.SENT, at=START + timedelta(hours=2))
+        if killed:
+            raise KeyboardInterrupt
+        type(warehouse).write(warehouse, statements)
+
+    warehouse = pond.world.warehouse
+    with business_clock(START + 3 * DAY):
+        with monkeypatch.context() as slow:
+            slow.setattr(warehouse, "write", meanwhile)
+            with suppress(KeyboardInterrupt):
+                today.tell_ends(warehouse)
+        today.tell_ends(warehouse)
+        (counts,) = plan_counts(warehouse, [Plan.objects.get(standing=True).pk]).values()
+    assert [one.source for one in said] == ["sidebar"]
+    assert (counts.sent, counts.expired, counts.pending) == (0, 5, 0)
 
 
 def test_whoever_wants_peace_has_it_at_once(pond: Pond) -> None:

@@ -6,6 +6,7 @@ stands in the body of a request and in no address, for addresses are written int
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
 from yutang.channels.sync.services import hint
 from yutang.kernel.calendars import aware, zone
-from yutang.kernel.documents import Note
+from yutang.kernel.documents import NAME, Note
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.log.contracts import IdentifierValue
@@ -137,6 +138,8 @@ def sent(request: PhoneRequest, number: int) -> HttpResponse:
 
     def act(said: Recording) -> dict[str, Any]:
         name = said.text("script", 63)
+        if not re.fullmatch(NAME, name):  # it goes into the log, where nobody's own words may
+            raise BadInput("script 应是话术的名字。", "script must be the name of a script.")
         script = Script(name, "", "")  # it was sent, also where its document was taken away since
         with suppress(NotFound, Refused):
             script = script_named(name, card, sender, language())

@@ -121,7 +121,7 @@ def note(
     person, account = PersonId(row.person), by_id[SenderId(row.sender)]
     if result in SENT and row.sent_at is None:
         row.sent_at = min(max(at, row.due_at - timedelta(minutes=1)), business_now())
-        late = row.told  # the ledger says that it expired, and is not changed
+        late = row.told or row.end != ""  # the ledger says, or is being told, another end, and is not changed
         record([_sent(row, account, BESIDE if late else SOURCE)])
     if result is CardResult.DO_NOT_DISTURB and row.result != result:
         set_silent(person, True)

@@ -43,7 +43,7 @@ class Card(models.Model):
     """Somebody whom a guide is to contact on a day: a touch of the ledger's, and what came of it.
 
     `facts` are numbers that the reason is told with; `script` stands as it was that day. `sent_at` is business time.
-    `told`: the ledger knows its end.
+    `end` is what the ledger is told of it, settled once, before it is told; `told`: the ledger knows.
     """
 
     touch = models.BigIntegerField(primary_key=True)
@@ -61,6 +61,7 @@ class Card(models.Model):
     result = models.CharField(max_length=16, blank=True)
     sent_at = models.DateTimeField(null=True)
     noted_at = models.DateTimeField(null=True)
+    end = models.CharField(max_length=16, blank=True)
     told = models.BooleanField(default=False)
 
     class Meta:

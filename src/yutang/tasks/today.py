@@ -97,32 +97,39 @@ def next_instant(now: datetime) -> datetime | None:
 
 def tell_ends(warehouse: Warehouse) -> int:
     """Tell the ledger of cards that were carried out, or are over; returns how many. Told twice, it is kept once."""
-    over = business_now() - SETTLED
-    ended = Q(sent_at__isnull=False) | Q(deadline__lte=over) | Q(result__in=_REFUSED)
-    rows = list(Card.objects.filter(ended, told=False).order_by("touch")[:AT_ONCE])
+    _settle_ends()
+    rows = list(Card.objects.filter(told=False).exclude(end="").order_by("touch")[:AT_ONCE])
     if not rows:
         return 0
-    parts = [
-        _receipts([one for one in rows if one.sent_at is not None], ReceiptState.SENT, None),
-        *(
-            _receipts([one for one in rows if one.sent_at is None and one.result == result], state, reason)
-            for result, (state, reason) in _REFUSED.items()
-        ),
-        _receipts(
-            [one for one in rows if one.sent_at is None and one.result not in _REFUSED], ReceiptState.EXPIRED, None
-        ),
-    ]
+    parts = [_receipts([one for one in rows if one.end == end], *told) for end, told in _ENDS.items()]
     warehouse.write([write_receipts_statement(pa.concat_tables(parts))])
     Card.objects.filter(pk__in=[one.pk for one in rows]).update(told=True)
     Card.objects.filter(day__lt=local_day(business_now() - KEPT_FOR, brand().zone)).delete()
     return len(rows)
 
 
-_REFUSED: Mapping[str, tuple[ReceiptState, str]] = {
+_REFUSED = (CardResult.DO_NOT_DISTURB.value, CardResult.WRONG_PERSON.value)
+_SENT, _EXPIRED = "sent", "expired"
+_ENDS: Mapping[str, tuple[ReceiptState, str | None]] = {
+    _SENT: (ReceiptState.SENT, None),
     CardResult.DO_NOT_DISTURB.value: (ReceiptState.SUPPRESSED, "silent"),
     CardResult.WRONG_PERSON.value: (ReceiptState.FAILED, "not_reached"),
+    _EXPIRED: (ReceiptState.EXPIRED, None),
 }
-"""What a card that was not sent comes to in the ledger, by what was said of it."""
+"""What a card comes to in the ledger, by its end."""
+
+
+def _settle_ends() -> None:
+    """Say of each card that has ended how, before the ledger is told: what a phone says of it afterwards comes late,
+    also while the ledger is being told, and counts by its event."""
+    over = business_now() - SETTLED
+    waiting = Card.objects.filter(told=False, end="")
+    if not waiting.filter(Q(sent_at__isnull=False) | Q(deadline__lte=over) | Q(result__in=_REFUSED)).exists():
+        return
+    waiting.filter(sent_at__isnull=False).update(end=_SENT)
+    for result in _REFUSED:
+        waiting.filter(sent_at=None, result=result).update(end=result)
+    waiting.filter(sent_at=None, deadline__lte=over).update(end=_EXPIRED)
 
 
 def _receipts(rows: Sequence[Card], state: ReceiptState, reason: str | None) -> pa.Table:
