@@ -8,10 +8,9 @@ somebody consented to stays, for it was said to the brand.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 from django.db import transaction
@@ -37,10 +36,10 @@ from yutang.log.services import record
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import SenderFacts, Viewer
 from yutang.organisation.queries import account_of, corps, node_by_code, senders
+from yutang.people.bulk import chunks
 from yutang.people.queries import all_identifiers_of
 from yutang.warehouse.contracts import Statement, Warehouse
 
-T = TypeVar("T")
 TransferPorts = Mapping[tuple[str, str], TransferPort]
 WECOM, EXTERNAL = "wecom", "external_userid"
 A_CALL = 100
@@ -162,7 +161,7 @@ def start(
             )
             for external, taker in chosen
         ]
-        for part in _parts(rows):
+        for part in chunks(rows, A_STATEMENT):
             whos = [row.who for row in part]
             Handover.objects.filter(corp=corp, who__in=whos, state__in=FAILED).update(replaced=True)
             Handover.objects.bulk_create(part, ignore_conflicts=True)  # somebody else began at the same moment
@@ -208,7 +207,7 @@ def _planned(
     since = _left_behind(giver) if resigned else _friends_since(warehouse, giver)
     lookups = {ring.lookup_hash(EXTERNAL, corp, one): one for one in since if one}
     hers: list[tuple[bytes, str, bool, str, datetime, datetime | None, bool]] = []
-    for part in _parts(list(lookups)):
+    for part in chunks(lookups, A_STATEMENT):
         columns = ("who", "state", "resigned", "handover", "asked_at", "ended_at", "replaced")
         hers += Handover.objects.filter(corp=corp, who__in=part).values_list(*columns)
     recently = business_now() - DAYS_90
@@ -280,12 +279,6 @@ def _friends_since(warehouse: Warehouse, giver: Giver) -> dict[str, datetime | N
     return {
         one: None if since[person] is None else aware(since[person]) for person, ids in found.items() for one in ids
     }
-
-
-def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """A few hundred at a time: a statement takes only so many parameters."""
-    for at in range(0, len(rows), A_STATEMENT):
-        yield rows[at : at + A_STATEMENT]
 
 
 def headquarters(viewer: Viewer) -> None:
@@ -397,7 +390,7 @@ def _read_back(port: TransferPort, corp: str) -> int:
             results = port.results(handover, takeover, resigned=resigned)
         except (TryLater, UnexpectedAnswer, RefusedByPlatform) as error:
             _log.warning("transfers were not read back", reason=error.en)
-            for part in _parts([row.pk for row in rows]):
+            for part in chunks([row.pk for row in rows], A_STATEMENT):
                 Handover.objects.filter(pk__in=part).update(not_before=business_now() + AGAIN)
             continue
         _keep(corp, takeover, [(row, _said(row, results.get(row.customer or ""))) for row in rows])
@@ -435,7 +428,7 @@ def _keep(corp: str, takeover: str, rows: Sequence[tuple[Handover, _Said]]) -> N
     done = [row for row, told in rows if told.state is HandoverState.DONE]
     with transaction.atomic():
         for (state, told), ids in alike.items():
-            for part in _parts(ids):
+            for part in chunks(ids, A_STATEMENT):
                 Handover.objects.filter(pk__in=part, state=state).update(
                     state=told.state, ended_at=told.ended_at, not_before=told.not_before, reason=""
                 )
@@ -484,7 +477,7 @@ def _lost(corp: str, handover: str, done: Sequence[tuple[Handover, datetime]]) -
 def forget_handovers(lookups: Sequence[bytes]) -> int:
     """Forget these customers' transfers, by the look-up hashes of their ids; returns how many rows that were."""
     return sum(
-        model.objects.filter(who__in=lookups[at : at + 500]).delete()[0]
+        model.objects.filter(who__in=part).delete()[0]
         for model in (Handover, Left)
-        for at in range(0, len(lookups), 500)
+        for part in chunks(lookups, A_STATEMENT)
     )

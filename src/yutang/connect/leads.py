@@ -24,6 +24,7 @@ from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
+from yutang.people.bulk import chunks
 from yutang.warehouse.contracts import Warehouse, named
 
 _STATEMENT = 500
@@ -108,10 +109,9 @@ def leads(warehouse: Warehouse, viewer: Viewer) -> list[Lead]:
 
 
 def _latest(events: Iterable[str]) -> dict[str, LeadStep]:
-    wanted = list(events)
     latest: dict[str, LeadStep] = {}
-    for start in range(0, len(wanted), _STATEMENT):
-        for step in LeadStep.objects.filter(lead__in=wanted[start : start + _STATEMENT]).order_by("pk"):
+    for part in chunks(events, _STATEMENT):
+        for step in LeadStep.objects.filter(lead__in=part).order_by("pk"):
             latest[step.lead] = step
     return latest
 

@@ -41,6 +41,7 @@ from yutang.log.services import record
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import AccountFacts, NodeFacts, NodeKind, Viewer
 from yutang.organisation.queries import accounts, corps, nodes
+from yutang.people.bulk import chunks
 
 WayPorts = Mapping[tuple[str, str], ContactWayPort]
 
@@ -443,4 +444,4 @@ def note_scan(way: str, visitor: str, store: str | None) -> None:
 def forget_joins(lookups: Sequence[bytes]) -> int:
     """Forget who came by contact ways, by the look-up hashes of their ids; returns how many joins that were. A day's
     count of a guide's new friends may fall by them."""
-    return sum(Join.objects.filter(who__in=lookups[at : at + 500]).delete()[0] for at in range(0, len(lookups), 500))
+    return sum(Join.objects.filter(who__in=part).delete()[0] for part in chunks(lookups, 500))

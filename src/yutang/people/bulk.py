@@ -10,18 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from django.db import connection, models
 
 from yutang.kernel.database import is_shared
 
+T = TypeVar("T")
 _NAIVE = pa.timestamp("us")
 CHUNK = 20_000  # values in one IN list; SQLite takes 32,766 parameters by default
 
 
-def chunks(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     """The values in lists of at most `size`."""
     rest = iter(values)
     while part := list(islice(rest, size)):

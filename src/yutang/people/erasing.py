@@ -100,6 +100,6 @@ def revived() -> set[PersonId]:
     found: set[PersonId] = set()
     rows = Identifier.objects.filter(person__isnull=False).values_list("person_id", "kind", "namespace", "value")
     for part in bulk.chunks(rows.iterator()):
-        named = {IdentifierValue(kind, namespace, value): person for person, kind, namespace, value in part}
+        named = {IdentifierValue(kind, namespace, value or ""): person for person, kind, namespace, value in part}
         found |= {PersonId(named[one]) for one in shunned.among(named)}
     return found

@@ -13,6 +13,7 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.organisation.contracts import Viewer
 from yutang.people import identity
+from yutang.people.bulk import chunks
 from yutang.people.contracts import (
     CODE_FULL,
     GroupFacts,
@@ -93,8 +94,7 @@ def _facts(chosen: Sequence[int]) -> list[GroupFacts]:
     """What is known of these, in that order: two questions, however many they are."""
     since = business_now() - RECENT
     found: dict[int, GroupFacts] = {}
-    for start in range(0, len(chosen), 500):
-        part = chosen[start : start + 500]
+    for part in chunks(chosen, 500):
         counted = Group.objects.filter(pk__in=part).annotate(
             persons=Count("members", filter=_IN),
             joined=Count("members", filter=Q(members__joined_at__gte=since)),

@@ -11,6 +11,7 @@ from yutang.channels.models import Address
 from yutang.kernel.clock import wall_now
 from yutang.kernel.encryption import keyring
 from yutang.log.contracts import IdentifierValue, said_alone
+from yutang.people.bulk import chunks
 
 
 def _rows(kind: str, namespace: str, values: Iterable[str]) -> dict[str, Address]:
@@ -23,9 +24,8 @@ def _rows(kind: str, namespace: str, values: Iterable[str]) -> dict[str, Address
         for lookup, value in zip(ring.lookup_hashes(said, name), asked, strict=True)
     }
     found: dict[str, Address] = {}
-    hashes = list(by_lookup)
-    for start in range(0, len(hashes), 5_000):
-        for row in Address.objects.filter(lookup__in=hashes[start : start + 5_000]):
+    for part in chunks(by_lookup, 5_000):
+        for row in Address.objects.filter(lookup__in=part):
             found[by_lookup[bytes(row.lookup)]] = row
     return found
 

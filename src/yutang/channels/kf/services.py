@@ -32,6 +32,7 @@ from yutang.log.services import record
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import corps
+from yutang.people.bulk import chunks
 from yutang.people.queries import all_identifiers_of, find_values, person_card
 
 WECOM = "wecom"
@@ -360,7 +361,7 @@ def _later(mine: models.QuerySet[Message], state: AnswerState, tries: int, error
 def forget_conversations(lookups: Sequence[bytes]) -> int:
     """Forget what was said with these customers, by the look-up hashes of their ids; returns how many messages."""
     forgotten = 0
-    for at in range(0, len(lookups), 500):
-        desk.forget_desk(lookups[at : at + 500])
-        forgotten += Message.objects.filter(who__in=lookups[at : at + 500]).delete()[0]
+    for part in chunks(lookups, 500):
+        desk.forget_desk(part)
+        forgotten += Message.objects.filter(who__in=part).delete()[0]
     return forgotten
