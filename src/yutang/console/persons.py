@@ -20,7 +20,7 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.people.queries import find_by_identifier, names_of
-from yutang.profiles.queries import as_of, in_scope, join_reachable, select_traits
+from yutang.profiles.queries import as_of, in_scope, join_beside, select_traits
 from yutang.profiles.traits import LIFECYCLE, POOLS, TRAITS
 from yutang.segments import queries as segments
 from yutang.segments.contracts import Context
@@ -101,7 +101,7 @@ def _filtered(request: Page, at: Context, found: list[PersonId] | None) -> exp.S
     if given.get("reachable") in ("yes", "no"):
         reachable = TRAITS["reachable"].expression(at.moment)
         query = query.where(reachable if given["reachable"] == "yes" else exp.not_(reachable))
-    return join_reachable(query)
+    return join_beside(query)
 
 
 def _one_of(column: exp.Expr, persons: list[PersonId]) -> exp.Expr:

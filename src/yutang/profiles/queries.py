@@ -13,7 +13,7 @@ from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
-from yutang.profiles.traits import REACHABLE, TRAITS
+from yutang.profiles.traits import BESIDE, REACHABLE, TRAITS
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql
 from yutang.warehouse.dialects import beside, parse
 
@@ -65,17 +65,19 @@ def select_traits(names: Iterable[str], at: Moment) -> exp.Select:
     """A SELECT of `person` and these traits, stored and virtual, of everyone. Raises KeyError for an unknown name."""
     columns = [TRAITS[name].expression(at).as_(name) for name in names]
     query = exp.select(exp.column("person", "profiles"), *columns).from_("profiles")
-    return join_reachable(query)
+    return join_beside(query)
 
 
-def join_reachable(query: exp.Select) -> exp.Select:
-    """Join who is reachable, if the query asks and has not joined it yet."""
-    joined = any(join.alias_or_name == REACHABLE for join in query.args.get("joins") or ())
-    if joined or not any(column.table == REACHABLE for column in query.find_all(exp.Column)):
-        return query
-    reachable = parse(load_sql("profiles/reachable"))
-    assert isinstance(reachable, exp.Query)
-    return query.join(reachable.subquery(REACHABLE), on=f"{REACHABLE}.person = profiles.person", join_type="left")
+def join_beside(query: exp.Select) -> exp.Select:
+    """Join what stands beside profiles (see `BESIDE`), as far as the query asks for it and has not joined it yet."""
+    joined = {join.alias_or_name for join in query.args.get("joins") or ()}
+    asked = {column.table for column in query.find_all(exp.Column)}
+    for alias, relation in BESIDE.items():
+        if alias in asked - joined:
+            table = parse(load_sql(relation))
+            assert isinstance(table, exp.Query)
+            query = query.join(table.subquery(alias), on=f"{alias}.person = profiles.person", join_type="left")
+    return query
 
 
 def with_reachable(statement: Statement) -> Statement:

@@ -19,7 +19,9 @@ NEW_DAYS, ACTIVE_DAYS, SILENT_DAYS = 30, 90, 365
 LIFECYCLE = ("prospect", "new", "active", "silent", "lapsed")
 POOLS = ("nurturing", "customer")
 REACHABLE = "reachable"
-"""The alias under which a query joins `profiles/reachable` when a trait asks for it."""
+BESIDE = {REACHABLE: "profiles/reachable"}
+"""What traits that are no columns of `profiles` are read from: a named query with one row per `person`, at most, under
+the alias by which a trait's expression names it. A query joins only those that its traits ask for."""
 
 
 class TraitType(StrEnum):

@@ -18,7 +18,7 @@ from yutang.kernel.calendars import day_start
 from yutang.kernel.documents import Part
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.organisation.contracts import NodeKind
-from yutang.profiles.queries import join_reachable
+from yutang.profiles.queries import join_beside
 from yutang.profiles.traits import TRAITS, TraitType, instant
 from yutang.segments.contracts import Context
 from yutang.segments.documents import (
@@ -246,7 +246,7 @@ class _Compiler:
             alias = f"{table}_of"
             on = exp.EQ(this=_column("person", alias), expression=_column("person", "profiles"))
             query = query.join(_SOURCES[table](measures).subquery(alias), on=on, join_type="left")
-        return join_reachable(query)
+        return join_beside(query)
 
 
 # Tables -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes
 from yutang.profiles.contracts import Moment
 from yutang.profiles.past import profiles_at
-from yutang.profiles.queries import in_scope, join_reachable, moment
+from yutang.profiles.queries import in_scope, join_beside, moment
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
@@ -211,4 +211,4 @@ def _members(
         query = query.select(exp.Window(this=exp.Count(this=exp.Star())).as_(TOTAL))
     by_person = exp.Ordered(this=exp.column("person", "profiles"), desc=order == "-person", nulls_first=False)
     query = query.order_by(by_person).limit(limit).offset(offset)
-    return Statement(join_reachable(query), name=f"segments/{document.name}")
+    return Statement(join_beside(query), name=f"segments/{document.name}")
