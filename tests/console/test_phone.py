@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.console.conftest import World, complaints
 from tests.console.pond import CORP
@@ -106,3 +106,26 @@ def weight(page: Page, path: str) -> int:
 def test_a_page_is_light(chromium: Browser, world: World) -> None:
     with phone(chromium, world, "guide-s1-b", wecom=False) as context:
         assert weight(context.new_page(), "/m/?fresh") < LIGHTEST
+
+
+def test_why_not_is_one_tap_without_a_network_too(guide: BrowserContext) -> None:
+    page = guide.new_page()
+    page.goto("/m/")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.reload()  # now the phone keeps it
+    guide.set_offline(True)
+    row = page.locator("#asked [data-batch]")
+    row.locator("details", has=page.locator("[data-words]")).locator("summary").click()
+    row.locator("[data-result=other]").click()  # which wants words
+    assert row.get_attribute("data-done") is None
+    row.locator("[data-words]").fill("货还没到店")
+    row.locator("[data-result=other]").click()
+    for _ in range(2):
+        assert row.locator("[data-mark=other]").is_visible()
+        assert page.locator("#net").is_visible()
+        page.reload()
+    guide.set_offline(False)
+    expect(page.locator("#net")).to_be_hidden()
+    page.goto("/m/?again")
+    assert page.locator("#asked [data-done=other]").count() == 1
+    page.close()

@@ -422,6 +422,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "phone_back": (Ask("/m/in/back/?code=x&state=y"),),
     "phone_link": (Ask("/m/in/no-such-link/"), Ask("/m/in/no-such-link/", {})),
     "phone_out": (Ask("/m/out/"),),
+    "phone_reason": (Ask("/m/tasks/why-not/", {"id": "0" * 32, "result": "too_many", "batch": "{batch}"}),),
     "phone_chat": (Ask("/m/chat/"),),
     "phone_chat_person": (Ask("/m/chat/person/", {"external": "{external}"}),),
     "phone_chat_again": (Ask("/m/chat/again/", {"external": "{external}"}),),

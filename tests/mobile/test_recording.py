@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from tests.house.world import World, shared
 from yutang.channels.manual.models import Line
+from yutang.execution.models import GivenReason
 from yutang.kernel.clock import business_now, wall_now
 from yutang.mobile.recording import OLDEST
 from yutang.organisation import phones
 from yutang.organisation.models import AuditEntry
+from yutang.reach.contracts import BatchState
+from yutang.reach.models import Batch
 from yutang.tasks.models import Recorded
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +118,34 @@ def test_a_forged_post_of_another_site_is_refused(world: World) -> None:
     user = phones.user_of_staff(phones.staff_by_account("manual", "", "hand-near-x7"))
     client.force_login(user, "allauth.account.auth_backends.AuthenticationBackend")
     assert say(client, f"/m/lists/{world.near.list}/note/", result="sent").status_code == 403
+
+
+def test_why_a_task_is_not_done_is_said_once_of_ones_own_and_shown(world: World) -> None:
+    guide, batch = phone(world.near.userid, "wecom", "ww-house"), world.near.batch
+    Batch.objects.filter(pk=batch).update(state=BatchState.ISSUED, deadline=business_now() + timedelta(hours=1))
+    path = "/m/tasks/why-not/"
+    for refused in ({"result": "lazy"}, {"result": "other"}, {"result": "too_many", "text": "x" * 301}):
+        assert say(guide, path, batch=str(batch), **refused).status_code == 422
+    assert say(guide, path, result="too_many", batch=str(world.far.batch)).status_code == 404
+    assert not GivenReason.objects.exists()
+    for _ in range(2):
+        told = say(guide, path, result="too_many", batch=str(batch), text="今天三个活动")
+        assert told.json() == {"result": "too_many"}
+    given = GivenReason.objects.get()
+    assert (given.batch, given.reason, given.text) == (batch, "too_many", "今天三个活动")
+    assert f'data-batch="{batch}" data-done="too_many"' in guide.get("/m/").content.decode()
+    manager = Client()
+    keeper = get_user_model().objects.get(username="near_manager")
+    manager.force_login(keeper, "allauth.account.auth_backends.AuthenticationBackend")
+    assert "今天三个活动" in manager.get("/m/store/").content.decode()
+
+
+def test_a_task_that_is_over_is_asked_about_until_somebody_says_why(world: World) -> None:
+    guide, batch = phone(world.near.userid, "wecom", "ww-house"), world.near.batch
+    Batch.objects.filter(pk=batch).update(
+        state=BatchState.CLOSED, task="t-x7", due_at=business_now() - timedelta(days=1), asked=1,
+        deadline=business_now() - timedelta(hours=1), closed_at=business_now(),
+    )  # fmt: skip
+    assert f'data-over data-batch="{batch}"' in guide.get("/m/").content.decode()
+    say(guide, "/m/tasks/why-not/", result="on_leave", batch=str(batch))
+    assert "data-over" not in guide.get("/m/").content.decode()

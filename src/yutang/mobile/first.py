@@ -14,6 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
 from yutang.channels.manual.mass_send import number_of
+from yutang.execution.queries import reasons_of
+from yutang.execution.services import TEXT
 from yutang.kernel.calendars import day_start, local_day, zone
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Note
@@ -21,7 +23,8 @@ from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import PersonId
 from yutang.mobile.recording import Recording, kept, whole
 from yutang.mobile.session import Phone, PhoneRequest, phone_page, shown
-from yutang.mobile.telling import language, local, reason_said, refusal_said
+from yutang.mobile.telling import language, local, reason_said, refusal_said, why_not_words
+from yutang.mobile.undone import over_rows
 from yutang.people.queries import names_of
 from yutang.reach.contracts import AskedFacts
 from yutang.reach.queries import asked_of
@@ -39,12 +42,14 @@ AGAIN = Note(zh="约好再联系", en="To be contacted again")
 
 @dataclass(frozen=True, slots=True)
 class AskedRow:
-    """A task that waits for her tap, as the page shows it. `list`: the number of the list that is worked by hand."""
+    """A task that waits for her tap, as the page shows it. `list`: the number of the list that is worked by hand.
+    `why_not`: the reason that was given for not doing it, empty if none was."""
 
     facts: AskedFacts
     title: str
     until: datetime
     list: int | None
+    why_not: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,10 @@ def first(request: PhoneRequest) -> HttpResponse:
         for one in cards.cards_of(phone.viewer, phone.accounts)
     ]
     context = {
-        "asked": asked_rows(asked_of(phone.senders), place),
+        "asked": asked_rows(phone, asked_of(phone.senders), place),
+        "over": over_rows(phone, place),
+        "reasons": why_not_words(),
+        "longest": TEXT,
         "people": people,
         "left": sum(one.facts.result is None for one in people),
         "month": cards.month_of(phone.senders),
@@ -154,12 +162,14 @@ def _in_days(request: PhoneRequest, said: Recording) -> datetime:
     return day_start(day, request.brand.zone) - timedelta(minutes=1)
 
 
-def asked_rows(found: Sequence[AskedFacts], place: ZoneInfo) -> list[AskedRow]:
+def asked_rows(phone: Phone, found: Sequence[AskedFacts], place: ZoneInfo) -> list[AskedRow]:
     """Tasks in the reader's words."""
+    told = reasons_of(phone.viewer, [one.id for one in found])
     return [
         AskedRow(
             one, one.title.text(language()), local(one.deadline, place),
             number_of(one.task) if one.channel == BY_HAND else None,
+            told[one.id][0].value if one.id in told else "",
         )
         for one in found
     ]  # fmt: skip

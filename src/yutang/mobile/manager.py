@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from yutang.execution.queries import reasons_of
 from yutang.execution.services import ChaseScope, chase, may_chase
 from yutang.kernel.calendars import local_day, zone
 from yutang.kernel.clock import business_now
@@ -17,7 +18,7 @@ from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import StaffId
 from yutang.mobile.recording import Recording, kept
 from yutang.mobile.session import PhoneRequest, phone_page, shown
-from yutang.mobile.telling import language, local
+from yutang.mobile.telling import language, local, why_not_words
 from yutang.organisation.contracts import RoleName, StoreName, Viewer
 from yutang.organisation.queries import stores
 from yutang.people.queries import names_of
@@ -31,7 +32,7 @@ MOST_STORES = 200
 
 @dataclass(frozen=True, slots=True)
 class OwingRow:
-    """Whose tasks wait, as the page says it."""
+    """Whose tasks wait, as the page says it, and why (`why_not`, `words`), where somebody said."""
 
     staff: StaffId
     name: str
@@ -39,6 +40,8 @@ class OwingRow:
     people: int
     until: datetime
     titles: str
+    why_not: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def store(request: PhoneRequest) -> HttpResponse:
         "store": chosen,
         "several": len(choice) > 1,
         "may_ask": may_chase(viewer),
-        "owing": [_owing(one, request) for one in owing(only)],
+        "owing": _owing_rows(request, owing(only)),
         "weeks": found,
         "standing": peers(request.warehouse, only, chosen.id),
         "due": _due(request, only),
@@ -110,10 +113,17 @@ def _chosen(request: PhoneRequest, choice: list[StoreName]) -> StoreName | None:
     return next((node for node in choice if node.id == request.phone.store), None)
 
 
-def _owing(one: Owing, request: PhoneRequest) -> OwingRow:
-    titles = list(dict.fromkeys(task.title.text(language()) for task in one.tasks))
-    until = local(one.deadline, zone(request.brand.zone))
-    return OwingRow(one.staff, one.name, len(one.tasks), one.people, until, _("、").join(titles[:2]))
+def _owing_rows(request: PhoneRequest, found: list[Owing]) -> list[OwingRow]:
+    told = reasons_of(request.phone.viewer, [task.id for one in found for task in one.tasks])
+    place, words = zone(request.brand.zone), why_not_words()
+    rows = []
+    for one in found:
+        titles = list(dict.fromkeys(task.title.text(language()) for task in one.tasks))
+        said = next((told[task.id] for task in one.tasks if task.id in told), None)
+        why_not, own = ("", "") if said is None else (words[said[0].value], said[1])
+        until, named = local(one.deadline, place), _("、").join(titles[:2])
+        rows.append(OwingRow(one.staff, one.name, len(one.tasks), one.people, until, named, why_not, own))
+    return rows
 
 
 def _due(request: PhoneRequest, only: Viewer) -> list[DueRow]:

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from yutang.execution.contracts import Reason
+
 
 def language() -> str:
     """The reader's language, as documents' titles have it."""
@@ -42,3 +44,14 @@ def refusal_said(refusal: str | None) -> str:
         "relation": _("已经不是好友"),
     }
     return sentences.get(refusal, _("这位客户现在不能联系"))
+
+
+def why_not_words() -> dict[str, str]:
+    """The reasons why a task is not done, by the board's names of them."""
+    return {
+        Reason.TOO_MANY.value: _("任务太多"),
+        Reason.WRONG_CUSTOMERS.value: _("客户不对"),
+        Reason.TEXT_NOT_FITTING.value: _("文案不合适"),
+        Reason.ON_LEAVE.value: _("休假或不在岗"),
+        Reason.OTHER.value: _("其他原因"),
+    }

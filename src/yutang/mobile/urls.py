@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.urls import URLPattern, path
 
-from yutang.mobile import entering, first, lists, manager, sidebar, signing
+from yutang.mobile import entering, first, lists, manager, sidebar, signing, undone
 from yutang.mobile.speaking import Speaking, speak_by
 
 
@@ -22,6 +22,7 @@ def pages(here: Callable[[], Speaking]) -> list[URLPattern]:
         path("today/ask/", first.ask_card, name="phone_card_ask"),
         path("today/note/", first.note_card, name="phone_card"),
         path("follow-ups/note/", first.note_follow_up, name="phone_follow_up"),
+        path("tasks/why-not/", undone.note_reason, name="phone_reason"),
         path("lists/<int:number>/", lists.one_list, name="phone_list"),
         path("lists/<int:number>/note/", lists.note, name="phone_list_note"),
         path("lists/<int:number>/in/", lists.hand_in, name="phone_list_in"),

@@ -14,6 +14,7 @@
   const here = document.body.dataset;
   const byId = (id) => document.getElementById(id);
   const SCRIPTS = ["https://res.wx.qq.com/open/js/jweixin-1.2.0.js", "https://open.work.weixin.qq.com/wwopen/js/jwxwork-1.0.0.js"];
+  const NUMBERS = ["line", "card", "followUp", "batch"]; // by which an item says what it is
   const CALLS = ["getContext", "getCurExternalContact", "getCurExternalChat", "sendChatMessage", "shareToExternalContact",
     "shareToExternalChat", "openEnterpriseChat", "navigateToAddCustomer"];
 
@@ -147,7 +148,7 @@
   /* A page that was kept does not know what was recorded since. */
   const mark = (one) => {
     for (const place of document.querySelectorAll(`[data-record="${one.url}"]`)) {
-      for (const name of ["line", "card", "followUp"]) {
+      for (const name of NUMBERS) {
         const item = one.body[name] && [...place.querySelectorAll("[data-item]")].find((each) => each.dataset[name] === one.body[name]);
         if (item) item.dataset.done = one.body.result;
       }
@@ -171,16 +172,24 @@
 
   // A page's own taps --------------------------------------------------------------------------------------------------
   /* A button with `data-result` records it at the address of the nearest `data-record`; of the item around it, if any,
-   * with the item's own numbers (`data-line`, `data-card` …). What was recorded shows at once. */
+   * with the item's own numbers (`data-line`, `data-card` …) and what was written into its `data-words`, without which a
+   * button that `data-needs-words` says so. What was recorded shows at once. */
   const recordTap = async (button) => {
     const item = button.closest("[data-item]");
     const place = button.closest("[data-record]");
     const items = item ? [item] : "all" in button.dataset ? [...place.querySelectorAll("[data-item]:not([data-done])")] : [];
     const body = { result: button.dataset.result };
+    const words = item && item.querySelector("[data-words]");
+    if (words && words.value.trim()) body.text = words.value.trim();
+    else if ("needsWords" in button.dataset) {
+      yutang.toast(button.dataset.needsWords);
+      return words.focus();
+    }
     if (button.dataset.days) body.days = Number(button.dataset.days);
-    for (const name of ["line", "card", "followUp"]) if (item && item.dataset[name]) body[name] = item.dataset[name];
+    for (const name of NUMBERS) if (item && item.dataset[name]) body[name] = item.dataset[name];
     if ("all" in button.dataset) body.all = true;
     for (const one of items) one.dataset.done = button.dataset.result;
+    if (words) button.closest("details").open = false;
     if ("once" in button.dataset) { button.disabled = true; button.textContent = button.dataset.onceSaid; }
     await yutang.record(place.dataset.record, body);
   };
