@@ -88,6 +88,27 @@ def test_keys_search_and_go(chromium: Browser, owner: httpx.Client, world: World
     context.close()
 
 
+def test_the_navigation_fits_one_screen_and_settings_unfold_by_the_keyboard(
+    chromium: Browser, owner: httpx.Client
+) -> None:
+    fits = "() => { const rail = document.querySelector('.rail'); return rail.scrollHeight - rail.clientHeight; }"
+    for language in ("zh-hans", "en"):
+        context = opened(chromium, owner, language)
+        page = context.new_page()
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.goto("/guard/accounts/")
+        assert page.locator(".rail a[href='/settings/audit/']").count() == 0
+        assert page.evaluate(fits) <= 0
+        page.locator(".rail a[href='/settings/']").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/settings/")
+        page.locator(".rail a[href='/settings/audit/']").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/settings/audit/")
+        assert page.evaluate(fits) <= 0
+        context.close()
+
+
 def test_the_navigation_of_a_phone_opens_without_a_script(chromium: Browser, owner: httpx.Client) -> None:
     context = chromium.new_context(
         base_url=str(owner.base_url), java_script_enabled=False, viewport={"width": 390, "height": 844}

@@ -149,6 +149,13 @@ def here(context: template.Context, *names: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def within(context: template.Context, *addresses: str) -> bool:
+    """Whether the open page lies below one of these addresses."""
+    request = context.get("request")
+    return request is not None and request.path.startswith(addresses)
+
+
+@register.simple_tag(takes_context=True)
 def here_only(context: template.Context, name: str) -> SafeString:
     """`aria-current` for the page of this very name."""
     match = context["request"].resolver_match
