@@ -1,0 +1,113 @@
+"""Maximum likelihood for models of a few positive parameters: several starts, and standard errors. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+Floats = npt.NDArray[np.float64]
+LogLikelihood = Callable[[Floats], tuple[float, Floats]]
+"""Of the logarithms of the parameters: the log-likelihood of everybody, and its gradient in them."""
+
+FAR = 14.0
+"""A parameter whose logarithm goes beyond this runs away: the data do not say where it ends."""
+FLAT = 1e-3
+"""Of a maximum, how much of log-likelihood a step of one Newton iteration may still promise."""
+VAGUE = 2.0
+"""Where the data say nothing of a parameter, its logarithm is known to about so much: a weak prior, of the covariance
+only, so that an interval does not become endless. The estimates are those of the likelihood alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Where the likelihood is highest. `covariance` is that of the parameters' logarithms (the inverse of the negative
+    Hessian); `errors` are the standard errors of the parameters themselves, by the delta method."""
+
+    params: tuple[float, ...]
+    errors: tuple[float, ...]
+    covariance: Floats
+    log_likelihood: float
+    converged: bool
+
+
+def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], persons: float) -> Fitted:
+    """The best of the maxima that L-BFGS-B finds from each start (parameters, not their logarithms).
+
+    `persons` scales what is minimised to about one. Not `converged`: a parameter ran away, the Hessian is not that of a
+    maximum, or a Newton step would still gain something.
+    """
+
+    def cost(at: Floats) -> tuple[float, Floats]:
+        value, gradient = log_likelihood(at)
+        if not np.isfinite(value):
+            return 1e10, np.zeros_like(at)
+        return -value / persons, -gradient / persons
+
+    found = [
+        minimize(
+            cost,
+            np.log(np.asarray(start, dtype=np.float64)),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-FAR - 1, FAR + 1)] * len(start),
+            options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-6},
+        )
+        for start in starts
+    ]
+    at: Floats = min(found, key=lambda one: float(one.fun)).x
+    for _ in range(4):  # what L-BFGS leaves, Newton finds: the printed digits are those of the maximum
+        hessian = hessian_of(log_likelihood, at)
+        step = _newton(hessian, log_likelihood(at)[1])
+        if step is None or log_likelihood(at + step)[0] <= log_likelihood(at)[0]:
+            break
+        at = at + step
+    value, gradient = log_likelihood(at)
+    hessian = hessian_of(log_likelihood, at)
+    step = _newton(hessian, gradient)
+    flat = step is not None and abs(float(gradient @ step)) / 2 < FLAT
+    covariance: Floats = np.linalg.inv(_positive(-hessian) + np.eye(len(at)) / VAGUE**2).astype(np.float64)
+    params = np.exp(at)
+    errors = params * np.sqrt(np.diag(covariance))
+    inside = bool(np.all(np.abs(at) < FAR))
+    return Fitted(tuple(params.tolist()), tuple(errors.tolist()), covariance, value, flat and inside)
+
+
+def hessian_of(log_likelihood: LogLikelihood, at: Floats, step: float = 1e-4) -> Floats:
+    """The second derivatives, by central differences of the gradient."""
+    moves = step * np.eye(len(at), dtype=np.float64)
+    rows = [(log_likelihood(at + move)[1] - log_likelihood(at - move)[1]) / (2 * step) for move in moves]
+    hessian: Floats = np.array(rows)
+    return (hessian + hessian.T) / 2
+
+
+def _newton(hessian: Floats, gradient: Floats) -> Floats | None:
+    """The step to the maximum; None where the Hessian is not that of one."""
+    if not np.all(np.isfinite(hessian)) or np.linalg.eigvalsh(-hessian)[0] <= 0:
+        return None
+    step = np.asarray(-np.linalg.solve(hessian, gradient), dtype=np.float64)
+    return step if np.max(np.abs(step)) < 1 else None
+
+
+def _positive(matrix: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(np.nan_to_num(matrix))
+    kept: Floats = (vectors * np.maximum(values, 0)) @ vectors.T
+    return kept
+
+
+def cubature(covariances: Sequence[Floats], widest: float = 1.5) -> list[tuple[Floats, ...]]:
+    """Points of equal weight with mean zero and these covariances (of independent parts), two for each dimension: the
+    third-degree rule of spherical cubature (Stroud 1971, U3 5-1). A logarithm is moved by `widest` at most."""
+    whole = sum(len(one) for one in covariances)
+    points = []
+    for index, covariance in enumerate(covariances):
+        values, vectors = np.linalg.eigh(covariance)
+        for value, vector in zip(values.tolist(), vectors.T, strict=True):
+            for sign in (1.0, -1.0):
+                moved = sign * float(np.sqrt(max(value, 0.0) * whole)) * np.asarray(vector, np.float64)
+                moved = moved * min(1.0, widest / max(float(np.max(np.abs(moved))), 1e-300))
+                points.append(tuple(moved if n == index else np.zeros(len(c)) for n, c in enumerate(covariances)))
+    return points
