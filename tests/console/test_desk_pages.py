@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -36,6 +37,15 @@ def test_the_desk_answers_a_customer_once(world: World, owner: httpx.Client, chr
     page.locator("details.replies summary").click()
     page.locator("details.replies a").first.click()
     expect(page.locator("#text")).not_to_be_empty()  # from the library
+    page.keyboard.press("q")  # it writes: nothing opens
+    assert page.locator("details.replies").get_attribute("open") is None
+    page.locator("#text").fill("")
+    page.locator("#text").press("/")
+    page.keyboard.type("会员日")
+    page.keyboard.press("Enter")
+    expect(page.locator("#text")).to_have_value(
+        re.compile(r"^青石超市的会员日.*/p/", re.DOTALL)
+    )  # filled in, with their link
     page.locator("#text").fill("")
     page.locator("h1").click()
     page.keyboard.press("r")

@@ -149,3 +149,15 @@ def test_a_task_that_is_over_is_asked_about_until_somebody_says_why(world: World
     assert f'data-over data-batch="{batch}"' in guide.get("/m/").content.decode()
     say(guide, "/m/tasks/why-not/", result="on_leave", batch=str(batch))
     assert "data-over" not in guide.get("/m/").content.decode()
+
+
+def test_whoever_a_rule_hands_to_her_waits_on_her_page_and_beside_the_chat(world: World) -> None:
+    guide = phone(world.near.userid, "wecom", "ww-house")
+    handed, beside = f'data-follow-up="{world.near.follow_up}"', guide.get(f"/m/person/{world.near.person}/")
+    page = guide.get("/m/").content.decode()
+    assert page.index('id="handed"') < page.index(handed) < page.index('id="results"')
+    assert f"/m/person/{world.near.person}/" in page
+    assert "打给 near" in beside.content.decode()
+    assert say(guide, "/m/follow-ups/note/", followUp=world.far.follow_up, result="done").status_code == 404
+    assert say(guide, "/m/follow-ups/note/", followUp=world.near.follow_up, result="done").json() == {"result": "done"}
+    assert handed not in guide.get("/m/").content.decode()

@@ -21,16 +21,18 @@ from yutang.console.pages import Page, page
 from yutang.console.person import MICROSECOND, Happening, timeline
 from yutang.console.tables import Pager, exported, page_number, wanted_format
 from yutang.content.checking import require_clean
-from yutang.content.documents import Content, Place
+from yutang.content.documents import Place, Voice
 from yutang.content.queries import content_named, content_rules, contents
 from yutang.content.rendering import Variable
 from yutang.content.rendering import render as filled
 from yutang.kernel.clock import business_now
+from yutang.kernel.documents import Title
 from yutang.kernel.errors import BadInput, Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import RoleName, SenderFacts, Viewer
-from yutang.organisation.queries import nodes, senders, users
+from yutang.organisation.queries import node_names, nodes, senders, users
 from yutang.people.contracts import PersonCard
+from yutang.people.links import VARIABLE, link_of
 from yutang.people.queries import find_values, names_of, person_card
 
 FIGURE_DAYS = 30
@@ -45,6 +47,15 @@ class Row:
     name: str | None
     person: PersonId | None
     waited: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A content of the library as it would be said to this person."""
+
+    name: str
+    title: Title
+    text: str
 
 
 @page
@@ -132,6 +143,7 @@ def desk_one(request: Page, number: int) -> HttpResponse:
     found = inbox.opened(request.viewer, number)
     card = person_card(request.viewer, found.person) if found.person is not None else None
     guides = _guides(request.viewer, card)
+    replies = _replies(request, card, guides)
     happened: list[Happening] = []
     if card is not None:
         births = pa.table({"person": pa.array(card.births, pa.int64())})
@@ -139,8 +151,8 @@ def desk_one(request: Page, number: int) -> HttpResponse:
     context = {
         **_conversation(request, found),
         "uid": secrets.token_hex(10),
-        "replies": _replies(),
-        "draft": _draft(request, card),
+        "replies": replies,
+        "draft": next((one.text for one in replies if one.name == request.GET.get("reply")), ""),
         "timeline": happened[:12],
         "card": card,
         "guides": guides,
@@ -159,20 +171,27 @@ def desk_one_now(request: Page, number: int) -> HttpResponse:
     return render(request, "console/_desk_said.html", _conversation(request, found))
 
 
-def _replies() -> list[Content]:
-    """What the library has for a chat, by title: short texts that may be used now."""
-    usable = [one.document for one in contents() if one.usable is not None]
-    said = [one for one in usable if one.place is Place.CHAT and one.text and "{{" not in one.text]
-    return sorted((one for one in said if len(one.text.encode()) <= services.TEXT_BYTES), key=lambda one: one.title.zh)
-
-
-def _draft(request: Page, card: PersonCard | None) -> str:
-    """The text of the library's content that `?reply=` names, with the customer's name in it; else nothing."""
-    name = request.GET.get("reply", "")
-    if name not in {one.name for one in _replies()}:
-        return ""
+def _replies(request: Page, card: PersonCard | None, guides: list[SenderFacts]) -> list[Reply]:
+    """What the library has for a chat, filled in for this person: texts that may be used now and that fit one message.
+    Those of the brand and the store first, for whoever answers here is neither of the guides."""
+    store = node_names([card.home_node]).get(card.home_node, "") if card is not None and card.home_node else ""
     values = {Variable.NAME: (card.name if card else None) or "", Variable.BRAND: request.brand.name}
-    return filled(content_named(name).document.text, values)
+    values[Variable.STORE] = store
+    found = []
+    for facts in contents():
+        if facts.usable is None or facts.document.place is not Place.CHAT:
+            continue
+        one = facts.document if facts.usable == facts.version else content_named(facts.document.name).document
+        if one.place is not Place.CHAT or one.kinds != ("text",):
+            continue
+        spoken_of = one.voice is not Voice.GUIDE and len(guides) == 1  # else {导购} is who speaks
+        text = filled(one.text, {**values, Variable.GUIDE: guides[0].name if spoken_of else ""})
+        if VARIABLE in text and card is None:
+            continue
+        text = text.replace(VARIABLE, link_of(card.person)) if card is not None and VARIABLE in text else text
+        if len(text.encode()) <= services.TEXT_BYTES:
+            found.append((one.voice is Voice.GUIDE, one.title.zh, Reply(one.name, one.title, text)))
+    return [reply for _guide, _title, reply in sorted(found, key=lambda row: row[:2])]
 
 
 def _conversation(request: Page, found: inbox.Opened) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -63,12 +63,13 @@ class CardRow:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpRow:
-    """Somebody whom she promised to come back to."""
+    """Somebody whom she promised to come back to, or whom a rule asks her to, such as one whom the service desk hands
+    over."""
 
     facts: FollowUpFacts
     name: str
     note: str
-    due: date
+    until: datetime
     late: bool
 
 
@@ -81,6 +82,7 @@ def first(request: PhoneRequest) -> HttpResponse:
         CardRow(one, reason_said(one.reason, one.facts), refusal_said(one.refusal))
         for one in cards.cards_of(phone.viewer, phone.accounts)
     ]
+    follow_ups = _follow_ups(request, place)
     context = {
         "asked": asked_rows(phone, asked_of(phone.senders), place),
         "over": over_rows(phone, place),
@@ -89,7 +91,8 @@ def first(request: PhoneRequest) -> HttpResponse:
         "people": people,
         "left": sum(one.facts.result is None for one in people),
         "month": cards.month_of(phone.senders),
-        "follow_ups": _follow_ups(request, place),
+        "handed": [one for one in follow_ups if one.facts.rule],
+        "follow_ups": [one for one in follow_ups if not one.facts.rule],
         "later": LATER,
         "chosen_at": _chosen_at(phone) if not people else None,
     }
@@ -176,14 +179,14 @@ def asked_rows(phone: Phone, found: Sequence[AskedFacts], place: ZoneInfo) -> li
 
 
 def _follow_ups(request: PhoneRequest, place: ZoneInfo) -> list[FollowUpRow]:
-    """Those of today, and those before that are still open."""
+    """Those of today, those before that are still open, and whom somebody else handed to her."""
     now = business_now()
     until = day_start(local_day(now, request.brand.zone) + timedelta(days=1), request.brand.zone)
     found = own_follow_ups([one.userid for one in request.phone.accounts], until)
     names = names_of(request.phone.viewer, [one.person for one in found])
     return [
         FollowUpRow(
-            one, names.get(PersonId(one.person), ""), one.note.get(language(), ""), local(one.due_at, place).date(),
+            one, names.get(PersonId(one.person), ""), one.note.get(language(), ""), local(one.due_at, place),
             one.due_at < now,
         )
         for one in found

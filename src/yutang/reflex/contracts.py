@@ -43,7 +43,7 @@ class RuleCounts:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpFacts:
-    """Somebody to be followed up, by whom, until when."""
+    """Somebody to be followed up, by whom, until when. `rule`: which asked for it; empty where they said so."""
 
     id: int
     person: PersonId
@@ -52,6 +52,7 @@ class FollowUpFacts:
     note: Mapping[str, str]
     due_at: datetime
     done_at: datetime | None
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

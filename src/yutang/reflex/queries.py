@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
+from yutang.kernel.clock import business_now
 from yutang.kernel.errors import Refused
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.reflex.contracts import ActState, FollowUpFacts, RuleCounts
 from yutang.reflex.models import Act, FollowUp
+
+SOON = timedelta(days=1)
 
 
 def waiting() -> int:
@@ -31,13 +34,11 @@ def rule_counts(viewer: Viewer) -> list[RuleCounts]:
 
 
 def own_follow_ups(userids: Collection[str], until: datetime, limit: int = 20) -> list[FollowUpFacts]:
-    """Whom these accounts are to follow up until then and did not yet, the most urgent first. (Unscoped: they are the
-    reader's own.)"""
-    rows = FollowUp.objects.filter(userid__in=list(userids), done_at=None, due_at__lte=until).order_by("due_at", "pk")
-    return [
-        FollowUpFacts(row.pk, PersonId(row.person), row.userid, NodeId(row.node), row.note, row.due_at, row.done_at)
-        for row in rows[:limit]
-    ]
+    """Whom these accounts are to follow up and did not yet, the most urgent first: who is due until then, and whom a
+    rule asks them to follow up within a day, for that one waits already. (Unscoped: they are the reader's own.)"""
+    due = Q(due_at__lte=until) | Q(act__isnull=False, due_at__lte=business_now() + SOON)
+    rows = FollowUp.objects.filter(due, userid__in=list(userids), done_at=None).order_by("due_at", "pk")
+    return [_facts(row) for row in rows.select_related("act")[:limit]]
 
 
 def follow_ups(
@@ -49,7 +50,11 @@ def follow_ups(
     rows = rows if births is None else rows.filter(person__in=births)
     rows = rows if viewer.nodes is None else rows.filter(node__in=viewer.nodes)
     rows = rows.filter(done_at=None) if open_only else rows
-    return [
-        FollowUpFacts(row.pk, PersonId(row.person), row.userid, NodeId(row.node), row.note, row.due_at, row.done_at)
-        for row in rows[:limit]
-    ]
+    return [_facts(row) for row in rows.select_related("act")[:limit]]
+
+
+def _facts(row: FollowUp) -> FollowUpFacts:
+    rule = "" if row.act is None else row.act.rule
+    return FollowUpFacts(
+        row.pk, PersonId(row.person), row.userid, NodeId(row.node), row.note, row.due_at, row.done_at, rule
+    )  # fmt: skip
