@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +14,7 @@ import pytest
 
 from tests.demo.independent import come_back_by_themselves
 from tests.warehouse.fixtures import fresh_warehouse, insert
-from yutang.console.scope import seen_by
+from yutang.console.counted import late_then
 from yutang.organisation.queries import OWNER
 from yutang.warehouse.contracts import Warehouse
 
@@ -25,21 +24,6 @@ pytestmark = [
 ]
 ZONE = "America/New_York"
 CUT = date(2017, 12, 1)
-
-
-def _start(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time(), ZoneInfo(ZONE))
-
-
-PARAMS = {
-    "zone": ZONE,
-    "cut": CUT,
-    "cut_at": _start(CUT),
-    "latest": _start(CUT - timedelta(days=13)),
-    "until_day": CUT + timedelta(days=14),
-    "until": _start(CUT + timedelta(days=14)),
-    "quiet_from": _start(CUT - timedelta(days=14)),
-}
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +49,8 @@ def purchases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 
 def test_the_shares_are_those_of_pandas(purchases: Warehouse) -> None:
-    rows = {row["from_days"]: row for row in purchases.query(seen_by(OWNER, "console/come_back", PARAMS)).to_pylist()}
+    rows = late_then(purchases, ZONE, CUT).part(OWNER)
     for first, last in ((14, 20), (21, 29), (30, 59), (60, 10_000)):
         expected = come_back_by_themselves(first, last)
-        assert (rows[first]["came"], rows[first]["households"]) == (expected.came, expected.households)
-        assert rows[first]["messaged"] == 0
+        assert (rows[first].came, rows[first].households) == (expected.came, expected.households)
+        assert rows[first].messaged == 0

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from contextlib import closing
 from datetime import date
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.execution.chain import DAY, HOUR, NOW, batch, chain, draw, plan, run_of, tapped
 from tests.execution.test_board import standing
+from tests.warehouse.fixtures import fresh_warehouse
 from yutang.execution.board import below, idle_stores, owing, total
 from yutang.execution.queries import over_time
+from yutang.kernel.clock import business_clock
 from yutang.organisation.models import SenderAccount
 from yutang.organisation.queries import OWNER
 from yutang.reach.contracts import BatchState
@@ -45,7 +49,7 @@ def test_days_and_hours_are_those_of_the_batches(code: str) -> None:
     assert found.total == total(OWNER, WANTED, tree)
 
 
-def test_who_never_executes_is_named_with_how_much_that_may_be_chance() -> None:
+def test_who_never_executes_is_named_with_how_much_that_may_be_chance(tmp_path: Path) -> None:
     chain()
     guide = {home.userid: home.sender for home in below(OWNER).homes}
     run = run_of(plan("weekly"))
@@ -59,7 +63,8 @@ def test_who_never_executes_is_named_with_how_much_that_may_be_chance() -> None:
     found = over_time(OWNER, WANTED, tree)
     assert [(one.name, one.tasks, round(one.upper, 3)) for one in found.guides] == [("导购0", 5, 0.434)]  # Wilson 1927
     assert [one.spot.code for one in found.stores if one.spot] == ["s1"]
-    assert [spot.code for spot in idle_stores(OWNER, WANTED, tree)] == ["s1"]
+    with business_clock(NOW + DAY), closing(fresh_warehouse(tmp_path)) as warehouse:
+        assert [spot.code for spot in idle_stores(warehouse, tree).value] == ["s1"]
 
 
 def test_who_owes_is_who_has_tasks_that_wait() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -165,8 +166,9 @@ def test_accounts_are_judged_beside_all_others_and_shown_to_their_own(warehouse:
         assert found["g0"].usage.times == pytest.approx(12 / (40 * 2 / 80))
         assert found["g1"].signs == ()
         assert found["g3"].signs == (Sign.NOT_ACTIVATED,)
-        assert accounts_by_level(warehouse, OWNER) == {"risk": 2, "fine": 2}
+        assert accounts_by_level(warehouse, OWNER).value == {"risk": 2, "fine": 2}
         far = Viewer("far", RoleName.MANAGER, frozenset({places["s2"]}))
         mine = accounts(warehouse, far)
+        assert accounts_by_level(warehouse, far).value == Counter(one.level.value for one in mine)
         assert [one.state.userid for one in mine] == ["g3", "g1"]  # the worst first, and none of another store
         assert mine[1].usage.expected == pytest.approx(found["g1"].usage.expected)  # beside all, whoever looks

@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -145,6 +146,7 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Do everything until interrupted; `ready` is called with the address once requests are answered."""
     from yutang.app.channels import Channels
     from yutang.app.corps import install_here
+    from yutang.operations.figures import figures
     from yutang.operations.importing import ImportLane
     from yutang.operations.lanes import letters, parcels
     from yutang.operations.reflexes import ReflexLane
@@ -166,7 +168,7 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     loop = _loop(house, Share.ALL, sandbox, channels)
     syncs = SyncLane(channels.syncs)
     lanes = [loop.run, lane.run, ImportLane(house.warehouse, loop.look_again).run, parcels, letters]
-    lanes += [syncs.syncs, syncs.hints]
+    lanes += [syncs.syncs, syncs.hints, partial(figures, house.warehouse)]
     if is_shared():
         lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
     _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
@@ -176,6 +178,7 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
     """Answer requests and take events in until interrupted; workers and clocks are other processes."""
     from yutang.app.channels import Channels
     from yutang.app.corps import install_here
+    from yutang.operations.figures import figures
     from yutang.operations.roles import Heart, Share
 
     listener = listen(port)
@@ -187,7 +190,9 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
             expect_callbacks(elsewhere, address)
 
     app = asgi(house.directory, address, "", with_sandbox=False)
-    _answer(app, listener, [Heart(Share.WEB).run, tell_sandbox], lambda: ready(address))
+    _answer(
+        app, listener, [Heart(Share.WEB).run, tell_sandbox, partial(figures, house.warehouse)], lambda: ready(address)
+    )
 
 
 def work(house: House, share: Share, ready: Callable[[], None]) -> None:

@@ -20,6 +20,7 @@ from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
 from yutang.organisation.queries import nodes
 from yutang.profiles.queries import as_of, moment, with_reachable
 from yutang.warehouse.contracts import Warehouse
+from yutang.warehouse.dialects import beside
 
 REACHABLE = "reachable"
 HOME_CUSTOMERS = 20
@@ -169,7 +170,8 @@ def pool(request: Page) -> HttpResponseBase:
 
 def ways(warehouse: Warehouse, viewer: Viewer) -> Ways:
     """How everybody whom the viewer may see can be reached."""
-    rows = warehouse.query(seen_by(viewer, "console/reachability")).to_pylist()
+    asked = beside(seen_by(viewer, "console/ways"), "reachability", "console/reachability")
+    rows = warehouse.query(asked).to_pylist()
     return Ways({(row["bought"], row["synthetic"], row["way"]): row["persons"] for row in rows})
 
 

@@ -5,46 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-import pyarrow.compute as pc
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
 from yutang.channels.webhook.queries import in_trouble
+from yutang.console.counted import GAINED, LATE_NOW, LATE_THEN, REACHED, Back
 from yutang.console.pages import Page, page
-from yutang.console.pool import Ways, ways
-from yutang.console.scope import seen_by
-from yutang.execution.board import IDLE_TASKS, Owes, below, idle_stores, owing
+from yutang.console.pool import Ways
+from yutang.execution.board import IDLE_DAYS, IDLE_TASKS, Owes, below, idle_stores, owing
 from yutang.guard.accounts.queries import accounts_by_level
 from yutang.guard.radar import queries as walls
-from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
-from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import SenderId
 from yutang.kernel.shares import Estimate
 from yutang.organisation.contracts import SenderFacts
-from yutang.organisation.queries import Place, posts, senders
-from yutang.organisation.queries import places as all_places
-from yutang.profiles.friends import NetFriends, net_friends_of
+from yutang.organisation.queries import node_names, senders
+from yutang.profiles.beforehand import Counted
 from yutang.profiles.queries import as_of
-from yutang.profiles.remembered import Remembered
 from yutang.reach import queries as reach
 from yutang.reach.contracts import BatchFacts, PlanFacts, PlanState
 from yutang.reach.tallies import Wanted, waiting
-from yutang.segments import queries as segments
 
-OVERDUE = "overdue"
 BUCKETS = ((14, 20), (21, 29), (30, 59), (60, None))
-CUT_DAYS = 31
-BACK_DAYS = 14
 SHOWN = 8
-IDLE_DAYS = 14
-NET_DAYS = 7
-_COME_BACK: Remembered[list[dict[str, Any]]] = Remembered()
-_GAIN: Remembered[Gain] = Remembered()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +117,7 @@ class Doubtful:
 class Owing:
     """A store whose guides have tasks to tap: whose, for how many people, and when the first deadline is."""
 
-    store: Place | None
+    store: str
     guides: tuple[SenderFacts, ...]
     people: int
     hours_left: float
@@ -148,14 +134,6 @@ class Owing:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
-    """Friends gained in the last seven days, and in the seven before."""
-
-    now: NetFriends
-    before: NetFriends
-
-
-@dataclass(frozen=True, slots=True)
 class Coming:
     """A running plan: its next wave, if one is still to come, and when it can tell."""
 
@@ -168,81 +146,55 @@ class Coming:
 @require_safe
 def today(request: Page) -> HttpResponse:
     """The page."""
-    known = ways(request.warehouse, request.viewer) if as_of(request.warehouse) is not None else Ways({})
-    ready = known.everybody > 0
+    known = REACHED.answer(request.warehouse) if as_of(request.warehouse) is not None else None
+    reached = known.value.part(request.viewer) if known is not None else Ways({})
+    ready = reached.everybody > 0
     running = reach.plans(request.viewer, PlanState.RUNNING, limit=20)
     tree = below(request.viewer)
     owing_all = owing(request.viewer, tree)
     doubtful = _doubtful(request, running)
-    week = Wanted(since=business_now() - timedelta(days=IDLE_DAYS), until=business_now())
+    idle = idle_stores(request.warehouse, tree)
+    gained = GAINED.answer(request.warehouse)
+    levels = accounts_by_level(request.warehouse, request.viewer)
+    late = overdue(request) if ready else None
+    counted = [one for one in (known, idle, gained, levels, late) if one is not None]
     context = {
-        "overdue": overdue(request) if ready else None,
+        "overdue": late.value if late is not None else None,
         "owing": _owing(request, owing_all[:SHOWN]),
         "owing_rest": max(len(owing_all) - SHOWN, 0),
         "waiting": sum(one.tasks for one in owing_all),
         "waiting_people": sum(one.people for one in owing_all),
-        "idle_stores": idle_stores(request.viewer, week, tree),
+        "idle_stores": idle.value,
         "idle_tasks": IDLE_TASKS,
         "idle_days": IDLE_DAYS,
         "doubtful": doubtful[:SHOWN],
         "coming": [_coming(plan) for plan in running],
         "posting": in_trouble() if request.viewer.may_operate and request.viewer.sees_all else [],
         "walls": walls.warnings(request.viewer) if request.viewer.may_operate and request.viewer.sees_all else [],
-        "ways": known,
-        "gain": _gain(request),
-        "accounts": accounts_by_level(request.warehouse, request.viewer),
+        "ways": reached,
+        "gain": gained.value.part(request.viewer),
+        "accounts": levels.value,
         "ready": ready,
+        "as_of": min(one.as_of for one in counted),
     }
     return render(request, "console/today.html", context)
 
 
-def overdue(request: Page) -> Overdue | None:
+def overdue(request: Page) -> Counted[Overdue] | None:
     """The overdue by lateness; None where the segment was retired."""
-    try:
-        document = segments.segment_named(OVERDUE)
-    except NotFound:
+    late, then = LATE_NOW.answer(request.warehouse), LATE_THEN.answer(request.warehouse)
+    if late.value is None:
         return None
-    traits = ("days_since_last_visit", "spend_365d")
-    now = segments.members(request.warehouse, request.viewer, document, limit=10_000_000, traits=traits)
-    zone = request.brand.zone
-    cut = local_day(business_now(), zone) - timedelta(days=CUT_DAYS)
-    until = cut + timedelta(days=BACK_DAYS)
-    params = {
-        "zone": zone,
-        "cut": cut,
-        "cut_at": day_start(cut, zone),
-        "latest": day_start(cut - timedelta(days=13), zone),
-        "until_day": until,
-        "until": day_start(until, zone),
-        "quiet_from": day_start(cut - timedelta(days=BACK_DAYS), zone),
-    }
-    counted = _COME_BACK.answer(
-        request.warehouse,
-        (request.viewer.nodes, zone, cut),
-        lambda: request.warehouse.query(seen_by(request.viewer, "console/come_back", params)).to_pylist(),
-    )
-    then = {row["from_days"]: row for row in counted}
+    days, spend = late.value.part(request.viewer)
+    back = then.value.part(request.viewer)
     rows = []
     for first, last in BUCKETS:
-        late = pc.fill_null(now["days_since_last_visit"], 0)
-        inside = pc.and_(pc.greater_equal(late, first), pc.less_equal(late, last or 1_000_000))
-        mine = now.filter(inside)
-        back = then.get(first, {"came": 0, "households": 0})
-        spend = float(pc.sum(mine["spend_365d"]).as_py() or 0)
-        rows.append(Late(first, last, mine.num_rows, spend, Estimate(back["came"], back["households"])))
-    return Overdue(tuple(rows), cut, sum(row["messaged"] for row in counted))
-
-
-def _gain(request: Page) -> Gain:
-    """Asked anew when profiles are computed anew, and each day."""
-    key = (request.viewer.nodes, local_day(business_now(), request.brand.zone))
-    return _GAIN.answer(request.warehouse, key, lambda: _asked_gain(request))
-
-
-def _asked_gain(request: Page) -> Gain:
-    now, span, at = business_now(), timedelta(days=NET_DAYS), posts(request.viewer)
-    recent, earlier = (net_friends_of(request.warehouse, at, end - span, end) for end in (now, now - span))
-    return Gain(recent, earlier)
+        inside = (days >= first) & (days <= (last or 1_000_000))
+        came = back.get(first, Back())
+        estimate = Estimate(came.came, came.households)
+        rows.append(Late(first, last, int(inside.sum()), float(spend[inside].sum()), estimate))
+    messaged = sum(one.messaged for one in back.values())
+    return Counted(Overdue(tuple(rows), then.value.cut, messaged), min(late.as_of, then.as_of))
 
 
 def _doubtful(request: Page, running: Sequence[PlanFacts]) -> list[Doubtful]:
@@ -263,10 +215,10 @@ def _owing(request: Page, stores: Sequence[Owes]) -> list[Owing]:
     for task in waiting(request.viewer, Wanted(running=True), accounts, now):
         first.setdefault(task.sender, task.deadline)
     guides = {one.id: one for one in senders(request.viewer, accounts)}
-    places = {place.id: place for place in all_places()}
+    names = node_names([store.node for store in stores])
     return [
         Owing(
-            places.get(store.node),
+            names.get(store.node, ""),
             tuple({guides[one].staff: guides[one] for one in store.accounts if one in guides}.values()),
             store.people,
             max((min((first[one] for one in store.accounts if one in first), default=now) - now).total_seconds(), 0)

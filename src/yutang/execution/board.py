@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,17 @@ import numpy.typing as npt
 from yutang.channels.capabilities import capabilities
 from yutang.execution.contracts import Board, Counts, Row, Spot, bin_of
 from yutang.kernel.calendars import local_day
+from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import NodeKind, Viewer
-from yutang.organisation.queries import Home, Place, brand, homes, places, staff_names
+from yutang.organisation.queries import OWNER, Home, Place, brand, homes, places, staff_names
+from yutang.profiles.beforehand import Beforehand, Counted
 from yutang.reach.contracts import Standing
 from yutang.reach.tallies import ISSUED, Tallies, Wanted, course, tallies
+from yutang.warehouse.contracts import Warehouse
 
+IDLE_DAYS = 14
 IDLE_TASKS = 3  # so many that are over and none executed: a store, or a guide, that does not execute
 DAYS_SHOWN = 14
 MOST_BY_DAY = 1_500  # accounts of which the days are told apart
@@ -111,9 +115,20 @@ def board(
     )
 
 
-def idle_stores(viewer: Viewer, wanted: Wanted, tree: Below) -> tuple[Spot, ...]:
-    """The stores below a node where at least `IDLE_TASKS` are over and none was executed."""
-    return _idle(tree, _stores(tallies(viewer, wanted, tree.accounts), tree))
+def idle_stores(warehouse: Warehouse, tree: Below) -> Counted[tuple[Spot, ...]]:
+    """The stores below a node where in `IDLE_DAYS` at least `IDLE_TASKS` came to their end and none was executed;
+    counted beforehand."""
+    counted = LATELY.answer(warehouse)
+    return Counted(_idle(tree, _stores(counted.value, tree)), counted.as_of)
+
+
+def _lately(_warehouse: Warehouse) -> Tallies:
+    """Of everybody. (Unscoped: what is taken of it lies below a viewer's node.)"""
+    now = business_now()
+    return tallies(OWNER, Wanted(since=now - timedelta(days=IDLE_DAYS), until=now), None)
+
+
+LATELY = Beforehand(_lately, often=60.0)
 
 
 def _idle(tree: Below, stores: Sequence[Counts]) -> tuple[Spot, ...]:
@@ -132,14 +147,13 @@ def owing(viewer: Viewer, tree: Below) -> list[Owes]:
     sums = tallies(viewer, Wanted(running=True), tree.accounts)
     node_of = {home.sender: home.node for home in tree.homes}
     found: dict[NodeId, Owes] = {}
-    columns = zip(sums.sender, sums.standing, sums.batches, sums.asked - sums.done, strict=True)
-    for sender, standing, batches, people in columns:
-        node = node_of.get(SenderId(int(sender)))
-        if node is None or standing != Standing.WAITING:
-            continue
-        one = found.get(node, Owes(node, 0, 0, ()))
-        accounts = (*one.accounts, SenderId(int(sender)))
-        found[node] = Owes(node, one.tasks + int(batches), one.people + int(people), accounts)
+    waits = sums.standing == Standing.WAITING
+    columns = (sums.sender[waits], sums.batches[waits], (sums.asked - sums.done)[waits])
+    for sender, batches, people in zip(*(column.tolist() for column in columns), strict=True):
+        node = node_of.get(sender)
+        if node is not None:
+            one = found.get(node, Owes(node, 0, 0, ()))
+            found[node] = Owes(node, one.tasks + batches, one.people + people, (*one.accounts, sender))
     return sorted(found.values(), key=lambda one: (-one.people, one.node))
 
 

@@ -47,15 +47,11 @@ messaged AS (
     WHERE receipts.state = 'sent' AND receipts."at" >= $quiet_from AND receipts."at" < $until
 )
 SELECT
+    late.person,
     CASE WHEN late.days <= 20 THEN 14 WHEN late.days <= 29 THEN 21 WHEN late.days <= 59 THEN 30 ELSE 60 END AS from_days,
-    count(*) FILTER (WHERE messaged.person IS NULL) AS households,
-    count(*) FILTER (WHERE messaged.person IS NULL AND returned.person IS NOT NULL) AS came,
-    count(*) FILTER (WHERE messaged.person IS NOT NULL) AS messaged
+    messaged.person IS NOT NULL AS messaged,
+    returned.person IS NOT NULL AS came
 FROM late
 LEFT JOIN returned ON returned.person = late.person
 LEFT JOIN messaged ON messaged.person = late.person
-WHERE $sees_all OR late.person IN (
-    SELECT fact_scopes.person FROM fact_scopes JOIN seen ON seen.node = fact_scopes.node
-)
-GROUP BY 1
-ORDER BY 1
+ORDER BY late.person

@@ -1,4 +1,4 @@
--- Everybody in the viewer's scope by whether they bought, whether they are invented, and how they can be reached.
+-- Everybody, with whether they bought, whether they are invented, and how they can be reached.
 -- A channel's own consent row decides; where there is none the `*` row does.
 WITH friends AS (
     SELECT
@@ -13,6 +13,7 @@ WITH friends AS (
     GROUP BY relation.person
 )
 SELECT
+    facts.person,
     coalesce(profiles.orders_ever, 0) > 0 AS bought,
     coalesce(facts.synthetic, FALSE) AS synthetic,
     CASE
@@ -23,13 +24,7 @@ SELECT
         WHEN friends.consented THEN 'reachable'
         WHEN friends.unasked THEN 'unasked'
         ELSE 'refused'
-    END AS way,
-    count(*) AS persons
+    END AS way
 FROM facts
 LEFT JOIN profiles ON profiles.person = facts.person
 LEFT JOIN friends ON friends.person = facts.person
-WHERE $sees_all OR facts.person IN (
-    SELECT fact_scopes.person FROM fact_scopes JOIN seen ON seen.node = fact_scopes.node
-)
-GROUP BY 1, 2, 3
-ORDER BY 1, 2, 3

@@ -15,9 +15,10 @@ from yutang.guard.radar.documents import WallsDocument
 from yutang.kernel.calendars import aware, day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
-from yutang.kernel.ids import SenderId, StaffId
+from yutang.kernel.ids import NodeId, SenderId, StaffId
 from yutang.organisation.contracts import AccountState, Viewer
 from yutang.organisation.queries import OWNER, account_states, brand, posts
+from yutang.profiles.beforehand import Beforehand, Counted
 from yutang.profiles.friends import net_friends_of_each
 from yutang.profiles.remembered import Remembered
 from yutang.reach.queries import tapping
@@ -62,9 +63,17 @@ def accounts(warehouse: Warehouse, viewer: Viewer) -> list[Account]:
     return sorted(found, key=lambda one: (order.index(one.level), -len(one.signs), one.state.id))
 
 
-def accounts_by_level(warehouse: Warehouse, viewer: Viewer) -> dict[str, int]:
-    """How many of them stand at each level, by its name."""
-    return Counter(one.level.value for one in accounts(warehouse, viewer))
+def accounts_by_level(warehouse: Warehouse, viewer: Viewer) -> Counted[dict[str, int]]:
+    """How many of them stand at each level, by its name; counted beforehand."""
+    counted = LEVELS.answer(warehouse)
+    return Counted(Counter(level.value for store, level in counted.value if viewer.sees(store)), counted.as_of)
+
+
+def _levels(warehouse: Warehouse) -> list[tuple[NodeId, Level]]:
+    return [(one.state.store, one.level) for one in accounts(warehouse, OWNER)]
+
+
+LEVELS = Beforehand(_levels, lambda: (account_rules(), friends_at_most()))
 
 
 def _usage(

@@ -1,0 +1,34 @@
+"""The lane that counts beforehand what pages show, in every process that serves pages."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from yutang.console import counted
+from yutang.execution import board
+from yutang.guard.accounts import queries as accounts
+from yutang.operations.lanes import until
+from yutang.profiles.beforehand import Beforehand, keep_up
+from yutang.warehouse.contracts import Warehouse
+
+FIGURES: tuple[Beforehand[Any], ...] = (
+    counted.REACHED,
+    counted.LATE_NOW,
+    counted.LATE_THEN,
+    counted.GAINED,
+    accounts.LEVELS,
+    board.LATELY,
+)
+
+
+def figures(warehouse: Warehouse, stop: threading.Event) -> None:
+    """Count until stopped. Whoever opens a page meanwhile sees what was counted before."""
+
+    def once(stop: threading.Event) -> bool:
+        for one in FIGURES:
+            if not stop.is_set():
+                keep_up(warehouse, [one])
+        return False  # each rests longer than a look takes
+
+    until(stop, "figures", once)
