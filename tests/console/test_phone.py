@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.console.conftest import World, complaints
 from tests.console.pond import CORP
 from tests.console.test_pages import CHINESE_LEFT, OVERFLOW
+from yutang.kernel.announcing import told
 
 WX = (Path(__file__).parents[1] / "mobile" / "wx.js").read_text(encoding="utf-8")
 LIGHTEST = 60_000  # bytes of a page with all that it loads, without pictures
@@ -129,3 +130,7 @@ def test_why_not_is_one_tap_without_a_network_too(guide: BrowserContext) -> None
     page.goto("/m/?again")
     assert page.locator("#asked [data-done=other]").count() == 1
     page.close()
+
+
+def test_commands_beside_the_house_know_where_it_answers(world: World) -> None:
+    assert told(Path(str(world["directory"]))) == world["address"]

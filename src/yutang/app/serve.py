@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -23,6 +24,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
+from yutang.kernel.announcing import announced
 from yutang.kernel.database import is_shared
 from yutang.kernel.errors import Refused, Unavailable, YutangError
 from yutang.sandbox.asgi import create_app as sandbox_app
@@ -171,7 +173,8 @@ def serve(house: House, port: int, ready: Callable[[str], None]) -> None:
     lanes += [syncs.syncs, syncs.hints, partial(figures, house.warehouse)]
     if is_shared():
         lanes.append(Heart(Share.WEB, Share.WORKER, Share.CLOCK).run)
-    _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
+    with _told(house.directory, address):
+        _answer(asgi(house.directory, address, token), listener, lanes, lambda: ready(address))
 
 
 def web(house: House, port: int, ready: Callable[[str], None]) -> None:
@@ -190,9 +193,20 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
             expect_callbacks(elsewhere, address)
 
     app = asgi(house.directory, address, "", with_sandbox=False)
-    _answer(
-        app, listener, [Heart(Share.WEB).run, tell_sandbox, partial(figures, house.warehouse)], lambda: ready(address)
-    )
+    lanes = [Heart(Share.WEB).run, tell_sandbox, partial(figures, house.warehouse)]
+    with _told(house.directory, address):
+        _answer(app, listener, lanes, lambda: ready(address))
+
+
+@contextmanager
+def _told(directory: Path, address: str) -> Iterator[None]:
+    """Let links that this process makes, and commands beside it, know where it answers, unless somebody said so."""
+    from django.conf import settings
+
+    if not settings.ADDRESS_SAID:
+        settings.PUBLIC_ADDRESS = address
+    with announced(directory, address):
+        yield
 
 
 def work(house: House, share: Share, ready: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from csp.constants import NONCE, SELF
 
+from yutang.kernel.announcing import told
 from yutang.kernel.database import settings_of
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -121,8 +122,9 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# Where customers reach this house: it stands in messages to them.
-PUBLIC_ADDRESS = os.environ.get("YUTANG_ADDRESS") or next(iter(CSRF_TRUSTED_ORIGINS), "http://127.0.0.1:8000")
+# Where customers reach this house: it stands in messages to them. Where nobody said so, the process that answers tells.
+ADDRESS_SAID = os.environ.get("YUTANG_ADDRESS") or next(iter(CSRF_TRUSTED_ORIGINS), "")
+PUBLIC_ADDRESS = ADDRESS_SAID or told(DATA) or "http://127.0.0.1:8000"
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True

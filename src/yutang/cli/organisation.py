@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from django.conf import settings
@@ -88,10 +89,16 @@ def phone_link(shell: Shell, viewer: Viewer, account: str, corp: str) -> Answer:
     """发一个登录手机工作台的一次性链接，只显示一次 / a link that logs in on the phone once; it is shown once"""
     secret, until = make_link(viewer, account, corp)
     link = f"{settings.PUBLIC_ADDRESS}/m/in/{secret}/"
-    return {"link": link, "until": until}, [
-        link,
-        shell.said(f"有效到 {until:%Y-%m-%d %H:%M} UTC", f"until {until:%Y-%m-%d %H:%M} UTC"),
-    ]
+    lines = [link, shell.said(f"有效到 {until:%Y-%m-%d %H:%M} UTC", f"until {until:%Y-%m-%d %H:%M} UTC")]
+    if urlsplit(link).hostname in ("127.0.0.1", "localhost", "::1"):
+        lines.append(
+            shell.said(
+                "这个地址只在本机打得开：把 YUTANG_ADDRESS 设成手机打得开的地址（https://…），再发一个。",
+                "Only this machine opens that address: set YUTANG_ADDRESS to one that phones reach (https://…), and "
+                "make another link.",
+            )
+        )
+    return {"link": link, "until": until}, lines
 
 
 @command(staff_group, "role")
