@@ -193,7 +193,7 @@ def web(house: House, port: int, ready: Callable[[str], None]) -> None:
             expect_callbacks(elsewhere, address)
 
     app = asgi(house.directory, address, "", with_sandbox=False)
-    lanes = [Heart(Share.WEB).run, tell_sandbox, partial(figures, house.warehouse)]
+    lanes: list[Lane] = [Heart(Share.WEB).run, tell_sandbox, partial(figures, house.warehouse)]
     with _told(house.directory, address):
         _answer(app, listener, lanes, lambda: ready(address))
 

@@ -89,7 +89,7 @@ def phone_link(shell: Shell, viewer: Viewer, account: str, corp: str) -> Answer:
     """发一个登录手机工作台的一次性链接，只显示一次 / a link that logs in on the phone once; it is shown once"""
     secret, until = make_link(viewer, account, corp)
     link = f"{settings.PUBLIC_ADDRESS}/m/in/{secret}/"
-    lines = [link, shell.said(f"有效到 {until:%Y-%m-%d %H:%M} UTC", f"until {until:%Y-%m-%d %H:%M} UTC")]
+    lines: list[object] = [link, shell.said(f"有效到 {until:%Y-%m-%d %H:%M} UTC", f"until {until:%Y-%m-%d %H:%M} UTC")]
     if urlsplit(link).hostname in ("127.0.0.1", "localhost", "::1"):
         lines.append(
             shell.said(
