@@ -47,6 +47,8 @@ PATHS: tuple[str, ...] = (
     "/content/",
     "/content/?voice=guide&find=nothing-like-this",
     "/content/of/care_guide_card/",
+    "/content/of/new_arrivals/",
+    "/content/new/?from=new_arrivals",
     "/content/new/?from=care_guide_card",
     "/content/rules/?text=全网最低价，转发领红包",
     "/execution/",

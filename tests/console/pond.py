@@ -7,7 +7,9 @@ with. `--empty` serves a directory that nothing was set up in.
 from __future__ import annotations
 
 import json
+import struct
 import sys
+import zlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -109,6 +111,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         organisation.add_user("twofold", PASSWORD, RoleName.ANALYST)  # to whom tests give a second factor
         organisation.issue_token("till", ["events:write"])
         keep_shipped()
+        _illustrated()
         mirror_nodes(opened.warehouse)
         load_persons(_prospects(), source="till", corp=CORP)
         record(_events())
@@ -356,12 +359,51 @@ def _plan(warehouse) -> int:  # type: ignore[no-untyped-def]  # as above
     return int(plan)
 
 
+def _illustrated() -> None:
+    """A content with one of each beside its text."""
+    from tests.sandbox.files import mp4
+    from yutang.content.documents import Content
+    from yutang.content.services import keep_content
+    from yutang.files.contracts import FileKind
+    from yutang.files.services import keep_file
+    from yutang.kernel.documents import parse
+    from yutang.organisation.queries import OWNER
+
+    picture = keep_file(FileKind.IMAGE, "新到.png", drawing(480, 640)).address
+    cover = keep_file(FileKind.IMAGE, "封面.png", drawing(500, 400)).address
+    paper = keep_file(FileKind.FILE, "春季目录.pdf", b"%PDF-1.4 synthetic").address
+    data = {
+        "kind": "content", "name": "new_arrivals", "title": {"zh": "新品到店（带图）", "en": "New arrivals, pictured"},
+        "text": "{称呼|您}好，我是{导购|店员}，新到的几款给您看看。", "voice": "guide",
+        "pictures": [{"url": picture, "says": "三款新到的奶粉"}, {"url": cover}],
+        "link": {"title": "喂养日历", "url": "https://shop.example/care", "summary": "按月龄看"},
+        "mini_program": {"title": "商城上新", "appid": "wx0123456789abcdef", "page": "pages/new", "picture": cover},
+        "video": {"url": keep_file(FileKind.VIDEO, "a.mp4", mp4()).address, "title": "怎么冲"},
+        "file": {"url": paper, "name": "春季目录.pdf"},
+    }  # fmt: skip
+    keep_content(parse(Content, data), OWNER, 0)
+
+
+def drawing(width: int, height: int) -> bytes:
+    """A picture that a browser can show."""
+    row = b"".join(bytes((60 + 120 * x // width, 130, 150)) for x in range(width))
+    body = zlib.compress(b"".join(b"\0" + row for _ in range(height)))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", body), (b"IEND", b"")]
+    whole = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + whole
+
+
 def _by_hand() -> int:
     """A list that a guide has begun to work through."""
-    from yutang.channels.contracts import MessageContent, Permit
+    from yutang.channels.contracts import Attached, AttachedKind, MessageContent, Permit
     from yutang.channels.manual.contracts import Result
     from yutang.channels.manual.mass_send import ManualMassSend, number_of
     from yutang.channels.manual.services import note
+    from yutang.files.contracts import FileKind
+    from yutang.files.services import keep_file
     from yutang.organisation import services as organisation
     from yutang.organisation.queries import OWNER
     from yutang.people.queries import find_by_identifier
@@ -370,7 +412,12 @@ def _by_hand() -> int:
     persons = [str(find_by_identifier(OWNER, str(1000 + who))[0]) for who in range(0, 36, 3)]
     text = "姐，这周会员日，常买的那款到货了，\n给您留一件？回个「好」就行。"
     permit = Permit("marketing", "offers", until=NOW + timedelta(hours=6))
-    number = number_of(ManualMassSend().create_task("ying", persons, MessageContent(text, permit=permit)).task_id)
+    attached = (
+        Attached(AttachedKind.IMAGE, keep_file(FileKind.IMAGE, "新到.png", drawing(480, 640)).digest, "三款新到的奶粉"),
+        Attached(AttachedKind.FILE, keep_file(FileKind.FILE, "春季目录.pdf", b"synthetic").digest, "春季目录.pdf"),
+    )
+    content = MessageContent(text, permit=permit, attached=attached)
+    number = number_of(ManualMassSend().create_task("ying", persons, content).task_id)
     note(OWNER, number, [1, 2], Result.SENT)
     note(OWNER, number, [3], Result.NOT_REACHED)
     return number

@@ -7,6 +7,8 @@ import re
 
 import httpx
 
+from tests.sandbox.files import png
+
 
 def text(answer: httpx.Response) -> str:
     """What the page says."""
@@ -61,6 +63,50 @@ def test_a_content_is_kept_changed_compared_and_said_by_a_broadcast(owner: httpx
         post(owner, "/content/keep/", change | {"text": "又改了。", "version": "2"})
         late = post(owner, "/plans/launch/", form | {"previewed": digest[1]})
         assert "试算之后又改过" in html.unescape(late.text)
+
+
+def test_a_picture_is_uploaded_stands_in_the_form_and_is_shown_to_whoever_is_logged_in(
+    owner: httpx.Client, keeper: httpx.Client
+) -> None:
+    token = {"X-CSRFToken": owner.cookies["csrftoken"], "Referer": str(owner.base_url)}
+
+    def upload(field: str, name: str, content: bytes) -> httpx.Response:
+        return owner.post("/content/upload/", data=FORM, files={f"upload_{field}": (name, content)}, headers=token)
+
+    answer = upload("pictures", "新到.png", png(30, 30))
+    found = re.search(r'name="pictures" value="file:([0-9a-f]{64})"', text(answer))
+    assert found
+    assert answer.headers["HX-Trigger-After-Swap"] == "attached"
+    file = f"/content/file/{found[1]}/"
+    for client in (owner, keeper):
+        got = client.get(file)
+        assert (got.content, got.headers["Content-Type"]) == (png(30, 30), "image/png")
+        assert (got.headers["X-Content-Type-Options"], got.headers["Content-Disposition"][:6]) == ("nosniff", "inline")
+    assert httpx.get(f"{owner.base_url}{file}", follow_redirects=False).status_code == 302
+    assert "不是 JPG 或 PNG" in text(upload("pictures", "a.png", b"GIF89a...."))
+    assert "至多 19 MB" in text(upload("file_url", "a.pdf", bytes(20_500_000)))
+    paper = text(upload("file_url", "目录.html", b"<script>alert(1)</script>"))
+    kept = re.search(r'name="file_url" value="file:([0-9a-f]{64})"', paper)
+    assert kept
+    got = owner.get(f"/content/file/{kept[1]}/")
+    assert got.headers["Content-Type"] == "application/octet-stream"
+    assert got.headers["Content-Disposition"].startswith("attachment")
+    with_both = FORM | {
+        "name": "seen", "pictures": f"file:{found[1]}", "says": "全网最低价", "file_url": f"file:{kept[1]}",
+        "file_name": "目录.html",
+    }  # fmt: skip
+    assert "绝对化用语" in text(post(owner, "/content/preview/", with_both))
+    assert post(owner, "/content/keep/", with_both).status_code == 422
+    assert file in text(post(owner, "/content/keep/", with_both | {"says": "三款新品"}))
+    gone = with_both | {"name": "gone", "says": "", "pictures": f"file:{'0' * 64}"}
+    assert "请重新上传" in text(post(owner, "/content/keep/", gone))
+    dropped = text(post(owner, "/content/upload/", with_both | {"drop": "pictures.0"}))
+    assert 'name="pictures" value' not in dropped
+    assert f'name="file_url" value="file:{kept[1]}"' in dropped
+    assert (
+        keeper.post("/content/upload/", headers={**token, "X-CSRFToken": keeper.cookies["csrftoken"]}).status_code
+        == 403
+    )
 
 
 def test_a_store_manager_reads_the_library_and_keeps_nothing(keeper: httpx.Client) -> None:

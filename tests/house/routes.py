@@ -15,10 +15,12 @@ from typing import Any
 import click
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from tests.sandbox.files import png
 from yutang.api.collect_schema import collect_paths
 from yutang.api.hooks import hook_paths
 from yutang.api.routes import api
 from yutang.app.main import root
+from yutang.files.contracts import FileKind, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ PLAN = {
 }
 BOTH = "one_time_buyers"
 """A segment in which the planted person is."""
+PICTURE = digest_of(FileKind.IMAGE, "", png()).hex()
+"""A file that is kept, and stands on the planted list."""
 
 API: dict[str, tuple[Ask, ...]] = {
     "POST /events": (Ask("/events", {"events": []}),),
@@ -343,6 +347,8 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "content_new": (Ask("/content/new/"), Ask("/content/new/?from=care_tip")),
     "content_preview": (Ask("/content/preview/", {"text": "您好", "name": "asked"}),),
     "content_keep": (Ask("/content/keep/", {"text": "您好", "name": "asked", "title_zh": "试"}),),
+    "content_upload": (Ask("/content/upload/", {"drop": "pictures.0"}),),
+    "content_file": (Ask(f"/content/file/{PICTURE}/"),),
     "content_said": (Ask("/content/said/?content=care_tip"),),
     "content_rules": (Ask("/content/rules/?text=您好"),),
     "segments": (Ask("/segments/"), Ask("/segments/?part=counts")),
@@ -441,6 +447,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "phone_follow_up": (Ask("/m/follow-ups/note/", {"followUp": "{follow_up}", "result": "done"}),),
     "phone_list": (Ask("/m/lists/{list}/", shows=("name",)),),
     "phone_list_note": (Ask("/m/lists/{list}/note/", {"result": "sent"}),),
+    "phone_file": (Ask(f"/m/file/{PICTURE}/"),),
     "phone_list_in": (Ask("/m/lists/{list}/in/", {}),),
     "phone_sign": (Ask("/m/sign/?url=http://testserver/m/"),),
     "phone_worker": (Ask("/m/sw.js"),),

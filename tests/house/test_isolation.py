@@ -88,7 +88,7 @@ class _Open:
 
 def _said(answer: HttpResponseBase) -> tuple[int, str]:
     body = answer.getvalue() if answer.streaming else answer.content  # type: ignore[attr-defined]
-    text = body.decode()
+    text = body.decode(errors="replace")  # a picture is answered by its bytes
     if answer.headers.get("Content-Type", "").startswith("application/json"):
         text = json.dumps(json.loads(text), ensure_ascii=False)
     return answer.status_code, text + str(answer.headers)

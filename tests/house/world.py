@@ -15,11 +15,14 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from tests import stores
-from yutang.channels.contracts import MessageContent
+from tests.sandbox.files import png
+from yutang.channels.contracts import Attached, AttachedKind, MessageContent
 from yutang.channels.manual.mass_send import ManualMassSend, number_of
 from yutang.connect.documents import ContactWay
 from yutang.connect.group_ways import GroupWayForm, keep_group_way
 from yutang.connect.services import keep_way
+from yutang.files.contracts import FileKind
+from yutang.files.services import keep_file
 from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import pump_until_empty
 from yutang.kernel.clock import business_clock, business_now, wall_now
@@ -322,7 +325,9 @@ def _way(name: str, title: str, code: str, viewer: Viewer) -> None:
 def _list(person: PersonId, code: str, name: str) -> str:
     """A list that a guide of the store works through by hand."""
     organisation.add_senders([NewSender(code, f"导购{name}", "manual", "", f"hand-{code}-x7")])
-    task = ManualMassSend().create_task(f"hand-{code}-x7", [str(person)], MessageContent("你好"))
+    picture = Attached(AttachedKind.IMAGE, keep_file(FileKind.IMAGE, "a.png", png()).digest, "新到")
+    content = MessageContent("你好", attached=(picture,))
+    task = ManualMassSend().create_task(f"hand-{code}-x7", [str(person)], content)
     return str(number_of(task.task_id))
 
 

@@ -6,6 +6,7 @@ import pytest
 from wechatpy.exceptions import WeChatClientException
 from wechatpy.work import WeChatClient
 
+from tests.independent.test_messages import a_file
 from tests.sandbox.conftest import DAY, START, Client
 
 OF = "externalcontact/groupchat/"
@@ -85,7 +86,8 @@ def test_its_transport_carries_the_documents_own_bodies(sandbox: Client, theirs:
     "externalcontact/group_welcome_template/del",
 )
 def test_welcomes_for_groups(theirs: WeChatClient) -> None:
-    body = {"text": {"content": "亲爱的%NICKNAME%用户，你好"}, "file": {"media_id": "1Yv-zXfHjSjU-7LH"}, "notify": 1}
+    paper = theirs.media.upload("file", a_file(b"some words", "新人手册.txt"))["media_id"]
+    body = {"text": {"content": "亲爱的%NICKNAME%用户，你好"}, "file": {"media_id": paper}, "notify": 1}
     template = theirs.external_contact.add_group_welcome_template(body)["template_id"]
     found = theirs.external_contact.get_group_welcome_template(template)
     assert (found["text"], found["file"]) == (body["text"], body["file"])

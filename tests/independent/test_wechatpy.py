@@ -8,7 +8,9 @@ import pytest
 from wechatpy.exceptions import APILimitedException, WeChatClientException
 from wechatpy.work import WeChatClient
 
+from tests.independent.test_messages import a_file
 from tests.sandbox.conftest import Client
+from tests.sandbox.files import mp4, png
 
 
 @pytest.mark.wecom(
@@ -28,6 +30,27 @@ def test_it_reads_contacts_and_asks_for_a_mass_send(sandbox: Client, theirs: WeC
     )
     assert made["fail_list"] == ["wmd"]
     assert sandbox.results(made["msgid"]) == {"wmc0": 0}
+
+
+@pytest.mark.wecom("externalcontact/add_msg_template", "media/upload")
+def test_what_it_uploads_it_may_attach_to_a_mass_send(sandbox: Client, theirs: WeChatClient) -> None:
+    picture = theirs.media.upload("image", a_file(png(), "a.png"))["media_id"]
+    card = {"title": "消息标题", "pic_media_id": picture, "appid": "wx8bd80126147df384", "page": "/path/index"}
+    parts = [
+        {"msgtype": "image", "image": {"media_id": picture}},
+        {"msgtype": "link", "link": {"title": "消息标题", "url": "https://example.link.com/path"}},
+        {"msgtype": "miniprogram", "miniprogram": card},
+        {"msgtype": "video", "video": {"media_id": theirs.media.upload("video", a_file(mp4(), "a.mp4"))["media_id"]}},
+        {"msgtype": "file", "file": {"media_id": theirs.media.upload("file", a_file(b"some words", "a"))["media_id"]}},
+    ]
+    asked = {"external_userid": ["wmc0"], "sender": "a", "attachments": parts}
+    made = theirs.external_contact.add_msg_template(asked)
+    assert sandbox.results(made["msgid"]) == {"wmc0": 0}
+    bad = [{"msgtype": "image", "image": {"media_id": "MEDIA_ID"}}]
+    with pytest.raises(WeChatClientException, match="40007"):
+        theirs.external_contact.add_msg_template({**asked, "attachments": bad})
+    with pytest.raises(WeChatClientException, match="41064"):
+        theirs.external_contact.add_msg_template({**asked, "attachments": parts * 2})
 
 
 def test_it_understands_the_refusals(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.sandbox.conftest import DAY, START, Client, small_world
+from tests.sandbox.files import png
 
 OF = "groupchat/"
 
@@ -169,7 +170,9 @@ def test_a_join_way_is_refused_as_documented(there: Client) -> None:
 def test_a_group_welcome_is_kept_and_of_several_parts_the_first_counts(there: Client) -> None:
     of = "group_welcome_template/"
     link = {"title": "标题", "url": "https://shop.example/a"}
-    made = there.post(f"{of}add", text={"content": "%NICKNAME% 你好"}, image={"media_id": "M"}, link=link, notify=0)
+    picture = there.upload("media/upload", png(), type="image")["media_id"]
+    made = there.post(f"{of}add", text={"content": "%NICKNAME% 你好"}, image={"media_id": picture}, link=link, notify=0)
+    assert there.post(f"{of}add", image={"media_id": "gone"})["errcode"] == 40007
     template = made["template_id"]
     said = there.post(f"{of}get", template_id=template)
     assert said["text"] == {"content": "%NICKNAME% 你好"}

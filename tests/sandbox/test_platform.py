@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import START, Client, small_world
+from tests.sandbox.files import mp4, png
+from yutang.sandbox import media
 
 POSTS = (
     "batch/get_by_user",
@@ -121,6 +123,40 @@ def test_batch_pages_are_short_and_the_cursor_leads_to_all(sandbox: Client) -> N
     assert sandbox.post("batch/get_by_user", userid_list=["nobody"])["errcode"] == 40003
     assert sandbox.post("batch/get_by_user", userid_list=["a"] * 101)["errcode"] == 40058
     assert sandbox.post("batch/get_by_user", userid_list=["a"], cursor="junk")["errcode"] == 50100
+
+
+@pytest.mark.wecom("externalcontact/add_msg_template")
+def test_what_is_attached_must_be_there_be_of_its_kind_and_not_be_too_old(
+    sandbox: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = sandbox.upload("media/upload", png(), type="image")["media_id"]
+    video = sandbox.upload("media/upload", mp4(), type="video")["media_id"]
+    paper = sandbox.upload("media/upload", b"some words", "目录.txt", type="file")["media_id"]
+    address = sandbox.upload("media/uploadimg", png())["url"]
+    card = {"title": "商城", "appid": "wx0123456789abcdef", "page": "pages/new.html", "pic_media_id": picture}
+    good = [
+        {"msgtype": "image", "image": {"media_id": picture}},
+        {"msgtype": "image", "image": {"pic_url": address}},
+        {"msgtype": "miniprogram", "miniprogram": card},
+        {"msgtype": "video", "video": {"media_id": video}},
+        {"msgtype": "file", "file": {"media_id": paper}},
+    ]
+
+    def code(*parts: object) -> int:
+        return sandbox.post("add_msg_template", sender="a", external_userid=["wmc0"], attachments=parts)["errcode"]
+
+    assert code(*good) == 0
+    assert code(*good, *good) == 41064
+    assert code({"msgtype": "image", "image": {"media_id": "gone"}}) == 40007
+    assert code({"msgtype": "image", "image": {"media_id": video}}) == 40007
+    assert code({"msgtype": "image", "image": {"pic_url": "https://elsewhere.example/a.png"}}) == 40007
+    assert code({"msgtype": "image", "image": {"media_id": sandbox.attachment(1)}}) == 40007
+    assert code({"msgtype": "miniprogram", "miniprogram": {**card, "pic_media_id": paper}}) == 40007
+    assert code({"msgtype": "miniprogram", "miniprogram": {**card, "title": "长" * 22}}) == 40058
+    assert code({"msgtype": "image", "image": {"media_id": "gone"}}, {"msgtype": "link", "link": {}}) == 40063
+    monkeypatch.setattr(media, "LIFE", -1.0)
+    assert code(good[0]) == 40007
+    assert code(good[1]) == 0
 
 
 @pytest.mark.wecom("externalcontact/add_msg_template")

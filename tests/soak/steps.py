@@ -34,7 +34,11 @@ def build(directory: Path, settings: str) -> dict[str, object]:
 
 
 def more(directory: Path, names: str, hours: str, rate: str) -> dict[str, object]:
-    """Launch a broadcast of each name, a day apart, and let the clock run on once the house is up."""
+    """Launch a broadcast of each name, a day apart, each with a picture of its own, and let the clock run on once the
+    house is up."""
+    from tests.sandbox.files import png
+    from yutang.files.contracts import FileKind
+    from yutang.files.services import keep_file
     from yutang.kernel.clock import business_now
     from yutang.organisation.clock import fast_forward
     from yutang.organisation.queries import OWNER
@@ -43,7 +47,9 @@ def more(directory: Path, names: str, hours: str, rate: str) -> dict[str, object
     opened = house.open_house(directory)
     for index, name in enumerate(names.split(",")):
         start = (business_now() + timedelta(days=index)).isoformat()
-        changes = {"text": f"今天到店有礼 {name}", "waves": [0.4, 1.0], "start": start, "priority": 50 + index % 3}
+        picture = keep_file(FileKind.IMAGE, f"{name}.png", png() + name.encode())  # another one: it is uploaded anew
+        message = {"text": f"今天到店有礼 {name}", "pictures": [{"url": picture.address}]}
+        changes = {"message": message, "waves": [0.4, 1.0], "start": start, "priority": 50 + index % 3}
         services.launch(pond.broadcast(name, **changes), OWNER)
     fast_forward(timedelta(hours=float(hours)), float(rate))
     opened.close()

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "heroicons",
     "yutang.organisation",
+    "yutang.files",
     "yutang.documents",
     "yutang.log",
     "yutang.people",

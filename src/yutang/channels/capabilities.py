@@ -9,11 +9,13 @@ from yutang.channels.contracts import Capabilities
 from yutang.channels.direct.registry import kinds
 
 WECOM = Capabilities(
-    "wecom", "wecom", "企业微信", "WeCom", text=4_000, links=9, pictures=9, recipients=10_000, taps=True
+    "wecom", "wecom", "企业微信", "WeCom", text=4_000, links=9, pictures=9, mini_programs=9, videos=9, files=9,
+    recipients=10_000, taps=True, uploads=True,
 )  # fmt: skip  # WeCom docs 92135 and 97610
 MANUAL = Capabilities(
-    "manual", "manual", "导购联系", "By hand", by_home=True, text=4_000, links=9, recipients=500, taps=True
-)
+    "manual", "manual", "导购联系", "By hand", by_home=True, text=4_000, links=9, pictures=9, mini_programs=9, videos=9,
+    files=9, recipients=500, taps=True,
+)  # fmt: skip
 """A member of staff calls, or talks to the customer, and says afterwards that it was done."""
 
 

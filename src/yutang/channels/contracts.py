@@ -34,9 +34,11 @@ class Capabilities:
     identifier belongs to one account (the openid of an app), whose `corp` is its namespace; phones and e-mails have
     none.
 
-    `text` counts UTF-8 bytes, or characters where `characters`. `recipients` is the most that one call takes,
-    `per_second` the most messages that leave an account in a second (0: no limit of ours). `cost` is what one message
-    (of short messages: one segment) costs, in the brand's currency, until somebody says otherwise for an account.
+    `text` counts UTF-8 bytes, or characters where `characters`; `links` to `files`: how many of each stand beside it.
+    `uploads`: files are handed over as bytes, so an address elsewhere does not do. `recipients` is the most that one
+    call takes, `per_second` the most messages that leave an account in a second (0: no limit of ours). `cost` is what
+    one message (of short messages: one segment) costs, in the brand's currency, until somebody says otherwise for an
+    account.
     `by_home`: whoever is nobody's friend there is spoken to by the people of their home store.
     `marketing`: whether the platform lets it carry marketing at all. `hours`: of the brand's local day, outside of
     which the platform takes no marketing. `taps`: nothing is sent before one of our people has tapped.
@@ -53,6 +55,9 @@ class Capabilities:
     characters: bool = False
     links: int = 0
     pictures: int = 0
+    mini_programs: int = 0
+    videos: int = 0
+    files: int = 0
     recipients: int = 1
     per_second: float = 0.0
     cost: Decimal = Decimal(0)
@@ -60,11 +65,13 @@ class Capabilities:
     window: Window | None = None
     hours: tuple[time, time] | None = None
     taps: bool = False
+    uploads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MassSendLimits:
-    """What one task may carry. Text is counted in UTF-8 bytes, not characters. Defaults: WeCom docs 92135 and 97610."""
+    """What one task may carry. Text is counted in UTF-8 bytes, not characters; `links` counts all that stands beside
+    it. Defaults: WeCom docs 92135 and 97610."""
 
     recipients: int = 10_000
     text_bytes: int = 4_000
@@ -82,6 +89,31 @@ class Link:
     picture_url: str = ""
 
 
+class AttachedKind(StrEnum):
+    """What stands beside a text and is no link card. Platforms name them alike."""
+
+    IMAGE = "image"
+    MINI_PROGRAM = "miniprogram"
+    VIDEO = "video"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A picture, video or file, or a card that opens `page` of the mini program `appid`, with a picture as its cover.
+
+    `file` is the digest of the kept file, and of what a platform lists again empty: its own id for it is another every
+    few days. `address` is where it is instead, for channels that take no bytes. `title` is what people read of it.
+    """
+
+    kind: AttachedKind
+    file: str = ""
+    title: str = ""
+    appid: str = ""
+    page: str = ""
+    address: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
     """What a message was let through for: its purpose and topic, whether it is marketing, and until when (aware,
@@ -95,12 +127,13 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class MessageContent:
-    """What the recipient reads: a text, link cards, or both; never neither. `permit` is for channels that send by
+    """What the recipient reads: a text, and what stands beside it; never neither. `permit` is for channels that send by
     themselves, in their own time."""
 
     text: str
     links: tuple[Link, ...] = ()
     permit: Permit | None = None
+    attached: tuple[Attached, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +156,7 @@ class PlatformTask:
     text: str
     senders: tuple[str, ...]
     links: tuple[Link, ...] = ()
+    attached: tuple[Attached, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +206,14 @@ class MassSendPort(Protocol):
     @property
     def limits(self) -> MassSendLimits: ...
 
+    def make_ready(self, content: MessageContent) -> None:
+        """Bring to the platform what must lie there before a task can name it: its files. May take minutes, again is no
+        error, and nobody is asked for anything yet. May raise `AnswerLost` too, which then means no more than that."""
+        ...
+
     def create_task(self, sender: str, recipients: Sequence[str], content: MessageContent) -> CreatedTask:
-        """Ask `sender` to send. Not idempotent: on `AnswerLost` look with `find_tasks` before ever asking again."""
+        """Ask `sender` to send. Not idempotent: on `AnswerLost` look with `find_tasks` before ever asking again.
+        `TryLater` where `make_ready` has not been called, or too long ago."""
         ...
 
     def find_tasks(self, since: datetime, until: datetime) -> Sequence[PlatformTask]:

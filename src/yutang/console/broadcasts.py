@@ -126,7 +126,7 @@ def preview(request: Page) -> HttpResponse:
         "steps": _steps(found),
         "document": document,
         "digest": digest(full),
-        "written": bool(text.strip() or full.message.link),
+        "written": bool(text.strip() or full.message.attached),
         "broken": _found(planning.checked(full, planning.rulebook().rules)) if chosen else _broken(text),
         "rivals": rivals(request.warehouse, request.viewer, document),
         "points": [
@@ -362,7 +362,7 @@ def _page(request: Page, form: Mapping[str, object], problems: Mapping[str, str]
         "form": form,
         "problems": problems,
         "templates": templates(),
-        "contents": [one for one in contents() if one.usable and set(one.document.kinds) <= {"text", "link"}],
+        "contents": [one for one in contents() if one.usable],
         "segments": segments.offered(request.warehouse, str(form.get("audience", ""))),
         "waves": WAVES,
         "ways": ways,

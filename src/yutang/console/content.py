@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -22,10 +25,12 @@ from yutang.console.words import APPROVALS, CONTENT_KINDS, CONTENT_STEPS, PLACES
 from yutang.content import queries, services
 from yutang.content.checking import Finding, check
 from yutang.content.contracts import ContentFacts, Standing
-from yutang.content.documents import Content, Place, Step, Voice
+from yutang.content.documents import MOST_ATTACHED, Content, Place, Step, Voice
 from yutang.content.rendering import WORDS, Variable, spans
 from yutang.content.rendering import render as filled
 from yutang.documents import queries as documents
+from yutang.files.answering import answer_of
+from yutang.files.contracts import FileKind
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadInput
 from yutang.organisation.queries import brand
@@ -205,6 +210,29 @@ def content_keep(request: Page) -> HttpResponseBase:
 
 
 @page
+@require_POST
+def content_upload(request: Page) -> HttpResponse:
+    """The form's attachments with what was just uploaded, or without what `drop` names. Only files are kept."""
+    operators_only(request.viewer)
+    try:
+        form = _posted(request)
+        wrong = _uploaded(request, form)
+    except MultiPartParserError:
+        raise BadInput("上传没有完成，请再试一次。", "The upload did not arrive whole; try again.") from None
+    _dropped(form, request.POST.get("drop", ""))
+    answer = render(request, "console/_content_attached.html", {"form": form, "wrong": wrong})
+    answer["HX-Trigger-After-Swap"] = "attached"
+    return answer
+
+
+@page
+@require_safe
+def content_file(request: Page, digest: str) -> HttpResponse:
+    """A file of the library."""
+    return answer_of(digest)
+
+
+@page
 @require_safe
 def content_said(request: Page) -> HttpResponse:
     """How the content that `?content=` names looks: beside a broadcast that is being written."""
@@ -267,13 +295,25 @@ def pieces(text: str, found: Sequence[Finding], known: Mapping[Variable, str]) -
 _PLAIN = (
     "name", "title_zh", "title_en", "text", "voice", "persona", "place",
     "link_title", "link_url", "link_summary", "link_picture",
-    "mini_title", "mini_appid", "mini_page", "mini_picture", "video_url", "video_title", "pictures",
+    "mini_title", "mini_appid", "mini_page", "mini_picture", "video_url", "video_title", "file_url", "file_name",
 )  # fmt: skip
+_UPLOADS = {
+    "pictures": FileKind.IMAGE,
+    "mini_picture": FileKind.IMAGE,
+    "video_url": FileKind.VIDEO,
+    "file_url": FileKind.FILE,
+}
+"""What is uploaded into which field."""
 
 
 def _posted(request: HttpRequest) -> dict[str, Any]:
     given: QueryDict = request.POST
-    return {**{name: given.get(name, "").strip() for name in _PLAIN}, "steps": given.getlist("steps")}
+    pictures = zip_longest(given.getlist("pictures"), given.getlist("says"), fillvalue="")
+    return {
+        **{name: given.get(name, "").strip() for name in _PLAIN},
+        "steps": given.getlist("steps"),
+        "pictures": [{"url": url.strip(), "says": says.strip()} for url, says in pictures if url.strip()],
+    }
 
 
 def _document(form: Mapping[str, Any]) -> Content:
@@ -283,7 +323,8 @@ def _document(form: Mapping[str, Any]) -> Content:
         "link": _part(form, "link", ("title", "url", "summary", "picture")),
         "mini_program": _part(form, "mini", ("title", "appid", "page", "picture")),
         "video": _part(form, "video", ("url", "title")),
-        "pictures": [{"url": line.strip()} for line in form["pictures"].splitlines() if line.strip()],
+        "file": _part(form, "file", ("url", "name")),
+        "pictures": form["pictures"],
     }
     data = {
         "kind": Content.KIND,
@@ -304,7 +345,7 @@ def _part(form: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dict[st
 
 
 def _form(document: Content) -> dict[str, Any]:
-    link, mini, video = document.link, document.mini_program, document.video
+    link, mini, video, file = document.link, document.mini_program, document.video, document.file
     return {
         "name": document.name,
         "title_zh": document.title.zh,
@@ -314,11 +355,44 @@ def _form(document: Content) -> dict[str, Any]:
         "persona": document.persona,
         "place": document.place.value,
         "steps": [step.value for step in document.steps],
-        "pictures": "\n".join(one.url for one in document.pictures),
+        "pictures": [{"url": one.url, "says": one.says} for one in document.pictures],
         **({f"link_{name}": getattr(link, name) for name in ("title", "url", "summary", "picture")} if link else {}),
         **({f"mini_{name}": getattr(mini, name) for name in ("title", "appid", "page", "picture")} if mini else {}),
         **({f"video_{name}": getattr(video, name) for name in ("url", "title")} if video else {}),
+        **({f"file_{name}": getattr(file, name) for name in ("url", "name")} if file else {}),
     }
+
+
+def _uploaded(request: Page, form: dict[str, Any]) -> list[str]:
+    """Put what was sent into the fields of a form; returns what is wrong with it."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+        return [_("一次上传的文件一共至多 19 MB，请分几次。")]
+    wrong: list[str] = []
+    for field, kind in _UPLOADS.items():
+        for sent in request.FILES.getlist(f"upload_{field}"):
+            try:
+                kept = services.keep_upload(kind, sent.name or "", sent.read(), request.viewer)
+            except BadInput as error:
+                wrong += sentences(error)
+                continue
+            if field != "pictures":
+                form[field] = kept.address
+                form["file_name"] = kept.name if field == "file_url" else form["file_name"]
+            elif len(form["pictures"]) < MOST_ATTACHED:
+                form["pictures"].append({"url": kept.address, "says": ""})
+            else:
+                wrong.append(_("图片至多 %s 张。") % MOST_ATTACHED)
+    return wrong
+
+
+def _dropped(form: dict[str, Any], what: str) -> None:
+    """Take something off a form: a field, or `pictures.` and a number."""
+    field, _dot, number = what.partition(".")
+    if field == "pictures" and number.isdecimal() and int(number) < len(form["pictures"]):
+        form["pictures"].pop(int(number))
+    elif field in _UPLOADS and field != "pictures":
+        form[field] = ""
+        form["file_name"] = "" if field == "file_url" else form["file_name"]
 
 
 def _edit(
@@ -344,6 +418,8 @@ urls = [
     path("content/new/", content_new, name="content_new"),
     path("content/preview/", content_preview, name="content_preview"),
     path("content/keep/", content_keep, name="content_keep"),
+    path("content/upload/", content_upload, name="content_upload"),
+    path("content/file/<slug:digest>/", content_file, name="content_file"),
     path("content/said/", content_said, name="content_said"),
     path("content/rules/", content_rules, name="content_rules"),
     path("content/of/<slug:name>/", content, name="content"),

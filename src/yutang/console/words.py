@@ -31,6 +31,7 @@ CONTENT_KINDS: dict[str, Promise] = {
     "link": _("链接卡片"),
     "mini_program": _("小程序卡片"),
     "video": _("视频"),
+    "file": _("文件"),
 }
 APPROVALS: dict[str, Promise] = {
     "draft": _("草稿"),

@@ -10,8 +10,11 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from yutang.content.patterns import pattern
 from yutang.content.rendering import check_variables
+from yutang.files.contracts import KEPT, FileKind, digest_in
 from yutang.kernel.documents import NAME, Document, Note, Part, Title, register
 from yutang.kernel.errors import BadInput
+
+MOST_ATTACHED = 9  # WeCom doc 92135
 
 
 class Place(StrEnum):
@@ -50,10 +53,23 @@ def _on_the_web(address: str) -> str:
 Address = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_on_the_web)]
 
 
-class Picture(Part):
-    """A picture by its address; `says` is what it shows, for whoever cannot see it."""
+def _kept_or_on_the_web(address: str) -> str:
+    if not digest_in(address) and not address.startswith("https://"):
+        raise BadInput(
+            "应是上传的文件（file:…），或以 https:// 开头的网址。",
+            "this is an uploaded file (file:…), or an address that begins with https://.",
+        )
+    return address
 
-    url: Address
+
+Source = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_kept_or_on_the_web)]
+"""Where a picture or a video is: a kept file, or an address. WeCom sends kept files alone: its upload wants bytes."""
+
+
+class Picture(Part):
+    """A picture; `says` is what it shows, for whoever cannot see it."""
+
+    url: Source
     says: str = Field(default="", max_length=200)
 
 
@@ -82,7 +98,7 @@ class MiniProgram(Part):
     title: str = Field(min_length=1, max_length=64)
     appid: str = Field(pattern=r"^wx[0-9a-z]{16}$")
     page: str = Field(min_length=1, max_length=1024)
-    picture: Address
+    picture: Source
 
     @field_validator("title")
     @classmethod
@@ -93,28 +109,95 @@ class MiniProgram(Part):
 
 
 class Video(Part):
-    """A video by its address."""
+    """A video."""
 
-    url: Address
+    url: Source
     title: str = Field(default="", max_length=60)
 
 
+class Paper(Part):
+    """A file to be opened or kept, such as a catalogue; `name` is what customers read."""
+
+    url: str = Field(pattern=rf"^{KEPT}$")
+    name: str = Field(min_length=1, max_length=100)
+
+
+class Said(Part):
+    """A text, and what stands beside it: pictures, a card, a mini program's card, a video, a file; nine at most."""
+
+    text: str = ""
+    pictures: tuple[Picture, ...] = Field(default=(), max_length=9)
+    link: LinkCard | None = None
+    mini_program: MiniProgram | None = None
+    video: Video | None = None
+    file: Paper | None = None
+
+    @model_validator(mode="after")
+    def _nine(self) -> Self:
+        if (count := self.attached) > MOST_ATTACHED:
+            raise BadInput(
+                f"图片、卡片、视频和文件一共至多 {MOST_ATTACHED} 个，现有 {count} 个。",
+                f"There are at most {MOST_ATTACHED} pictures, cards, videos and files together, and here are {count}.",
+            )
+        return self
+
+    @property
+    def attached(self) -> int:
+        """How many messages they are to whoever gets them."""
+        return len(self.pictures) + sum(
+            one is not None for one in (self.link, self.mini_program, self.video, self.file)
+        )
+
+    def parts(self) -> dict[str, Any]:
+        """Those of them that are there, by name."""
+        every = {name: getattr(self, name) for name in Said.model_fields if name != "text"}
+        return {name: part for name, part in every.items() if part}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it is made of: text, pictures, link, mini_program, video, file."""
+        return (("text",) if self.text else ()) + tuple(self.parts())
+
+    def sources(self) -> dict[str, tuple[FileKind, str]]:
+        """Where each is that platforms want the bytes of, by the field that says so, and what kind of file it is."""
+        found = {f"pictures.{index}": (FileKind.IMAGE, one.url) for index, one in enumerate(self.pictures)}
+        if self.mini_program is not None:
+            found["mini_program"] = (FileKind.IMAGE, self.mini_program.picture)
+        if self.video is not None:
+            found["video"] = (FileKind.VIDEO, self.video.url)
+        if self.file is not None:
+            found["file"] = (FileKind.FILE, self.file.url)
+        return found
+
+    def said(self) -> dict[str, str]:
+        """Everything in it that customers read, by field."""
+        fields = (
+            {"text": self.text}
+            | {f"pictures.{index}": one.says for index, one in enumerate(self.pictures)}
+            | {
+                "link.title": self.link.title if self.link else "",
+                "link.summary": self.link.summary if self.link else "",
+                "mini_program.title": self.mini_program.title if self.mini_program else "",
+                "video.title": self.video.title if self.video else "",
+                "file.name": self.file.name if self.file else "",
+            }
+        )
+        return {name: text for name, text in fields.items() if text}
+
+
 @register
-class Content(Document):
-    """Something that can be said, kept once and used by many plans: a text, up to nine pictures, and cards.
+class Content(Said, Document):
+    """Something that can be said, kept once and used by many plans: a text, pictures, cards, a video, a file.
 
     In the text `{导购|我}` (or `{guide|I}`) is a variable and what is said where it is not known: 称呼 name, 导购
     guide, 门店 store, 品牌 brand. `{{preferences}}` becomes the address at which customers refuse. `voice`: who seems
-    to speak; `persona` and `steps`: for whom it was written; `place`: where it is to be said.
+    to speak; `persona` and `steps`: for whom it was written; `place`: where it is to be said. A file that was uploaded
+    is named by what is in it, as `file:` and 64 digits.
     """
 
     KIND: ClassVar[str] = "content"
 
     text: str = Field(default="", max_length=4000)
-    pictures: tuple[Picture, ...] = Field(default=(), max_length=9)
-    link: LinkCard | None = None
-    mini_program: MiniProgram | None = None
-    video: Video | None = None
     voice: Voice = Voice.BRAND
     persona: str = Field(default="", max_length=40)
     steps: tuple[Step, ...] = Field(default=(), max_length=6)
@@ -128,35 +211,12 @@ class Content(Document):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not (self.text or self.pictures or self.link or self.mini_program or self.video):
+        if not self.text and not self.attached:
             raise BadInput(
                 "内容是空的：写一段文案，或放一张图、一张卡片。",
                 "the content is empty: write a text, or add a picture or a card.",
             )
         return self
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """What it is made of: text, pictures, link, mini_program, video."""
-        parts = {
-            "text": self.text,
-            "pictures": self.pictures,
-            "link": self.link,
-            "mini_program": self.mini_program,
-            "video": self.video,
-        }
-        return tuple(name for name, part in parts.items() if part)
-
-    def said(self) -> dict[str, str]:
-        """Everything in it that customers read, by field."""
-        fields = {
-            "text": self.text,
-            "link.title": self.link.title if self.link else "",
-            "link.summary": self.link.summary if self.link else "",
-            "mini_program.title": self.mini_program.title if self.mini_program else "",
-            "video.title": self.video.title if self.video else "",
-        }
-        return {name: text for name, text in fields.items() if text}
 
 
 class Excuses(Part):

@@ -6,11 +6,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from yutang.content.contracts import ContentFacts, Standing, Usable
-from yutang.content.documents import Content, ContentRules
+from yutang.content.documents import Content, ContentRules, Said
 from yutang.content.models import Approval
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
-from yutang.kernel.errors import NotFound, Refused
+from yutang.files.contracts import digest_in
+from yutang.files.queries import known_files
+from yutang.kernel.errors import BadInput, NotFound, Refused
 
 RULES = "default"
 
@@ -76,6 +78,24 @@ def content_named(name: str, version: int | None = None) -> Usable:
     if facts.usable == facts.version:
         return Usable(facts.document, facts.version)
     return Usable(documents.document_named(Content, name, facts.usable), facts.usable)
+
+
+def check_files(said: Said) -> None:
+    """Raise BadInput for a file that is not kept, or is not of the kind that its place wants."""
+    named = {field: (kind, digest_in(address)) for field, (kind, address) in said.sources().items()}
+    wanted = {field: (kind, digest) for field, (kind, digest) in named.items() if digest}
+    known = known_files(digest for _kind, digest in wanted.values()) if wanted else {}
+    for field, (kind, digest) in wanted.items():
+        if digest not in known:
+            raise BadInput(
+                f"{field} 的文件不在内容库里，请重新上传。",
+                f"The file of {field} is not in the library; upload it again.",
+            )
+        if known[digest].kind is not kind:
+            raise BadInput(
+                f"{field} 的文件不是这里要的那种（{kind}），请换一个。",
+                f"The file of {field} is not of the kind that is wanted there ({kind}); choose another.",
+            )
 
 
 def _newest_approved(name: str) -> int | None:

@@ -8,11 +8,13 @@ from yutang.content.checking import BrokenRules, Finding, check
 from yutang.content.contracts import ContentFacts, Standing
 from yutang.content.documents import Content, ContentRules
 from yutang.content.models import Approval
-from yutang.content.queries import approval_asked, content, content_rules
+from yutang.content.queries import approval_asked, check_files, content, content_rules
 from yutang.content.rendering import render
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
+from yutang.files.contracts import FileFacts, FileKind
+from yutang.files.services import keep_file
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import BadInput, Refused
 from yutang.organisation import services as organisation
@@ -25,6 +27,7 @@ def keep_content(document: Content, viewer: Viewer, base: int | None = None) -> 
     The check comes first: what may not be said is not even kept.
     """
     _may_write(viewer)
+    check_files(document)
     problems = findings(document, content_rules())
     if problems:
         raise BrokenRules([one for found in problems.values() for one in found])
@@ -35,6 +38,14 @@ def keep_content(document: Content, viewer: Viewer, base: int | None = None) -> 
     stored = save_document(document, viewer.name, base=base)
     organisation.audit(viewer, "keep", f"content {document.name}", version=stored.version)
     return stored
+
+
+def keep_upload(kind: FileKind, name: str, content: bytes, viewer: Viewer) -> FileFacts:
+    """Keep a file that a content is to name. Not inside a transaction. Raises Refused and BadInput."""
+    _may_write(viewer)
+    kept = keep_file(kind, name, content)
+    organisation.audit(viewer, "upload", f"file {kept.digest[:12]}", name=kept.name, bytes=kept.size)
+    return kept
 
 
 def findings(document: Content, rules: ContentRules | None) -> dict[str, list[Finding]]:

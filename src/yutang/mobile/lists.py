@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from yutang.channels.manual import queries, services
 from yutang.channels.manual.contracts import ListFacts, ListState, Result
+from yutang.files.answering import answer_of
 from yutang.kernel.calendars import zone
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.mobile.recording import Recording, kept
@@ -33,6 +34,13 @@ def one_list(request: PhoneRequest, number: int) -> HttpResponse:
         "open": facts.state is ListState.OPEN,
     }
     return shown(request, "mobile/list.html", context, keep=True)
+
+
+@phone_page
+@require_safe
+def file(request: PhoneRequest, digest: str) -> HttpResponse:
+    """A file that stands beside a text, to be looked at or kept."""
+    return answer_of(digest)
 
 
 @phone_page

@@ -26,6 +26,7 @@ def pages(here: Callable[[], Speaking]) -> list[URLPattern]:
         path("lists/<int:number>/", lists.one_list, name="phone_list"),
         path("lists/<int:number>/note/", lists.note, name="phone_list_note"),
         path("lists/<int:number>/in/", lists.hand_in, name="phone_list_in"),
+        path("file/<slug:digest>/", lists.file, name="phone_file"),
         path("chat/", sidebar.chat, name="phone_chat"),
         path("chat/person/", sidebar.chat_person, name="phone_chat_person"),
         path("chat/again/", sidebar.chat_again, name="phone_chat_again"),

@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from yutang.content.documents import LinkCard
+from yutang.content.documents import Said
 from yutang.content.rendering import longest
 from yutang.kernel.documents import NAME, Document, Part, register
 from yutang.kernel.errors import BadInput
 from yutang.reach.gate.contracts import TouchClass
-from yutang.reach.limits import check_text, way_of
+from yutang.reach.limits import check_parts, check_text, way_of
 
 
 class Audience(Part):
@@ -31,26 +31,25 @@ class Audience(Part):
         return self
 
 
-class Message(Part):
-    """What the customer reads: a `text`, or a `content` of the library by its name.
+class Message(Said):
+    """What the customer reads: a `text` and what stands beside it, or a `content` of the library by its name.
 
-    What a channel can carry of it is checked by the document that names the channel. At launch the text, the card and
+    What a channel can carry of it is checked by the document that names the channel. At launch the text, the rest and
     the version of a content are written in beside its name: what a plan says does not change under it.
     """
 
-    text: str = ""
     content: str | None = Field(default=None, pattern=NAME)
     version: int | None = Field(default=None, ge=1)
-    link: LinkCard | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if not self.text and self.content is None and self.link is None:
+        own = bool(self.text or self.attached)
+        if not own and self.content is None:
             raise BadInput("message 要写 text，或 content: 内容名。", "a message needs a text, or content: NAME.")
-        if self.content is not None and self.version is None and (self.text or self.link):
+        if self.content is not None and self.version is None and own:
             raise BadInput(
-                "message 写了 content，就不再写 text 和 link。",
-                "a message with a content has no text or link of its own.",
+                "message 写了 content，就不再写 text、link 和其他附件。",
+                "a message with a content has no text, link or other attachment of its own.",
             )
         return self
 
@@ -97,9 +96,7 @@ class BroadcastDocument(Document):
         if "channel" in info.data and "touch_class" in info.data:  # else they are what is wrong
             marketing = info.data["touch_class"] is TouchClass.MARKETING
             check_text(info.data["channel"], longest(message.text), marketing=marketing)
-            way = way_of(info.data["channel"])
-            if message.link is not None and way.links < 1:
-                raise BadInput(f"「{way.zh}」不能附链接卡片。", f"{way.en} carries no link cards.")
+            check_parts(info.data["channel"], message)
         return message
 
     @field_validator("waves")

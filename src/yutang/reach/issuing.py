@@ -21,6 +21,7 @@ from yutang.channels.contracts import (
     AnswerLost,
     CannotCarry,
     MassSendPort,
+    MessageContent,
     Permit,
     PlatformTask,
     RefusedByPlatform,
@@ -200,7 +201,9 @@ def _issue(
         Batch.objects.filter(pk=batch.pk).update(trouble="no_channel", not_before=business_now() + timedelta(hours=1))
         return False
     content = spoken(document, sender, house, _permit(document, batch))
-    if not _claim(batch, digest_of(content.text, content.links)):
+    if content.attached and not _ready(batch, port, content):
+        return False
+    if not _claim(batch, digest_of(content.text, content.links, content.attached)):
         return False
     failpoint("issue.claimed")
     recipients = _recipients(warehouse, batch, members, looked)
@@ -235,6 +238,26 @@ def _issue(
         ),
     )
     return True
+
+
+def _ready(batch: Batch, port: MassSendPort, content: MessageContent) -> bool:
+    """Bring the files of a content to the platform, before the batch is taken: a call that lasted as long as a large
+    upload would be taken for lost, and asked for once more by another. What stands against it is noted, and tried
+    again later; at the deadline the batch is over as any other."""
+    try:
+        port.make_ready(content)
+    except TryLater as later:
+        wait, trouble = max(later.until - wall_now(), timedelta(seconds=1)), ""
+    except (AnswerLost, UnexpectedAnswer) as odd:
+        wait, trouble = ASK_AGAIN, str(odd)
+    except (CannotCarry, RefusedByPlatform) as no:
+        wait, trouble = timedelta(hours=1), str(no)
+    else:
+        failpoint("issue.ready")
+        return True
+    same = Batch.objects.filter(pk=batch.pk, state=BatchState.PLANNED)
+    same.update(not_before=business_now() + wait, trouble=trouble[:200])
+    return False
 
 
 def _permit(document: BroadcastDocument, batch: Batch) -> Permit:
@@ -427,11 +450,15 @@ def tasks_like(
     if batch.called_at is None:
         return []
     found = port.find_tasks(batch.called_at - SEARCH, batch.called_at + SEARCH)
-    same = [task for task in found if digest_of(task.text, task.links) == batch.digest and task.task_id not in bound]
+    same = [task for task in found if _says(task) == batch.digest and task.task_id not in bound]
     for task in same:
         if not task.senders:
             raise TaskNotReady(task.task_id)
     return [task for task in same if any(_has_one_of(port, task, name, recipients) for name in task.senders)]
+
+
+def _says(task: PlatformTask) -> str:
+    return digest_of(task.text, task.links, task.attached)
 
 
 def _has_one_of(port: MassSendPort, task: PlatformTask, sender: str, recipients: set[str]) -> bool:

@@ -6,6 +6,8 @@ from datetime import time
 
 from yutang.channels.capabilities import capabilities, of_channel
 from yutang.channels.contracts import Capabilities
+from yutang.content.documents import Said
+from yutang.files.contracts import digest_in
 from yutang.kernel.errors import BadInput
 
 
@@ -40,6 +42,42 @@ def check_text(channel: str, text: str, *, marketing: bool) -> None:
         raise BadInput(
             f"文案有 {size} {unit_zh}，{way.zh}最多 {way.text} {unit_zh}{about}，请缩短。",
             f"the text has {size:,} {unit_en}; {way.en} takes at most {way.text:,}; shorten it.",
+        )
+
+
+_PARTS = {
+    "pictures": ("图片", "pictures"),
+    "link": ("链接卡片", "link cards"),
+    "mini_program": ("小程序卡片", "cards of mini programs"),
+    "video": ("视频", "videos"),
+    "file": ("文件", "files"),
+}
+
+
+def check_parts(channel: str, message: Said) -> None:
+    """Raise BadInput for what a channel cannot carry of what stands beside a text, all of it named at once."""
+    way = way_of(channel)
+    most = {
+        "pictures": way.pictures,
+        "link": way.links,
+        "mini_program": way.mini_programs,
+        "video": way.videos,
+        "file": way.files,
+    }
+    counts = {name: len(part) if name == "pictures" else 1 for name, part in message.parts().items()}
+    unfit = [_PARTS[name] for name, count in counts.items() if count > most[name]]
+    if unfit:
+        zh, en = "、".join(one[0] for one in unfit), ", ".join(one[1] for one in unfit)
+        raise BadInput(
+            f"「{way.zh}」带不了{zh}：请换一个渠道，或换一段不带它们的内容。",
+            f"{way.en} carries no {en}: choose another channel, or a content without them.",
+        )
+    elsewhere = [name for name, (_kind, address) in message.sources().items() if not digest_in(address)]
+    if way.uploads and elsewhere:
+        raise BadInput(
+            f"「{way.zh}」只能发已上传的图片和视频，不能发网址上的（{'、'.join(elsewhere)}）：请到内容库上传后再选。",
+            f"{way.en} sends pictures and videos that were uploaded, and none that stands at an address "
+            f"({', '.join(elsewhere)}): upload it in the library, then choose it.",
         )
 
 

@@ -527,9 +527,11 @@ def _stored(at: datetime) -> object:
 def checked(document: BroadcastDocument, rules: ContentRules | None) -> list[Finding]:
     """What may not be said in all that customers read of a broadcast."""
     said = plain(document)
-    found = check(said.text, rules, linked=bool(said.links))
-    for link in said.links:
-        found += check(link.title, rules) + check(link.summary, rules)
+    beside = {name: text for name, text in document.message.said().items() if name != "text"}
+    linked = document.message.link is not None or document.message.mini_program is not None
+    found = check(said.text, rules, linked=linked)
+    for text in beside.values():
+        found += check(text, rules)
     return found
 
 

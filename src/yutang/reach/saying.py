@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from yutang.channels.contracts import Link, MessageContent, Permit
-from yutang.content.documents import LinkCard
-from yutang.content.queries import content_named
+from yutang.channels.contracts import Attached, AttachedKind, Link, MessageContent, Permit
+from yutang.content.documents import LinkCard, Said
+from yutang.content.queries import check_files, content_named
 from yutang.content.rendering import Variable, check_variables, render
+from yutang.files.contracts import digest_in
 from yutang.kernel.documents import parse
-from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import NodeId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
@@ -20,29 +20,21 @@ from yutang.people.links import VARIABLE, general_link
 from yutang.reach.documents import BroadcastDocument, Message
 from yutang.reach.limits import way_of
 
-_KINDS = {"pictures": "图片", "mini_program": "小程序卡片", "video": "视频"}
-
 
 def resolved(document: BroadcastDocument) -> BroadcastDocument:
-    """The document with the text, card and version of the content that it names, as it may be used now.
+    """The document with the text, the rest and the version of the content that it names, as it may be used now.
 
-    Raises NotFound, Refused for a content that nobody approved, and BadInput for what a broadcast cannot carry.
+    Raises NotFound, Refused for a content that nobody approved, and BadInput for what the channel cannot carry.
     """
     name = document.message.content
     if name is None:
         check_variables(document.message.text)  # not where documents are read: plans of before there were any go on
+        check_files(document.message)
         return document
     found = content_named(name)
-    unfit = [kind for kind in found.document.kinds if kind in _KINDS]
-    if unfit:
-        raise BadInput(
-            f"内容「{found.document.title.zh}」里有{'、'.join(_KINDS[kind] for kind in unfit)}，"
-            "群发计划只能带文字和链接卡片：请换一个内容，或由导购在聊天里自己发。",
-            f"The content “{found.document.title.en}” has {', '.join(kind.replace('_', ' ') for kind in unfit)}; a "
-            "broadcast carries text and link cards only. Choose another one, or let guides send it in their chats.",
-        )
-    text, link = found.document.text, found.document.link
-    return _with(document, Message(text=text, content=name, version=found.version, link=link))
+    said = found.document
+    check_files(said)
+    return _with(document, Message(text=said.text, content=name, version=found.version, **said.parts()))
 
 
 def unresolved(document: BroadcastDocument) -> BroadcastDocument:
@@ -106,17 +98,41 @@ def spoken(
 
 def _spoken(message: Message, values: Mapping[Variable, str], permit: Permit | None = None) -> MessageContent:
     links = () if message.link is None else (_link(message.link),)
-    return MessageContent(render(message.text, values), links, permit)
+    return MessageContent(render(message.text, values), links, permit, tuple(_attached(message)))
 
 
 def _link(card: LinkCard) -> Link:
     return Link(card.title, card.url, card.summary, card.picture)
 
 
-def digest_of(text: str, links: tuple[Link, ...] = ()) -> str:
+def _attached(message: Said) -> Iterator[Attached]:
+    for picture in message.pictures:
+        yield Attached(AttachedKind.IMAGE, *_at(picture.url, picture.says))
+    if (card := message.mini_program) is not None:
+        file, title, address = digest_in(card.picture), card.title, card.picture
+        yield Attached(AttachedKind.MINI_PROGRAM, file, title, card.appid, card.page, "" if file else address)
+    if message.video is not None:
+        yield Attached(AttachedKind.VIDEO, *_at(message.video.url, message.video.title))
+    if message.file is not None:
+        yield Attached(AttachedKind.FILE, digest_in(message.file.url), message.file.name)
+
+
+def _at(url: str, title: str) -> tuple[str, str, str, str, str]:
+    file = digest_in(url)
+    return file, title, "", "", "" if file else url
+
+
+def digest_of(text: str, links: tuple[Link, ...] = (), attached: tuple[Attached, ...] = ()) -> str:
     """Stands for what is said, so that a lost answer can be matched to a task by its content.
 
-    Of a card its title and address: a platform may give its picture another address.
+    Of a link its title and address, of a mini program's card its title and app: a platform may give a picture another
+    address, and complete a page. Of a file only what kind it is: the platform's id for it is another as soon as it was
+    uploaded anew. Two contents that differ in nothing else are told apart all the same, since a sender has never two
+    calls of one digest unanswered at once (`issuing._claim`).
     """
     said = text if not links else text + json.dumps([(link.title, link.url) for link in links], ensure_ascii=False)
+    if attached:
+        cards = [(one.kind.value, one.title, one.appid) for one in attached if one.kind is AttachedKind.MINI_PROGRAM]
+        files = [(one.kind.value, "", "") for one in attached if one.kind is not AttachedKind.MINI_PROGRAM]
+        said += json.dumps(sorted(cards + files), ensure_ascii=False)
     return hashlib.sha256(said.encode()).hexdigest()

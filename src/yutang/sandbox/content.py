@@ -1,12 +1,16 @@
 """What a mass message may contain, and how the platform refuses the rest (WeCom doc 92135).
 
-Media ids are taken as they are: uploading is none of the sandbox's calls, so 40007 never occurs here.
+First how it is written, attachment by attachment; then whether the ids name something: a file of `media/upload`, of the
+right kind, not older than three days (40007), or a picture of `media/uploadimg`, whose address alone is taken as a
+`pic_url` (40007, our reading: the documents name no code).
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 
+from yutang.sandbox.media import MEDIA, known_media, known_picture
 from yutang.sandbox.wire import Arguments, PlatformError, invalid
 
 TEXT_BYTES = 4000
@@ -20,9 +24,10 @@ FIELDS: dict[str, dict[str, tuple[bool, int]]] = {
     "video": {"media_id": (True, 256)},
     "file": {"media_id": (True, 256)},
 }
+_MEDIA_OF = {"image": "image", "miniprogram": "image", "video": "video", "file": "file"}
 
 
-def read_content(arguments: Arguments) -> dict[str, object]:
+def read_content(con: sqlite3.Connection, arguments: Arguments, wall: float) -> dict[str, object]:
     """The message of a task, as the record of mass sends echoes it. Neither text nor attachments → 40063."""
     content: dict[str, object] = {}
     text = arguments.inner("text")
@@ -35,17 +40,29 @@ def read_content(arguments: Arguments) -> dict[str, object]:
     if items and len(items) > ATTACHMENTS:
         raise PlatformError(41064)
     if items:
-        content["attachments"] = [_attachment(item) for item in items]
+        parts = [_attachment(item) for item in items]
+        for kind, inner in parts:
+            check_files(con, kind, inner, wall)
+        content["attachments"] = [{"msgtype": kind, kind: inner} for kind, inner in parts]
     if not content:
         raise PlatformError(40063)
     return content
+
+
+def check_files(con: sqlite3.Connection, kind: str, inner: Mapping[str, str], wall: float) -> None:
+    """Refuse what names no file that is there."""
+    for name in ("media_id", "pic_media_id"):
+        if name in inner:
+            known_media(con, inner[name], wall, (MEDIA,), (_MEDIA_OF[kind],))
+    if "pic_url" in inner and not known_picture(con, inner["pic_url"]):
+        raise PlatformError(40007)
 
 
 def _words(text: Arguments) -> str:
     return text.text("content", limit=TEXT_BYTES)
 
 
-def _attachment(item: object) -> dict[str, object]:
+def _attachment(item: object) -> tuple[str, dict[str, str]]:
     if not isinstance(item, dict):
         raise invalid("attachments")
     kind = item.get("msgtype")
@@ -54,7 +71,7 @@ def _attachment(item: object) -> dict[str, object]:
     inner = Arguments(item).inner(kind)
     if inner is None:
         raise PlatformError(40063)
-    return {"msgtype": kind, kind: one_of(kind, inner, FIELDS[kind])}
+    return kind, one_of(kind, inner, FIELDS[kind])
 
 
 def one_of(kind: str, inner: Arguments, fields: Mapping[str, tuple[bool, int]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from yutang.kernel.ids import salt
-from yutang.sandbox.content import FIELDS, one_of
+from yutang.sandbox.content import FIELDS, check_files, one_of
 from yutang.sandbox.store import Settings, put
 from yutang.sandbox.wire import Arguments, Call, PlatformError, invalid
 
@@ -21,7 +21,7 @@ def add(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall:
     """`group_welcome_template/add`."""
     if arguments.number("notify", 1) > 1:
         raise invalid("notify")
-    content = _content(arguments)
+    content = _content(con, arguments, wall)
     if con.execute("SELECT count(*) FROM group_welcomes").fetchone()[0] >= MOST:
         raise PlatformError(41055)
     number = settings.group_welcomes + 1
@@ -34,7 +34,7 @@ def add(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall:
 def edit(con: sqlite3.Connection, settings: Settings, arguments: Arguments, wall: float) -> dict[str, object]:
     """`group_welcome_template/edit`: the whole content anew."""
     template, _ = _find(con, arguments)
-    content = json.dumps(_content(arguments), ensure_ascii=False)
+    content = json.dumps(_content(con, arguments, wall), ensure_ascii=False)
     con.execute("UPDATE group_welcomes SET content = ? WHERE template_id = ?", (content, template))
     return {}
 
@@ -62,14 +62,16 @@ def _find(con: sqlite3.Connection, arguments: Arguments) -> tuple[str, dict[str,
     return template, json.loads(row["content"])
 
 
-def _content(arguments: Arguments) -> Mapping[str, object]:
+def _content(con: sqlite3.Connection, arguments: Arguments, wall: float) -> Mapping[str, object]:
     content: dict[str, object] = {}
     text = arguments.inner("text")
     if text is not None and (words := text.text("content", limit=TEXT_BYTES)):
         content["text"] = {"content": words}
     for kind in KINDS:
         if (inner := arguments.inner(kind)) is not None:
-            content[kind] = one_of(kind, inner, FIELDS[kind])
+            kept = one_of(kind, inner, FIELDS[kind])
+            check_files(con, kind, kept, wall)
+            content[kind] = kept
             break
     if not content:
         raise PlatformError(40063)

@@ -148,6 +148,12 @@ def known_media(
     return row
 
 
+def known_picture(con: sqlite3.Connection, address: str) -> bool:
+    """Whether an address is that of a picture that was uploaded for ever."""
+    number = address.rpartition("/picture/")[2]
+    return bool(con.execute("SELECT 1 FROM pictures WHERE id = ?", (number,)).fetchone())
+
+
 def picture_file(store: Store, number: str) -> Path | None:
     """Where a picture's bytes stand."""
     with store.read() as con:

@@ -97,7 +97,11 @@ _WORDS = {
         "late": "几小时到三天后",
         "night": "夜里",
         "never": "从不",
-        "attachment": "附件",
+        "image": "图片",
+        "link": "链接",
+        "miniprogram": "小程序",
+        "video": "视频",
+        "file": "文件",
     },
     "en": {
         "holds": "What it holds",
@@ -155,7 +159,11 @@ _WORDS = {
         "late": "hours to three days later",
         "night": "at night",
         "never": "never",
-        "attachment": "attachment",
+        "image": "picture",
+        "link": "link",
+        "miniprogram": "mini program",
+        "video": "video",
+        "file": "file",
     },
 }
 
@@ -377,9 +385,11 @@ def _state(row: sqlite3.Row, words: dict[str, str]) -> str:
 def _content(text: str, words: dict[str, str]) -> str:
     content = json.loads(text)
     said = str(content.get("text", {}).get("content", ""))
-    attached = len(content.get("attachments", []))
-    shown = said if len(said) <= 80 else f"{said[:80]}…"
-    return escape(shown) + (f" [{words['attachment']} {attached}]" if attached else "")
+    shown = [said if len(said) <= 80 else f"{said[:80]}…"] if said else []
+    for part in content.get("attachments", []):
+        title = part[part["msgtype"]].get("title", "")
+        shown.append(f"[{words[part['msgtype']]}{' ' if title else ''}{title}]")
+    return escape(" ".join(shown))
 
 
 def _time(at: int, settings: Settings) -> str:

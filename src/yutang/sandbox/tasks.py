@@ -41,7 +41,7 @@ def add_task(con: sqlite3.Connection, settings: Settings, arguments: Arguments, 
     filtered = _has_tag_filter(arguments)
     if not isinstance(arguments.values.get("allow_select", False), bool):
         raise invalid("allow_select")
-    content = read_content(arguments)
+    content = read_content(con, arguments, wall)
     if kind == "group" and not sender:
         raise PlatformError(40063)
     sender = known_member(con, sender) if sender else ""

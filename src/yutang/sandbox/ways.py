@@ -137,7 +137,7 @@ def send_welcome(con: sqlite3.Connection, settings: Settings, arguments: Argumen
     """`send_welcome_msg`: within 20 wall seconds of the scan, once. Of several apps' codes for the same person the
     first sender wins: while it is being handed out the others get 41096, after that 41051, as once a chat has begun."""
     code = arguments.text("welcome_code", missing=41049, limit=512)
-    content = read_content(arguments)
+    content = read_content(con, arguments, wall)
     row = con.execute("SELECT * FROM welcomes WHERE code = ?", (code,)).fetchone()
     if row is None or row["sent_wall"] is not None or wall > row["until_wall"]:
         raise PlatformError(41050)

@@ -13,6 +13,8 @@ from tests.channels.wecom.conftest import SteppedClock
 from tests.channels.wecom.platform import Broken, Http, Platform, Request, Slow, error, ok
 from yutang.channels.contracts import (
     AnswerLost,
+    Attached,
+    AttachedKind,
     CreatedTask,
     Delivery,
     Link,
@@ -30,6 +32,7 @@ from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.mass_send import CANCEL, CREATE, LIST, REMIND, RESULT, TASK, WeComMassSend
 from yutang.kernel.errors import BadInput
 
+PICTURE = Attached(AttachedKind.IMAGE)
 HELLO = MessageContent("周末新到一批龙虾，要给你留吗？")
 NOON = datetime(2026, 3, 8, 4, 0, tzinfo=UTC)
 Connect = Callable[..., WeComClient]
@@ -104,6 +107,8 @@ CARD = Link("新到", "https://example.com")
         ("zhangsan", ["wm1"], MessageContent("", (CARD,) * 10)),
         ("zhangsan", ["wm1"], MessageContent("", (Link("龙" * 43, "https://example.com"),))),
         ("zhangsan", ["wm1"], MessageContent("", (Link("新到", ""),))),
+        ("zhangsan", ["wm1"], MessageContent("", (CARD,), None, (PICTURE,) * 9)),
+        ("zhangsan", ["wm1"], MessageContent("", (), None, (Attached(AttachedKind.MINI_PROGRAM, "", "龙" * 22),))),
     ],
 )
 def test_what_cannot_be_sent_never_leaves(
@@ -234,7 +239,12 @@ def listed(task_id: str, at: datetime, **more: Any) -> dict[str, Any]:
 @pytest.mark.wecom("externalcontact/get_groupmsg_list_v2")
 def test_only_tasks_of_software_are_found_oldest_first(platform: Platform, mass_send: WeComMassSend) -> None:
     link = {"title": "新到", "url": "https://example.com"}
-    attachments = [{"msgtype": "link", "link": link}, {"msgtype": "image", "image": {"media_id": "m"}}]
+    card = {"title": "商城", "appid": "wx0123456789abcdef", "page": "pages/new.html", "pic_media_id": "c"}
+    attachments = [
+        {"msgtype": "link", "link": link},
+        {"msgtype": "image", "image": {"media_id": "m"}},
+        {"msgtype": "miniprogram", "miniprogram": card},
+    ]
     rows = [
         listed("msgB", NOON + timedelta(minutes=1), attachments=attachments, text={}),
         listed("msgC", NOON, creator="an administrator"),
@@ -244,8 +254,11 @@ def test_only_tasks_of_software_are_found_oldest_first(platform: Platform, mass_
     platform.plays(TASK, ok(task_list=[{"userid": "zhangsan", "status": 2, "send_time": unix(NOON)}]))
     assert mass_send.find_tasks(NOON, NOON + timedelta(hours=1)) == [
         PlatformTask("msgA", NOON, "msgA", ("zhangsan",)),
-        PlatformTask("msgB", NOON + timedelta(minutes=1), "", ("zhangsan",), (Link("新到", "https://example.com"),)),
-    ]
+        PlatformTask(
+            "msgB", NOON + timedelta(minutes=1), "", ("zhangsan",), (Link("新到", "https://example.com"),),
+            (PICTURE, Attached(AttachedKind.MINI_PROGRAM, "", "商城", "wx0123456789abcdef", "pages/new.html")),
+        ),
+    ]  # fmt: skip
 
 
 def test_a_task_being_handed_out_is_found_without_its_senders(platform: Platform, mass_send: WeComMassSend) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from django.db import transaction
 
 from yutang.channels.contracts import (
+    CannotCarry,
     CreatedTask,
     Delivery,
     Link,
@@ -98,11 +99,20 @@ class Outbox:
         size = capabilities.text * (4 if capabilities.characters else 1)
         return MassSendLimits(MOST, size, capabilities.links, reminders_per_day=0)
 
+    def make_ready(self, content: MessageContent) -> None:
+        """Nothing: letters carry what stands in them."""
+
     def create_task(self, sender: str, recipients: Sequence[str], content: MessageContent) -> CreatedTask:
         """Write the letters. `refused` are addresses at which nobody is reached any more. Raises CannotCarry."""
         if not recipients or len(recipients) > MOST or len(set(recipients)) != len(recipients):
             raise BadInput(
                 f"收件人应有 1–{MOST} 位，且不重复。", f"There are 1–{MOST} recipients, and none of them twice."
+            )
+        if content.attached:
+            zh, en = kind_named(self.account.kind).capabilities.zh, kind_named(self.account.kind).capabilities.en
+            raise CannotCarry(
+                f"「{zh}」带不了图片、小程序卡片、视频和文件。",
+                f"{en} carries no pictures, mini programs, videos or files.",
             )
         adapter_of(self.account).size(content)
         kind, namespace = self._addressed_by()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from yutang.channels.contracts import Attached
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import SenderFacts
 
@@ -41,6 +42,7 @@ class ListFacts:
     sender: SenderFacts
     text: str
     links: tuple[str, ...]
+    attached: tuple[Attached, ...]
     state: ListState
     created_at: datetime
     until: datetime | None

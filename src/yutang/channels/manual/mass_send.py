@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -10,6 +10,8 @@ from django.db import transaction
 
 from yutang.channels.capabilities import MANUAL
 from yutang.channels.contracts import (
+    Attached,
+    AttachedKind,
     CreatedTask,
     Delivery,
     Link,
@@ -43,6 +45,11 @@ def number_of(task: str) -> int:
     return int(number)
 
 
+def attached_of(rows: Sequence[Mapping[str, str]]) -> tuple[Attached, ...]:
+    """What stands beside the text of a list, as it is kept there."""
+    return tuple(Attached(**{**row, "kind": AttachedKind(row["kind"])}) for row in rows)  # type: ignore[arg-type]
+
+
 class ManualMassSend:
     """Lists for the staff of one corp, as a `MassSendPort`. Recipients are numbers of persons."""
 
@@ -54,6 +61,9 @@ class ManualMassSend:
         """One list is no longer than somebody can work through."""
         return MassSendLimits(recipients=MANUAL.recipients, text_bytes=MANUAL.text, links=MANUAL.links)
 
+    def make_ready(self, content: MessageContent) -> None:
+        """Nothing: our own files lie here."""
+
     def create_task(self, sender: str, recipients: Sequence[str], content: MessageContent) -> CreatedTask:
         """Make the list, whole or not at all. Its answer is never lost: it lies in our own store."""
         permit = content.permit
@@ -63,6 +73,7 @@ class ManualMassSend:
                 userid=sender,
                 text=content.text,
                 links=[asdict(link) for link in content.links],
+                attached=[asdict(one) for one in content.attached],
                 purpose=permit.purpose if permit else "",
                 topic=(permit.topic or "") if permit else "",
                 created_at=business_now(),
@@ -80,10 +91,11 @@ class ManualMassSend:
         rows = WorkList.objects.filter(corp=self._corp, created_at__gte=since, created_at__lte=until)
         return [
             PlatformTask(
-                task_of(row.pk), row.created_at, row.text, (row.userid,), tuple(Link(**link) for link in row.links)
+                task_of(row.pk), row.created_at, row.text, (row.userid,),
+                tuple(Link(**link) for link in row.links), attached_of(row.attached),
             )
             for row in rows.order_by("created_at", "pk")
-        ]
+        ]  # fmt: skip
 
     def cancel_task(self, task_id: str) -> None:
         """Call the list back: nothing more is written on it. One that was taken along and not handed in stays out, as

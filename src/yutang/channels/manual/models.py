@@ -22,6 +22,7 @@ class WorkList(models.Model):
     purpose = models.CharField(max_length=63, blank=True)
     topic = models.CharField(max_length=63, blank=True)
     links = models.JSONField(default=list)
+    attached = models.JSONField(default=list)
     created_at = models.DateTimeField(db_index=True)
     until = models.DateTimeField(null=True)
     taken_at = models.DateTimeField(null=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import Count, F, Q, QuerySet
 
 from yutang.channels.manual.contracts import CHANNEL, UNDO, LineFacts, ListFacts, ListState, Result
-from yutang.channels.manual.mass_send import task_of
+from yutang.channels.manual.mass_send import attached_of, task_of
 from yutang.channels.manual.models import Line, WorkList
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
@@ -123,6 +123,7 @@ def _one(row: WorkList, sender: SenderFacts, counts: Sequence[int]) -> ListFacts
         sender=sender,
         text=row.text,
         links=tuple(link["url"] for link in row.links),
+        attached=attached_of(row.attached),
         state=state,
         created_at=row.created_at,
         until=row.until,

@@ -35,6 +35,10 @@ class GroupSendPort(Protocol):
     @property
     def limits(self) -> MassSendLimits: ...
 
+    def make_ready(self, content: MessageContent) -> None:
+        """As `MassSendPort.make_ready`."""
+        ...
+
     def create_task(self, owner: str, groups: Sequence[str], content: MessageContent) -> CreatedTask:
         """Ask `owner` to send. Not idempotent: on `AnswerLost` look with `find_tasks` before ever asking again."""
         ...

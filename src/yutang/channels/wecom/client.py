@@ -136,6 +136,11 @@ class WeComClient:
         self._bad_secret: tuple[datetime, _Outcome] | None = None
         logging.getLogger("httpx").addFilter(_without_query)
 
+    @property
+    def corp(self) -> str:
+        """The corp for which it speaks."""
+        return self._corp_id
+
     def of_app(self, secret: str) -> WeComClient:
         """A client of another app of the corp (such as the session archive), with a token and rates of its own."""
         return WeComClient(

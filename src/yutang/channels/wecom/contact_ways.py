@@ -18,8 +18,8 @@ from yutang.channels.contracts import (
     WaySpec,
 )
 from yutang.channels.wecom import errcodes
+from yutang.channels.wecom.attaching import WeComAttaching, check_parts, link_body
 from yutang.channels.wecom.client import WeComClient
-from yutang.channels.wecom.mass_send import text_and_links
 from yutang.kernel.errors import BadInput
 
 ADD = "externalcontact/add_contact_way"
@@ -141,9 +141,8 @@ class WeComTemporaryChats:
 
 def _ending(content: MessageContent) -> dict[str, Any]:
     """Empty objects are refused (40063), so they are left out."""
-    said = text_and_links(MessageContent(content.text, content.links[:1]))
-    attached = said.pop("attachments", [])
-    return said | ({"link": attached[0]["link"]} if attached else {})
+    body: dict[str, Any] = {"text": {"content": content.text}} if content.text else {}
+    return {**body, "link": link_body(content.links[0])} if content.links else body
 
 
 class WeComWelcome:
@@ -151,11 +150,19 @@ class WeComWelcome:
 
     def __init__(self, client: WeComClient) -> None:
         self._client = client
+        self._attaching = WeComAttaching(client)
+
+    def make_ready(self, content: MessageContent) -> None:
+        """Upload the files of a welcome before anybody comes: in 20 s there may be no time for it."""
+        self._attaching.make_ready(content)
 
     def send_welcome(self, code: str, content: MessageContent) -> None:
         """`send_welcome_msg`, sent once: what a lost answer means is for the caller to find out."""
+        check_parts(content, self._client.limits.mass_send.links)
+        body = {"welcome_code": code, **self._attaching.said(content)}
         try:
-            self._client.call(WELCOME, body={"welcome_code": code, **text_and_links(content)}, repeatable=False)
+            with self._attaching.known_to_the_platform(body, WELCOME):
+                self._client.call(WELCOME, body=body, repeatable=False)
         except RefusedByPlatform as refused:
             if refused.errcode in (errcodes.WELCOME_SPENT, errcodes.WELCOME_TAKEN):
                 raise CodeSpent(refused.errcode == errcodes.WELCOME_TAKEN) from refused

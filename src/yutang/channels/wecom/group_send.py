@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from yutang.channels.contracts import AnswerLost, CreatedTask, MassSendLimits, MessageContent, PlatformTask, SenderState
+from yutang.channels.contracts import CreatedTask, MassSendLimits, MessageContent, PlatformTask, SenderState
 from yutang.channels.ports.groups import GroupResult
 from yutang.channels.wecom.client import WeComClient, instant
-from yutang.channels.wecom.mass_send import CREATE, NOT_SENDABLE, RESULT, WeComMassSend, check, text_and_links
+from yutang.channels.wecom.mass_send import RESULT, WeComMassSend, check
 
 GROUPS_A_TASK = 2_000
 
@@ -29,14 +29,14 @@ class WeComGroupSend:
     def limits(self) -> MassSendLimits:
         return replace(self._client.limits.mass_send, recipients=GROUPS_A_TASK)
 
+    def make_ready(self, content: MessageContent) -> None:
+        """As of a task to customers."""
+        self._tasks.make_ready(content)
+
     def create_task(self, owner: str, groups: Sequence[str], content: MessageContent) -> CreatedTask:
         """WeCom doc 92135. Left out are groups of others, unknown ones, and those that have had their share."""
         check(owner, groups, content, self.limits)
-        body = {"chat_type": "group", "chat_id_list": list(groups), "sender": owner, **text_and_links(content)}
-        answer = self._client.call(CREATE, body=body, repeatable=False)
-        if not answer.get("msgid"):
-            raise AnswerLost(CREATE, "no msgid")
-        return CreatedTask(str(answer["msgid"]), dict.fromkeys(answer.get("fail_list") or [], NOT_SENDABLE))
+        return self._tasks.ask({"chat_type": "group", "chat_id_list": list(groups), "sender": owner}, content)
 
     def find_tasks(self, since: datetime, until: datetime) -> Sequence[PlatformTask]:
         """WeCom doc 93338."""

@@ -12,8 +12,8 @@ from typing import Any
 from yutang.channels.contracts import AnswerLost, MessageContent, RefusedByPlatform, UnexpectedAnswer
 from yutang.channels.ports.groups import GroupChat, GroupMember, GroupState, JoinWaySpec, PlatformJoinWay
 from yutang.channels.wecom import errcodes
+from yutang.channels.wecom.attaching import WeComAttaching, check_parts
 from yutang.channels.wecom.client import WeComClient, instant
-from yutang.channels.wecom.mass_send import link_body
 from yutang.kernel.errors import BadInput
 
 LIST = "externalcontact/groupchat/list"
@@ -204,14 +204,20 @@ def _way_body(spec: JoinWaySpec) -> dict[str, Any]:
 
 
 class WeComGroupWelcomes:
-    """Welcomes from which owners choose in the client (WeCom doc 92366): a text, a link, or both."""
+    """Welcomes from which owners choose in the client (WeCom doc 92366): a text, one thing beside it, or both."""
 
     def __init__(self, client: WeComClient) -> None:
         self._client = client
+        self._attaching = WeComAttaching(client)
+
+    def make_ready(self, content: MessageContent) -> None:
+        """Upload the file of a welcome."""
+        self._attaching.make_ready(content)
 
     def create_welcome(self, content: MessageContent, *, notify: bool = True) -> str:
-        """Returns its id, which must be kept: nothing lists them. `notify`: tell the owners that it is there."""
-        body = {**_welcome_body(content), "notify": int(notify)}
+        """Returns its id, which must be kept: nothing lists them. `notify`: tell the owners that it is there. Raises
+        TryLater where `make_ready` has not been called."""
+        body = {**self._body(content), "notify": int(notify)}
         answer = self._client.call(f"{WELCOME}/add", body=body, repeatable=False)
         if not answer.get("template_id"):
             raise AnswerLost(f"{WELCOME}/add", "no template_id")
@@ -219,7 +225,23 @@ class WeComGroupWelcomes:
 
     def change_welcome(self, template_id: str, content: MessageContent) -> None:
         """The whole content anew."""
-        self._client.call(f"{WELCOME}/edit", body={"template_id": template_id, **_welcome_body(content)})
+        self._client.call(f"{WELCOME}/edit", body={"template_id": template_id, **self._body(content)})
+
+    def _body(self, content: MessageContent) -> dict[str, Any]:
+        size = len(content.text.encode())
+        count = len(content.links) + len(content.attached)
+        if not content.text and not count:
+            raise BadInput("入群欢迎语是空的。", "The group welcome is empty.")
+        if size > WELCOME_BYTES or count > 1:
+            raise BadInput(
+                f"入群欢迎语最多 {WELCOME_BYTES} 字节文字（现有 {size} 字节）和一个链接、图片、小程序、视频或文件。",
+                f"A group welcome takes {WELCOME_BYTES} bytes of text (this has {size}) and one link, picture, mini "
+                "program, video or file.",
+            )
+        check_parts(content, 1)
+        body = self._attaching.said(content)
+        parts = body.pop("attachments", [])
+        return {**body, **{part["msgtype"]: part[part["msgtype"]] for part in parts}}
 
     def read_welcome(self, template_id: str) -> Mapping[str, Any] | None:
         """As the platform has it; None where it is no more."""
@@ -238,19 +260,6 @@ class WeComGroupWelcomes:
         except RefusedByPlatform as refused:
             if refused.errcode != errcodes.NO_SUCH_WELCOME:
                 raise
-
-
-def _welcome_body(content: MessageContent) -> dict[str, Any]:
-    size = len(content.text.encode())
-    if not content.text and not content.links:
-        raise BadInput("入群欢迎语是空的。", "The group welcome is empty.")
-    if size > WELCOME_BYTES or len(content.links) > 1:
-        raise BadInput(
-            f"入群欢迎语最多 {WELCOME_BYTES} 字节文字（现有 {size} 字节）和一个链接。",
-            f"A group welcome takes {WELCOME_BYTES} bytes of text (this has {size}) and one link.",
-        )
-    body: dict[str, Any] = {"text": {"content": content.text}} if content.text else {}
-    return {**body, "link": link_body(content.links[0])} if content.links else body
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from yutang.channels.contracts import (
     AnswerLost,
     CreatedTask,
     Delivery,
-    Link,
     MassSendLimits,
     MessageContent,
     PlatformTask,
@@ -26,6 +25,7 @@ from yutang.channels.contracts import (
 )
 from yutang.channels.ports.sent import ListedSend, SendKind
 from yutang.channels.wecom import errcodes
+from yutang.channels.wecom.attaching import WeComAttaching, check_parts, told
 from yutang.channels.wecom.client import WeComClient, instant
 from yutang.kernel.errors import BadInput
 
@@ -38,7 +38,6 @@ RESULT = "externalcontact/get_groupmsg_send_result"
 
 NOT_SENDABLE = "not_sendable"
 LIST_SPAN = timedelta(days=28)  # “at most one month” (doc 93338), in the shortest month
-LINK_BYTES = {"title": 128, "url": 2048, "summary": 512, "picture_url": 2048}
 
 T = TypeVar("T")
 
@@ -51,10 +50,15 @@ class WeComMassSend:
 
     def __init__(self, client: WeComClient) -> None:
         self._client = client
+        self._attaching = WeComAttaching(client)
 
     @property
     def limits(self) -> MassSendLimits:
         return self._client.limits.mass_send
+
+    def make_ready(self, content: MessageContent) -> None:
+        """WeCom doc 90253: an id is good for three days, so it is made anew where that ends before the task does."""
+        self._attaching.make_ready(content)
 
     def create_task(self, sender: str, recipients: Sequence[str], content: MessageContent) -> CreatedTask:
         """WeCom doc 92135. The platform names whom it leaves out, not why: every reason is `not_sendable`.
@@ -62,8 +66,13 @@ class WeComMassSend:
         A customer whom several members know is given to the one who chatted last, whatever `sender` says.
         """
         check(sender, recipients, content, self.limits)
-        body = {"chat_type": "single", "external_userid": list(recipients), "sender": sender, **text_and_links(content)}
-        answer = self._client.call(CREATE, body=body, repeatable=False)
+        return self.ask({"chat_type": "single", "external_userid": list(recipients), "sender": sender}, content)
+
+    def ask(self, whom: Mapping[str, object], content: MessageContent) -> CreatedTask:
+        """`add_msg_template` itself, to customers or to groups. Not repeated on a lost answer."""
+        body = {**whom, **self._attaching.said(content)}
+        with self._attaching.known_to_the_platform(body, CREATE):
+            answer = self._client.call(CREATE, body=body, repeatable=False)
         if not answer.get("msgid"):
             raise AnswerLost(CREATE, "no msgid")
         return CreatedTask(str(answer["msgid"]), dict.fromkeys(answer.get("fail_list") or [], NOT_SENDABLE))
@@ -161,7 +170,7 @@ def check(sender: str, recipients: Sequence[str], content: MessageContent, limit
         )
     if len(set(recipients)) != len(recipients):
         raise BadInput("群发任务里有重复的收件人。", "The task names a recipient twice.")
-    if not content.text and not content.links:
+    if not content.text and not content.links and not content.attached:
         raise BadInput("群发内容是空的。", "The message is empty.")
     size = len(content.text.encode())
     if size > limits.text_bytes:
@@ -169,23 +178,7 @@ def check(sender: str, recipients: Sequence[str], content: MessageContent, limit
             f"文案有 {size} 字节，平台上限是 {limits.text_bytes} 字节（一个汉字占 3 字节），请缩短。",
             f"The text is {size} bytes long and the platform takes {limits.text_bytes}; shorten it.",
         )
-    if len(content.links) > limits.links:
-        raise BadInput(
-            f"最多附 {limits.links} 个链接，现有 {len(content.links)} 个。",
-            f"A message takes {limits.links} links at most and has {len(content.links)}.",
-        )
-    for link in content.links:
-        _check_link(link)
-
-
-def text_and_links(content: MessageContent) -> dict[str, Any]:
-    """A message's part of a body. Empty objects are refused (40063), so they are left out."""
-    body: dict[str, Any] = {}
-    if content.text:
-        body["text"] = {"content": content.text}
-    if content.links:
-        body["attachments"] = [{"msgtype": "link", "link": link_body(link)} for link in content.links]
-    return body
+    check_parts(content, limits.links)
 
 
 @contextmanager
@@ -199,38 +192,12 @@ def _about(task_id: str) -> Iterator[None]:
         raise
 
 
-def _check_link(link: Link) -> None:
-    if not link.title or not link.url:
-        raise BadInput("链接缺少标题或地址。", "A link lacks its title or address.")
-    for name, most in LINK_BYTES.items():
-        size = len(str(getattr(link, name)).encode())
-        if size > most:
-            raise BadInput(
-                f"链接的 {name} 有 {size} 字节，平台上限是 {most} 字节。",
-                f"A link's {name} is {size} bytes long and the platform takes {most}.",
-            )
-
-
-def link_body(link: Link) -> dict[str, str]:
-    body = {"title": link.title, "url": link.url, "desc": link.summary, "picurl": link.picture_url}
-    return {key: value for key, value in body.items() if value}
-
-
 def _platform_task(row: Mapping[str, Any], senders: tuple[str, ...]) -> PlatformTask:
     created_at = instant(row.get("create_time"))
     if created_at is None:
         raise UnexpectedAnswer(LIST, "任务没有创建时间", "a task has no create_time")
-    links = [part["link"] for part in row.get("attachments") or [] if part.get("msgtype") == "link"]
-    return PlatformTask(
-        str(row["msgid"]),
-        created_at,
-        str((row.get("text") or {}).get("content", "")),
-        senders,
-        tuple(
-            Link(link.get("title", ""), link.get("url", ""), link.get("desc", ""), link.get("picurl", ""))
-            for link in links
-        ),
-    )
+    text = str((row.get("text") or {}).get("content", ""))
+    return PlatformTask(str(row["msgid"]), created_at, text, senders, *told(row.get("attachments") or []))
 
 
 def _listed(row: Mapping[str, Any], kind: SendKind) -> ListedSend:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,8 +14,11 @@ from django.db.models import Q
 from yutang.channels.contracts import UnexpectedAnswer
 from yutang.channels.models import Uploaded
 from yutang.channels.wecom.client import WeComClient, instant
+from yutang.files.contracts import FileKind, digest_of
+from yutang.files.queries import content_of, file_facts
 from yutang.intake.lease import lives, me
 from yutang.kernel.clock import wall_now
+from yutang.kernel.failpoints import failpoint
 from yutang.kernel.turns import my_turn
 
 UPLOAD = "media/upload"
@@ -29,6 +31,7 @@ BY_URL_RESULT = "media/get_upload_by_url_result"
 CHANNEL = "wecom"
 LIFE = timedelta(days=3)
 MARGIN = timedelta(hours=6)  # a file that ends sooner is uploaded anew: what it goes into may be sent hours later
+FRESH = timedelta(minutes=10)
 HOLD = timedelta(minutes=3)  # after which an upload is taken for dead
 LOOK = 0.2
 
@@ -39,15 +42,6 @@ class Use(StrEnum):
     MESSAGE = "message"  # mass sends, welcomes, messages of the app
     MOMENT = "moment"
     ALBUM = "album"
-
-
-class FileKind(StrEnum):
-    """What a file is."""
-
-    IMAGE = "image"
-    VOICE = "voice"
-    VIDEO = "video"
-    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +55,30 @@ class MediaFile:
     @property
     def digest(self) -> bytes:
         """The same for what the platform would hold as the same."""
-        shown = self.name.encode() if self.kind is FileKind.FILE else b""
-        return hashlib.sha256(self.kind.encode() + b"\0" + shown + b"\0" + self.content).digest()
+        return digest_of(self.kind, self.name, self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that the house keeps: its bytes are read only where it is really uploaded."""
+
+    kind: FileKind
+    kept: str
+
+    @property
+    def digest(self) -> bytes:
+        """That by which it is kept."""
+        return bytes.fromhex(self.kept)
+
+    @property
+    def name(self) -> str:
+        """As it was uploaded to us. Raises NotFound."""
+        return file_facts(self.kept).name
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes. Raises NotFound."""
+        return content_of(self.kept)
 
 
 class FetchState(StrEnum):
@@ -93,12 +109,35 @@ class WeComMedia:
         self._corp = corp
         self._sleep = sleep
 
-    def media_id(self, file: MediaFile, use: Use = Use.MESSAGE) -> str:
-        """The id of a file for this use, good for some hours at least. Outside of a transaction.
+    def media_id(self, file: MediaFile | StoredFile, use: Use = Use.MESSAGE, lasts: timedelta = timedelta(0)) -> str:
+        """The id of a file for this use, good for some hours at least, and for as long as it is to last; where that is
+        longer than any id is good, for nearly as long as a fresh one. Outside of a transaction.
 
         Raises RefusedByPlatform for a file that breaks the platform's rules, TryLater when it cannot be asked.
         """
-        return self._once(f"{use}:{file.kind}", file.digest, lambda: self._upload(file, use))
+        purpose = f"{use}:{file.kind}"
+        good = wall_now() + min(lasts, LIFE - 2 * MARGIN)
+        known = self._known(purpose, file.digest)
+        if known is not None and known.until is not None and good < known.until:
+            return known.handle
+        return self._once(purpose, file.digest, lambda: self._upload(file, use), good)
+
+    def held(self, file: MediaFile | StoredFile, use: Use = Use.MESSAGE) -> str:
+        """The id of a file that is good now; empty where it must be uploaded first. Asks nobody."""
+        known = self._known(f"{use}:{file.kind}", file.digest)
+        return known.handle if known is not None and (known.until is None or wall_now() < known.until) else ""
+
+    def disown(self, handles: Iterable[str]) -> bool:
+        """The platform knows one of these no more, whatever it had promised: forget those that are not brand new, so
+        that they are uploaded anew; whether there were any."""
+        fresh = wall_now() + LIFE - MARGIN - FRESH
+        old = Uploaded.objects.filter(channel=CHANNEL, corp=self._corp, handle__in=list(handles), until__lt=fresh)
+        with my_turn():
+            return bool(old.delete()[0])
+
+    def _known(self, purpose: str, digest: bytes) -> Uploaded | None:
+        rows = Uploaded.objects.filter(channel=CHANNEL, corp=self._corp, purpose=purpose, digest=digest)
+        return rows.exclude(handle="").first()
 
     def picture_address(self, name: str, content: bytes) -> str:
         """The address of a picture for ever, the only kind that a mass send takes as `pic_url`."""
@@ -133,7 +172,7 @@ class WeComMedia:
         detail = answer.get("detail") or {}
         return Fetched(state, str(detail.get("media_id") or ""), int(detail.get("errcode") or 0))
 
-    def _upload(self, file: MediaFile, use: Use) -> tuple[str, datetime | None]:
+    def _upload(self, file: MediaFile | StoredFile, use: Use) -> tuple[str, datetime | None]:
         if use is Use.MESSAGE:
             answer = self._client.upload(UPLOAD, {"type": file.kind.value}, file.name, file.content)
         else:
@@ -143,18 +182,27 @@ class WeComMedia:
         made = instant(answer.get("created_at")) or wall_now()
         return str(answer.get("media_id") or ""), made + LIFE - MARGIN
 
-    def _once(self, purpose: str, digest: bytes, upload: Callable[[], tuple[str, datetime | None]]) -> str:
+    def _once(
+        self,
+        purpose: str,
+        digest: bytes,
+        upload: Callable[[], tuple[str, datetime | None]],
+        good: datetime | None = None,
+    ) -> str:
+        """Upload, or find what another just uploaded; `good`: until when what is found must at least be good."""
         holder = me()
         while True:
-            handle, mine = self._claim(purpose, digest, holder)
+            handle, mine = self._claim(purpose, digest, holder, good)
             if handle:
                 return handle
             if mine is not None:
                 break
             self._sleep(LOOK)
+        failpoint("media.claimed")
         row = Uploaded.objects.filter(pk=mine, claimed_by=holder)
         try:
             handle, until = upload()
+            failpoint("media.uploaded")
             if not handle:
                 raise UnexpectedAnswer(UPLOAD, "没有文件的编号", "the file has no id")
             with my_turn():
@@ -165,13 +213,14 @@ class WeComMedia:
             raise
         return handle
 
-    def _claim(self, purpose: str, digest: bytes, holder: str) -> tuple[str, int | None]:
+    def _claim(self, purpose: str, digest: bytes, holder: str, good: datetime | None) -> tuple[str, int | None]:
         """The id, where there is one; else the row to upload for, or None while another does."""
         now = wall_now()
+        good = good or now
         with my_turn(), transaction.atomic():
             row, _ = Uploaded.objects.get_or_create(channel=CHANNEL, corp=self._corp, purpose=purpose, digest=digest)
             row = Uploaded.objects.select_for_update().get(pk=row.pk)
-            if row.handle and (row.until is None or now < row.until):
+            if row.handle and (row.until is None or good < row.until):
                 return row.handle, None
             if row.claimed_by and row.claim_until is not None and now < row.claim_until and lives(row.claimed_by):
                 return "", None

@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from yutang.console import words
 from yutang.console.entrance import FORWARD
 from yutang.console.shown import shown_brand
+from yutang.files.contracts import digest_in
 from yutang.intake.kinds.fields import field
 from yutang.kernel.calendars import aware, zone
 from yutang.kernel.documents import Title
@@ -101,6 +102,12 @@ def day(value: datetime | date | None) -> str:
     if isinstance(value, datetime):
         value = _local(value)
     return "–" if value is None else f"{value:%Y-%m-%d}"
+
+
+@register.filter
+def kept(address: str) -> str:
+    """The digest of the kept file that an address names; empty for an address elsewhere."""
+    return digest_in(address)
 
 
 @register.filter
