@@ -22,11 +22,13 @@ BASELINES = {
     "/": (29, 15),  # with all that the lane would have counted beforehand
     "/pool/": (7, 5),
     "/pool/?export=csv": (7, 2),
+    "/layers/": (9, 12),
+    "/layers/ladder/": (9, 6),
     "/persons/": (12, 6),
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
     "/persons/{person}/": (22, 7),
-    "/settings/": (50, 2),  # two for each kind of document, and one or two for what each part shows
+    "/settings/": (54, 2),  # two for each kind of document, and one or two for what each part shows
     "/execution/": (18, 0),
     "/execution/?days=28": (18, 0),
     "/execution/tasks/?days=28": (22, 0),

@@ -27,6 +27,7 @@ from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import pump_until_empty
 from yutang.kernel.clock import business_clock, business_now, wall_now
 from yutang.kernel.ids import EventId, PersonId, PlanId
+from yutang.layers.ladder import climb
 from yutang.log.contracts import Event, IdentifierValue, Line
 from yutang.log.services import record
 from yutang.organisation import services as organisation
@@ -49,7 +50,7 @@ from yutang.reflex import services as reflex
 from yutang.reflex.documents import ReflexRule
 from yutang.reflex.queries import follow_ups
 from yutang.tasks.remarks import remark
-from yutang.warehouse.contracts import Warehouse
+from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.current import install_warehouse
 from yutang.warehouse.engine import open_warehouse
 
@@ -200,7 +201,20 @@ def _build(warehouse: Warehouse, directory: Path) -> World:
     far = _store(warehouse, "far", "暗桩远", "13911117777", "far_operator")
     before.delete()
     profiles.rebuild(warehouse, business_now())
+    _climbed(warehouse, near, far)
     return World(warehouse, directory, near, far, tokens)
+
+
+def _climbed(warehouse: Warehouse, *those: Store) -> None:
+    """Both went up the ladder just now."""
+    rows = pa.table({"person": [one.person for one in those]})
+    first = Statement(
+        "INSERT INTO ladder_moves SELECT person, 0, NULL, $at, 1 FROM those",
+        {"at": business_now() - timedelta(days=9)},
+        {"those": rows},
+    )
+    warehouse.write([first])
+    assert climb(warehouse).up == len(those)
 
 
 def _number_apart(firsts: Mapping[str, int]) -> None:

@@ -36,6 +36,8 @@ FOLDERS = {
     "trust": "trust",
     "walls": "walls",
     "accounts": "accounts",
+    "rfm": "rfm",
+    "ladder": "ladder",
 }
 
 

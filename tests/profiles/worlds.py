@@ -14,6 +14,7 @@ TABLES = (
     "events", "orders", "order_lines", "facts", "fact_relations", "fact_consents", "fact_tags", "fact_scopes",
     "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
     "profile_work", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes",
+    "ladder_moves",
 )  # fmt: skip
 REVISED = timedelta(hours=1)
 STALE = (("what was corrected away", Decimal(99)),)

@@ -22,6 +22,8 @@ from yutang.intake.hooks.services import keep_webhook
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
+from yutang.layers.documents import LadderDocument
+from yutang.layers.ladder import keep_ladder
 from yutang.log.documents import EventTypeDocument
 from yutang.log.registry import save_event_type
 from yutang.organisation.contracts import Viewer
@@ -192,6 +194,8 @@ def _keep(document: Document, viewer: Viewer) -> StoredDocument:
         return save_event_type(document, viewer)
     if isinstance(document, WebhookDocument):
         return keep_webhook(document, viewer)
+    if isinstance(document, LadderDocument):
+        return keep_ladder(document, viewer)
     headquarters_only(viewer)
     return save_document(document, viewer.name)
 

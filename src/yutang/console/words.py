@@ -24,6 +24,7 @@ CONTENT_STEPS: dict[str, Promise] = {
     "agent": _("代理"),
     "partner": _("合伙人"),
 }
+LADDER_STEPS = CONTENT_STEPS
 PLACES: dict[str, Promise] = {"chat": _("一对一聊天"), "group": _("客户群"), "moments": _("朋友圈")}
 CONTENT_KINDS: dict[str, Promise] = {
     "text": _("文字"),

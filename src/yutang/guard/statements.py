@@ -25,6 +25,7 @@ FORGOTTEN = {
     "fact_preferences": ("person",),
     "person_overrides": ("birth", "survivor"),
     "segment_changes": ("person",),
+    "ladder_moves": ("person",),
     "profiles": ("person",),
     "profile_touched": ("person",),
     "profile_work": ("birth", "person"),

@@ -47,6 +47,7 @@ from yutang.kernel import database
 from yutang.kernel.calendars import local_day, zone
 from yutang.kernel.clock import business_now, monotonic
 from yutang.kernel.errors import YutangError
+from yutang.layers.ladder import climb
 from yutang.operations.roles import Share
 from yutang.operations.rotation import Sealer
 from yutang.organisation import clock as brand_clock
@@ -64,6 +65,7 @@ IDLE = 0.5  # wall seconds between turns
 STRIDE = timedelta(hours=12)  # the longest step of a stepped clock
 OTHERS = 30.0  # wall seconds after which a worker looks whether profiles are behind by what others did
 BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
+CLIMB = 20.0  # so many times as long as a look at the ladder took, at least, until the next
 RECALL = 30.0  # wall seconds between two looks at who has refused since their message was handed out
 WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
 STALE = timedelta(hours=1)  # business time after which profiles are brought up to date even if nothing came in
@@ -110,6 +112,7 @@ class Loop:
     walls_seen: date | None = None
     let_go: float = float("-inf")
     recalled: float = float("-inf")
+    climbs: float = float("-inf")
     patience: float = PATIENCE
     pump: Pump = field(init=False)
     sealer: Sealer = field(default_factory=Sealer)
@@ -203,6 +206,7 @@ class Loop:
             "ways": self._keep_ways,
             "refresh": self._refresh,
             "notice": self._notice,
+            "climb": self._climb,
             "service": self._serve,
             "transfers": self._hand_over,
             "retry": self._retry,
@@ -313,6 +317,15 @@ class Loop:
         if as_of is not None and as_of != self.noticed:
             reflex.notice_entered(self.warehouse)
             self.noticed = as_of
+
+    def _climb(self) -> None:
+        """Who moved on the ladder. A look at all costs seconds where there are millions: a busy pond is looked at for a
+        twentieth of the time."""
+        start = monotonic()
+        if start >= self.climbs:
+            climb(self.warehouse)
+            end = monotonic()
+            self.climbs = end + CLIMB * (end - start)
 
     def _watch(self) -> None:
         today = local_day(business_now(), brand().zone)

@@ -12,6 +12,7 @@ from yutang.guard.radar.documents import WallsDocument
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
+from yutang.layers.documents import LadderDocument, RfmDocument
 from yutang.log.documents import EventTypeDocument
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.policy import PolicyDocument
@@ -34,6 +35,8 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     WallsDocument,
     TodayDocument,
     AccountRules,
+    RfmDocument,
+    LadderDocument,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

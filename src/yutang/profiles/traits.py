@@ -18,8 +18,9 @@ from yutang.profiles.contracts import WINDOWS, Moment
 NEW_DAYS, ACTIVE_DAYS, SILENT_DAYS = 30, 90, 365
 LIFECYCLE = ("prospect", "new", "active", "silent", "lapsed")
 POOLS = ("nurturing", "customer")
-REACHABLE = "reachable"
-BESIDE = {REACHABLE: "profiles/reachable"}
+LADDER = ("prospect", "customer", "fan", "loyalist", "agent", "partner")
+REACHABLE, LAYER = "reachable", "layer"
+BESIDE = {REACHABLE: "profiles/reachable", LAYER: "profiles/layer"}
 """What traits that are no columns of `profiles` are read from: a named query with one row per `person`, at most, under
 the alias by which a trait's expression names it. A query joins only those that its traits ask for."""
 
@@ -175,6 +176,14 @@ def _pool(moment: Moment) -> exp.Expr:
         .when(bought, exp.Literal.string("customer"))
         .else_(exp.Literal.string("nurturing"))
     )
+
+
+def _ladder(_: Moment) -> exp.Expr:
+    step = exp.Coalesce(this=exp.column("step", LAYER), expressions=[exp.Literal.number(0)])
+    case = exp.Case()
+    for place, name in enumerate(LADDER):
+        case = case.when(exp.EQ(this=step.copy(), expression=exp.Literal.number(place)), exp.Literal.string(name))
+    return case
 
 
 _T = TraitType
@@ -352,6 +361,17 @@ TRAITS: dict[str, Trait] = {
             "nurturing: reachable, not yet bought; customer: reachable, bought; who is not reachable is in none",
             POOLS,
             _pool,
+        ),
+        Trait(
+            "ladder",
+            _T.CHOICE,
+            "",
+            "客户阶段",
+            "Ladder",
+            "prospect 潜客、customer 顾客、fan 粉丝、loyalist 铁杆、agent 代理、partner 合伙人；规则在文档 ladder 里",
+            "prospect, customer, fan, loyalist, agent or partner, by the rules of the document ladder",
+            LADDER,
+            _ladder,
         ),
     )
 }
