@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
@@ -31,9 +33,10 @@ from yutang.organisation.services import NewSender
 from yutang.people import services as people
 from yutang.profiles import services as profiles
 from yutang.reach import planning
+from yutang.reach import queries as reach_queries
 from yutang.reach import services as reach
 from yutang.reach import standing as standing_plans
-from yutang.reach.contracts import RunState
+from yutang.reach.contracts import PlanState, RunState
 from yutang.reach.gate.contracts import Outcome
 from yutang.reach.ledger import committed, plan_counts
 from yutang.reach.models import Batch, Plan, Run
@@ -45,6 +48,7 @@ from yutang.tasks.models import Asked, Card
 from yutang.warehouse.contracts import Statement
 
 DAY = timedelta(days=1)
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 FRIENDS = 16  # late against their own rhythm, the later ones worth more
 SPECIAL = ("soon", "super", "quiet", "refusing", "silent", "fresh", "talked")
 
@@ -307,6 +311,26 @@ def test_what_is_sent_counts_once_and_the_rest_of_the_day_expires(pond: Pond) ->
         assert _shown(pond) == []
         (counts,) = plan_counts(pond.world.warehouse, [Plan.objects.get(standing=True).pk]).values()
     assert (counts.sent, counts.failed, counts.expired, counts.pending) == (1, 1, 3, 0)
+
+
+def test_its_plan_is_no_finished_one_and_says_what_every_day_came_to(pond: Pond) -> None:
+    _document(hold_out=0.0)
+    today.turn(pond.world.warehouse)
+    shown = _shown(pond)
+    cards.note(OWNER, [pond.guide], shown[0].touch, CardResult.ANSWERED, at=business_now())
+    cards.note(OWNER, [pond.guide], shown[1].touch, CardResult.WRONG_PERSON, at=business_now())
+    number = Plan.objects.get(standing=True).pk
+    (day,) = cards.days_of(OWNER, reach_queries.run_numbers(OWNER, number))
+    assert (day.guides, day.chosen, day.sent, day.answered, day.refused) == (1, 5, 1, 1, 1)
+    assert cards.days_of(replace(OWNER, nodes=frozenset()), reach_queries.run_numbers(OWNER, number)) == []
+    assert number not in {one.id for one in reach_queries.plans(OWNER, PlanState.FINISHED)}
+    client = Client()
+    client.force_login(get_user_model().objects.get(username="owner"), BACKEND)
+    kept = client.get("/plans/?state=standing").content.decode()
+    assert re.findall(r'href="/plans/(\d+)/"', kept) == [str(number)]
+    page = client.get(f"/plans/{number}/").content.decode()
+    assert 'id="days"' in page
+    assert 'id="batches"' not in page
 
 
 def test_what_a_phone_says_after_the_ledger_closed_still_counts_for_fatigue(

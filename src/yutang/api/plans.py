@@ -52,6 +52,7 @@ def _item(facts: PlanFacts) -> dict[str, Any]:
         "name": facts.document.name,
         "title": facts.document.title.model_dump(),
         "state": facts.state,
+        "standing": facts.standing,
         "author": facts.author,
         "created_at": facts.created_at,
         "start": facts.start,

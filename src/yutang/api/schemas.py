@@ -304,6 +304,7 @@ class PlanItem(Schema):
     name: str = Field(examples=["spring_news"])
     title: TitleOut
     state: PlanState
+    standing: bool = Field(description="No broadcast, but what staff are asked to do day by day; it goes on.")
     author: str
     created_at: Instant
     start: Instant | None

@@ -33,7 +33,7 @@ from yutang.profiles import services as profiles
 from yutang.reach import planning
 from yutang.reach import queries as plans
 from yutang.reach import services as reach
-from yutang.reach.contracts import REASONS, PlanCounts
+from yutang.reach.contracts import REASONS, PlanCounts, PlanFacts
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.lift import Lift, Verdict
 from yutang.reflex.documents import ReflexRule
@@ -214,12 +214,17 @@ def _reason(shell: Shell, why: str) -> str:
     return shell.said(*REASONS.get(why, (why, why)))
 
 
+def _state(facts: PlanFacts) -> str:
+    """The state; `standing` of what staff are asked to do day by day, which has none."""
+    return "standing" if facts.standing else facts.state.value
+
+
 @command(plans_group, "list")
 @click.option("--limit", default=50, show_default=True, help="至多几个 / at most so many")
 def list_plans(shell: Shell, viewer: Viewer, limit: int) -> Answer:
     """计划列表 / plans, newest first"""
     found = plans.plans(viewer, limit=limit)
-    data = [{"id": item.id, "name": item.document.name, "state": item.state, "start": item.start} for item in found]
+    data = [{"id": item.id, "name": item.document.name, "state": _state(item), "start": item.start} for item in found]
     return data, [table(("id", "name", "state"), [(row["id"], row["name"], row["state"]) for row in data])]
 
 
@@ -234,12 +239,12 @@ def show_plan(shell: Shell, viewer: Viewer, plan_id: int) -> Answer:
     data = {
         "id": facts.id,
         "name": facts.document.name,
-        "state": facts.state,
+        "state": _state(facts),
         **_counts(counts),
         "lift": measured,
     }
     return data, [
-        f"{facts.document.title.text(shell.language)} ({facts.state})",
+        f"{facts.document.title.text(shell.language)} ({_state(facts)})",
         *_lines(shell, counts),
         *_lift_lines(shell, measured),
     ]

@@ -33,6 +33,7 @@ from yutang.reach.ledger import plan_counts
 from yutang.reach.lift import Lift, Verdict
 from yutang.reach.limits import way_of
 from yutang.reach.offgate import Contaminated
+from yutang.tasks.cards import days_of
 
 T = TypeVar("T")
 PLANS_SHOWN = 20
@@ -40,6 +41,8 @@ BATCHES_SHOWN = 20
 CONTAMINATED_SHOWN = 10
 TELLING = (1.96 + 0.84) / 1.96
 """The effect that a plan shows in 80 % of cases, over the half-width of its 95 % interval (Bloom 1995)."""
+STANDING = "standing"
+"""In the address: the plans of what staff are asked to do day by day."""
 STATUSES = ("issued", "tapped", "untapped", "planned", "doubtful")
 
 
@@ -84,17 +87,19 @@ class Telling:
 @page
 @require_safe
 def plans(request: Page) -> HttpResponseBase:
-    """The list, newest first; `?state=` keeps those of one state."""
+    """The list, newest first; `?state=` keeps those of one state, or the standing ones."""
     wanted = request.GET.get("state", "")
     state = PlanState(wanted) if wanted in list(PlanState) else None
-    pager = Pager(page_number(request), reach.how_many(request.viewer, state), PLANS_SHOWN)
-    found = reach.plans(request.viewer, state, limit=pager.size, offset=pager.offset)
+    standing = wanted == STANDING
+    pager = Pager(page_number(request), reach.how_many(request.viewer, state, standing=standing), PLANS_SHOWN)
+    found = reach.plans(request.viewer, state, limit=pager.size, offset=pager.offset, standing=standing)
     counted = plan_counts(request.warehouse, [plan.id for plan in found]) if found else {}
+    any_standing = standing or any(plan.standing for plan in found) or reach.how_many(request.viewer, standing=True) > 0
     context = {
         "rows": [PlanRow(plan, counted[plan.id]) for plan in found],
         "pager": pager,
-        "state": wanted if state else "",
-        "states": [PlanState.RUNNING, PlanState.FINISHED, PlanState.STOPPED],
+        "state": wanted if state or standing else "",
+        "states": [PlanState.RUNNING, PlanState.FINISHED, PlanState.STOPPED, *([STANDING] if any_standing else [])],
         "any": bool(found) or reach.how_many(request.viewer) > 0,
         "templates": broadcasts.templates(),
         "drafts": drafts.drafts(request.viewer) if request.viewer.may_operate else [],
@@ -136,6 +141,7 @@ def plan(request: Page, plan_id: int) -> HttpResponseBase:
         "at_large": reach.at_large(request.viewer, plan_id),
         "doubtful": [row for row in rows if row.batch.state in (BatchState.UNKNOWN, BatchState.AMBIGUOUS)],
         "runs": reach.runs(request.viewer, plan_id),
+        "days": days_of(request.viewer, reach.run_numbers(request.viewer, plan_id)) if facts.standing else [],
         **_contamination(request, plan_id),
     }
     return render(request, "console/plans_one.html", context)

@@ -126,7 +126,8 @@ class PlanCounts:
 
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
-    """A plan as lists show it. `unit_cost`: what one of its messages costs, as it was said when it was launched."""
+    """A plan as lists show it. `unit_cost`: what one of its messages costs, as it was said when it was launched.
+    `standing`: no broadcast, but what staff are asked to do day by day; it has no end, whatever its state says."""
 
     id: PlanId
     document: BroadcastDocument
@@ -137,6 +138,7 @@ class PlanFacts:
     versions: Mapping[str, object]
     trouble: str = ""
     unit_cost: Decimal = Decimal(0)
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

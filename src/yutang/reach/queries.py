@@ -61,21 +61,34 @@ def facts_of(row: Plan) -> PlanFacts:
         versions=row.versions,
         trouble=row.trouble,
         unit_cost=row.unit_cost,
+        standing=row.standing,
     )
 
 
-def plans(viewer: Viewer, state: PlanState | None = None, limit: int = 100, offset: int = 0) -> list[PlanFacts]:
-    """Plans, newest first."""
-    rows = visible_plans(viewer).order_by("-pk")
-    if state is not None:
-        rows = rows.filter(state=state)
+def plans(
+    viewer: Viewer, state: PlanState | None = None, limit: int = 100, offset: int = 0, *, standing: bool = False
+) -> list[PlanFacts]:
+    """Plans, newest first; of one `state` (no standing ones), or the `standing` ones alone."""
+    rows = _those(viewer, state, standing).order_by("-pk")
     return [facts_of(row) for row in rows[offset : offset + limit]]
 
 
-def how_many(viewer: Viewer, state: PlanState | None = None) -> int:
-    """How many plans a viewer may see."""
+def how_many(viewer: Viewer, state: PlanState | None = None, *, standing: bool = False) -> int:
+    """How many plans a viewer may see, chosen as `plans` does."""
+    return int(_those(viewer, state, standing).count())
+
+
+def _those(viewer: Viewer, state: PlanState | None, standing: bool) -> QuerySet[Plan]:
     rows = visible_plans(viewer)
-    return int((rows if state is None else rows.filter(state=state)).count())
+    if standing:
+        return rows.filter(standing=True)
+    return rows if state is None else rows.filter(state=state, standing=False)
+
+
+def run_numbers(viewer: Viewer, plan_id: int) -> list[int]:
+    """The numbers of a plan's committed passes. Raises NotFound."""
+    facts = plan(viewer, plan_id)
+    return list(Run.objects.filter(plan_id=facts.id, state=RunState.COMMITTED).values_list("pk", flat=True))
 
 
 def plan(viewer: Viewer, plan_id: int) -> PlanFacts:
@@ -231,10 +244,11 @@ def runs(viewer: Viewer, plan_id: int) -> list[RunFacts]:
 
 
 def measured_until(viewer: Viewer, plan_id: int) -> datetime | None:
-    """When the last wave's window of measurement ends, if waves go as planned; None before a plan has a start."""
+    """When the last wave's window of measurement ends, if waves go as planned; None before a plan has a start, and of a
+    standing one, which goes on."""
     facts = plan(viewer, plan_id)
     document = facts.document
-    if facts.start is None:
+    if facts.start is None or facts.standing:
         return None
     started = {row.occasion: row.decided_at for row in runs(viewer, plan_id) if row.attempt == 1}
     last = facts.start + timedelta(hours=document.wave_hours * (len(document.waves) - 1))

@@ -8,6 +8,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 
 import numpy as np
+from django.db.models import Count, Q
 
 from yutang.kernel.calendars import local_day
 from yutang.kernel.clock import business_now
@@ -21,7 +22,7 @@ from yutang.organisation.queries import accounts as corp_accounts
 from yutang.organisation.queries import brand
 from yutang.people import queries as people
 from yutang.people.services import set_silent
-from yutang.tasks.contracts import SENT, CardFacts, CardResult, Month
+from yutang.tasks.contracts import SENT, CardFacts, CardResult, DayFacts, Month
 from yutang.tasks.models import Asked, Card
 from yutang.tasks.today import current
 
@@ -91,6 +92,24 @@ def sent_from_cards(corp: CorpFacts, member: str, reached: Sequence[tuple[str, d
             if row.sent_at is not None:
                 sent[external].append(row.sent_at)
     return {who for who, at in reached if any(abs(at - noted_at) <= ABOUT for noted_at in sent.get(who, ()))}
+
+
+def days_of(viewer: Viewer, runs: Collection[int], limit: int = 28) -> list[DayFacts]:
+    """What came of the cards of these runs, day by day, the latest first, at the stores that a viewer sees. Cards are
+    kept for `today.KEPT_FOR`."""
+    rows = Card.objects.filter(run__in=list(runs))
+    rows = rows if viewer.nodes is None else rows.filter(node__in=viewer.nodes)
+
+    def those(*results: CardResult) -> Count:
+        return Count("pk", filter=Q(result__in=[one.value for one in results]))
+
+    summed = rows.order_by().values("day").annotate(
+        guides=Count("sender", distinct=True), chosen=Count("pk"), sent=Count("pk", filter=Q(sent_at__isnull=False)),
+        answered=those(CardResult.ANSWERED), no_answer=those(CardResult.NO_ANSWER),
+        not_interested=those(CardResult.NOT_INTERESTED),
+        refused=those(CardResult.WRONG_PERSON, CardResult.DO_NOT_DISTURB),
+    )  # fmt: skip
+    return [DayFacts(**row) for row in summed.order_by("-day")[:limit]]
 
 
 def month_of(senders: Collection[SenderId]) -> Month | None:

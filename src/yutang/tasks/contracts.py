@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from yutang.kernel.ids import PersonId, SenderId
@@ -46,6 +46,21 @@ class CardFacts:
     result: CardResult | None
     sent: bool
     refusal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayFacts:
+    """What came of the cards of a day: of `chosen` persons, `sent` to, and of whom the last word was `answered`,
+    `no_answer`, `not_interested`, or that it was the wrong person or one who wants to be left alone (`refused`)."""
+
+    day: date
+    guides: int
+    chosen: int
+    sent: int
+    answered: int
+    no_answer: int
+    not_interested: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
