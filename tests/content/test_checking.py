@@ -171,7 +171,7 @@ def test_finds_are_in_order_and_never_overlap_within_a_rule() -> None:
         ([".."], "no word"),
         (["了?"], "no word"),
         (["{nobody} 领"], "{nobody}"),
-        (["字" * 201], "200"),
+        (["字" * 401], "400"),
         (["|"], "no word"),
     ],
 )

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from yutang.content.documents import Clause, ContentRule, ContentRules, Place
-from yutang.content.patterns import END, Folded, Groups, folded, pattern
+from yutang.content.patterns import END, Folded, Groups, Pattern, folded, pattern, respelled
 from yutang.kernel.documents import Note, Title
 from yutang.kernel.errors import BadInput
 
 _SENTENCES = re.compile(f"[^{END}]+")
+_ENDS = re.compile(f"[{END}]")
+_NEAR = 30  # characters between a find and what must stand beside it
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def check(text: str, rules: ContentRules | None, place: Place = Place.CHAT, *, l
     """
     if rules is None or not text:
         return []
-    plain = folded(text)
+    plain = respelled(folded(text), rules.spellings)
     groups = rules.vocabulary()
     names = _spans([name.replace("|", " ") for name in rules.names], plain.text, groups)
     found = [
@@ -77,7 +81,7 @@ def _of_rule(
     rule: ContentRule,
     groups: Groups,
     place: Place,
-    names: list[tuple[int, int]],
+    names: list[Span],
     *,
     linked: bool,
 ) -> Iterator[Finding]:
@@ -87,23 +91,63 @@ def _of_rule(
         spans = _spans(clause.say, plain.text, groups)
         if not spans or not _has_needs(clause, plain.text, groups, linked=linked):
             continue
-        harmless = [*names, *_spans((*rule.unless, *clause.unless), plain.text, groups)]
-        excused = _excused(plain.text, (*rule.unless_beside, *clause.unless_beside), groups)
-        before = [pattern(one, groups) for one in (*rule.unless_before, *clause.unless_before)]
-        behind = [pattern(one, groups) for one in (*rule.unless_behind, *clause.unless_behind)]
-        for start, end in spans:
-            if (
-                any(first <= start and end <= last for first, last in harmless)
-                or any(first <= start < last for first, last in excused)
-                or any(one.ends_at(plain.text, start) for one in before)
-                or any(one.begins_at(plain.text, end) for one in behind)
-            ):
+        excuses = _Excuses.of(plain.text, rule, clause, names, groups)
+        beside = [_spans([one], plain.text, groups) for one in clause.beside]
+        for span in spans:
+            if excuses.hold_for(span):
                 continue
-            begin, stop = plain.original(start, end)
+            pieces = [_nearest(span, found, excuses, plain.text) for found in beside]
+            if None in pieces:
+                continue
+            every = [span, *(piece for piece in pieces if piece is not None)]
+            begin, stop = plain.original(min(start for start, _ in every), max(end for _, end in every))
             yield Finding(rule.name, rule.title, rule.law, text[begin:stop], begin, stop)
 
 
-def _spans(texts: Iterable[str], plain: str, groups: Groups) -> list[tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class _Excuses:
+    """What makes finds of a clause harmless in one text: what covers them, whole sentences, what they touch."""
+
+    text: str
+    covers: list[Span]
+    sentences: list[Span]
+    before: list[Pattern]
+    behind: list[Pattern]
+
+    @classmethod
+    def of(cls, text: str, rule: ContentRule, clause: Clause, names: list[Span], groups: Groups) -> _Excuses:
+        return cls(
+            text,
+            [*names, *_spans((*rule.unless, *clause.unless), text, groups)],
+            _excused(text, (*rule.unless_beside, *clause.unless_beside), groups),
+            [pattern(one, groups) for one in (*rule.unless_before, *clause.unless_before)],
+            [pattern(one, groups) for one in (*rule.unless_behind, *clause.unless_behind)],
+        )
+
+    def hold_for(self, span: Span) -> bool:
+        start, end = span
+        return (
+            any(first <= start and end <= last for first, last in self.covers)
+            or any(first <= start < last for first, last in self.sentences)
+            or any(one.ends_at(self.text, start) for one in self.before)
+            or any(one.begins_at(self.text, end) for one in self.behind)
+        )
+
+
+def _nearest(span: Span, found: list[Span], excuses: _Excuses, text: str) -> Span | None:
+    """Of what must stand beside a find, that which is nearest in its sentence; None where nothing is near enough."""
+    start, end = span
+    near = [
+        (gap, other)
+        for other in found
+        if (gap := max(other[0] - end, start - other[1])) in range(_NEAR + 1)
+        and not _ENDS.search(text, min(end, other[1]), max(start, other[0]))
+        and not excuses.hold_for(other)
+    ]
+    return min(near)[1] if near else None
+
+
+def _spans(texts: Iterable[str], plain: str, groups: Groups) -> list[Span]:
     return [span for text in texts for span in pattern(text, groups).spans(plain)]
 
 
@@ -115,7 +159,7 @@ def _has_needs(clause: Clause, plain: str, groups: Groups, *, linked: bool) -> b
     return any(pattern(one, groups).stands_in(plain) for one in clause.needs)
 
 
-def _excused(plain: str, texts: Iterable[str], groups: Groups) -> list[tuple[int, int]]:
+def _excused(plain: str, texts: Iterable[str], groups: Groups) -> list[Span]:
     """The sentences in which something stands that makes all of them harmless, such as a prohibition."""
     known = [pattern(text, groups) for text in texts]
     if not known:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from yutang.content.patterns import pattern
+from yutang.content.patterns import pattern, spellings
 from yutang.content.rendering import check_variables
 from yutang.files.contracts import KEPT, FileKind, digest_in
 from yutang.kernel.documents import NAME, Document, Note, Part, Title, register
@@ -234,12 +234,14 @@ class Excuses(Part):
 
 
 class Clause(Excuses):
-    """One way of breaking a rule: any of `say` stands in the text, and, where `needs` is given, one of those beside it.
+    """One way of breaking a rule: any of `say` stands in the text, and, where `needs` is given, one of those in it too.
 
-    `places`: it holds there only.
+    `beside`: each of these stands in the same sentence, before or behind, at most 30 characters away, and no excuse of
+    the rule holds for it: who, does, gets, in any order. `places`: it holds there only.
     """
 
     say: tuple[str, ...] = Field(min_length=1, max_length=400)
+    beside: tuple[str, ...] = Field(default=(), max_length=5)
     needs: tuple[str, ...] = Field(default=(), max_length=400)
     places: tuple[Place, ...] = ()
 
@@ -271,12 +273,15 @@ class ContentRule(Excuses):
         return (*((Clause(say=self.words),) if self.words else ()), *self.clauses)
 
 
+Spelling = Annotated[str, Field(min_length=1, max_length=12)]
+
+
 @register
 class ContentRules(Document):
     """What may not be said, rule by rule, each with the law that it stands on.
 
     `groups` are words that patterns name as `{group}`. `names` are names of brands, goods and places that may contain
-    such words. `approval`: a content is used only once somebody other than its author has approved it.
+    such words. `spellings` are other ways of writing a word (好评: [好坪, 好ping]). `approval`: a content is used only once somebody other than its author has approved it.
 
     A pattern is words and gaps, with spaces between: `转发|分享 .. 领|得` is one of the first, up to 8 characters, and
     one of the others within the clause; `...` is up to 24 within the sentence; `了?` may be missing; `{number}`,
@@ -287,20 +292,24 @@ class ContentRules(Document):
     KIND: ClassVar[str] = "content_rules"
 
     rules: tuple[ContentRule, ...] = Field(max_length=50)
-    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict, max_length=50)
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict, max_length=100)
     names: tuple[str, ...] = Field(default=(), max_length=1000)
+    spellings: dict[Spelling, tuple[Spelling, ...]] = Field(
+        default_factory=dict, max_length=300
+    )
     approval: bool = False
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
         """Every pattern is compiled once, so that a mistake is told when it is written and not when it is used."""
         groups = self.vocabulary()
+        spellings(self.spellings)
         for name in self.names:
             pattern(name.replace("|", " "), groups)
         for rule in self.rules:
             patterns = [*rule.excuses()]
             for clause in rule.every_clause():
-                patterns += [*clause.say, *clause.needs, *clause.excuses()]
+                patterns += [*clause.say, *clause.beside, *clause.needs, *clause.excuses()]
             for text in patterns:
                 pattern(text, groups)
         return self

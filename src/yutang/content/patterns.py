@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from yutang.content.variants import SIMPLIFIED
 from yutang.kernel.errors import BadInput
 
 Groups = tuple[tuple[str, tuple[str, ...]], ...]
@@ -22,32 +23,36 @@ _GAPS = {  # Latin words are longer
     "..": f"(?:[^{END},!]{{0,8}}?|[a-z0-9 '$%-]{{0,24}}?)",
     "...": f"(?:[^{END}]{{0,24}}?|[a-z0-9 ,!'$%-]{{0,64}}?)",
 }
-_LONGEST = 200
+_LONGEST = 400
 _BEFORE = 40  # characters before a find in which an excuse may begin
 _DEPTH = 4  # of groups that name groups
 _HAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
 _HAN_UNITS = {"十": 10, "百": 100, "千": 1000}
 _BIG = {"万": 10_000, "w": 10_000, "亿": 100_000_000, "k": 1000, "千": 1000, "百": 100}
+_UNSEEN = frozenset({"Cf", "Cc", "Mn", "Me", "Sk", "Co", "Cn"})
+_HAN = "[\u4e00-\u9fff]"
 _NUMBER = r"(?:\d{1,12}(?:,\d{3}){0,4}(?:\.\d{1,4})?[百千]?[万亿wk]?|[零一二两三四五六七八九十百千万亿]{1,12})"
 _COUNTED = (
-    "人|名|份|次|户|家|张|位|粉|会员|顾客|步|公里|米|台|件|瓶|年|颗|只|条|册|亩|里|个人|多人|余人|小时|像素|毫安|转"
+    "人|名|份|次|户|家|张|位|粉|会员|顾客|步|公里|米|台|件|瓶|年|颗|只|条|册|亩|里|个人|多人|余人|小时|像素|毫安|转|杯|字|粒|单|公斤|斤"
+    "|盒|票|朵|包|袋|罐|部|场|阅读|播放|积分|词|吨|度|平|束|桶|枚|根|篇|节|课|趟|箱|棵|头|匹|号|级|倍|好评|用户|毫升|双|支|把|本|首|个"
 )
 _COINS = "元|块|圆|rmb|cny|yuan|刀|美金"
 _MONEY = (
-    rf"(?:(?:¥|rmb|cny|人民币)\s?{_NUMBER}|{_NUMBER}\s?(?:多|余)?(?:{_COINS})"
-    rf"|(?:\d{{1,9}}(?:\.\d{{1,4}})?[百千]?[万w]|[一二两三四五六七八九十百千]{{1,6}}万[一二三四五六七八九千百]{{0,4}}|[十百千]?百万|千万)(?!{_COUNTED}))"
+    rf"(?:(?:¥|rmb|cny|人民币)\s?{_NUMBER}|{_NUMBER}\s?[多余来]?(?:{_COINS})"
+    rf"|(?:\d{{1,9}}(?:\.\d{{1,4}})?[百千]?[万w]|[一二两三四五六七八九十百千几]{{1,6}}[多余来几]?万[一二三四五六七八九千百]{{0,4}}|[十百千]?百万|千万)"
+    rf"[多余]?+(?!{_COUNTED}))"
 )
 _LINK = r"(?:https?://|www\.|t\.cn/|m\.)[a-z0-9.\-/_?=&%]{2,200}"
 _BUILT_IN = {"number": _NUMBER, "money": _MONEY, "link": _LINK}
 _AMOUNT = re.compile(_NUMBER)
+_ABOUT = re.compile("[多余来几](?=万)")
 _MEASURED = re.compile(r"\{(number|money)>(\d{1,12})\}")
 
-# Traditional and variant forms that stand for the simplified one wherever they stand.
-_VARIANTS = str.maketrans(
-    "國級轉転發領現発紅評團讚贊拚獎關點贈驗價優質獨無絕對頂專業門網歷顏藥療預儲員費獲佣傭單買賣裡們從來會請減",
-    "国级转转发领现发红评团赞赞拼奖关点赠验价优质独无绝对顶专业门网历颜药疗预储员费获佣佣单买卖里们从来会请减",
-)
-_DECORATION = frozenset("·•・‧.*_~^-—–|☆★✦✧✩❤♥♡'\"“”‘’`´")
+_DECORATION = frozenset("·•・‧.*_~^-—–|/\\#☆★✦✧✩❤♥♡'\"“”‘’`´")
+_MEANT = {"⭐": "星", "🌟": "星", "🧧": "红包", "👍": "赞", "👇": "下方"}
+"""Pictures that are read as a word. Others say nothing: 全🔥国🔥第一 is 全国第一."""
+_FORMAL = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟零两", "一二三四五六七八九十百千零两")
+_FIGURES = re.compile(r"[一二两三四五六七八九零壹贰叁肆伍陆柒捌玖拾佰仟十百千万]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +99,60 @@ class Folded:
 
 
 def folded(text: str) -> Folded:
-    """A text without what may hide a word in it: width, case, variants, unseen signs, and spaces, dots and ornaments
-    between Chinese characters. Lines stay apart."""
+    """A text without what may hide a word in it: width, case, variants, pictures, unseen signs, spaces, dots and
+    ornaments between Chinese characters, figures as banks write them. Lines stay apart."""
     signs = [
-        (" " if one.isspace() and one != "\n" else one, index)
+        (" " if (one.isspace() and one != "\n") or unicodedata.category(one) == "So" else one, index)
         for index, sign in enumerate(text)
-        for one in unicodedata.normalize("NFKC", sign).casefold().translate(_VARIANTS)
-        if one == "\n" or unicodedata.category(one) not in ("Cf", "Cc", "Mn", "Me")
+        for one in _MEANT.get(sign) or unicodedata.normalize("NFKC", sign).casefold().translate(SIMPLIFIED)
+        if one == "\n" or unicodedata.category(one) not in _UNSEEN
     ]
     kept = [
         (sign, index)
         for at, (sign, index) in enumerate(signs)
         if not (sign == " " and _beside_han(signs, at)) and not (sign in _DECORATION and _between_han(signs, at))
     ]
-    return Folded("".join(sign for sign, _ in kept), tuple(index for _, index in kept))
+    plain = _FIGURES.sub(lambda found: found[0].translate(_FORMAL), "".join(sign for sign, _ in kept))
+    return Folded(plain, tuple(index for _, index in kept))
+
+
+def spellings(given: Mapping[str, Sequence[str]]) -> re.Pattern[str] | None:
+    """What finds all ways of writing a word otherwise; None where there are none. Latin letters among them stand for a
+    word only right beside a Chinese character: zui好, but no ZUI. Raises BadInput."""
+    return _spelling(tuple(sorted({one for ways in given.values() for one in ways}, key=lambda one: (-len(one), one))))
+
+
+@lru_cache(maxsize=64)
+def _spelling(ways: tuple[str, ...]) -> re.Pattern[str] | None:
+    pieces = []
+    for way in ways:
+        plain = folded(way).text.strip()
+        if not plain:
+            raise BadInput(f"「{way}」里没有字。", f"“{way}” has no character in it.")
+        piece = re.escape(plain)
+        head = r"(?<![a-z0-9])" if plain[0].isascii() else ""
+        tail = r"(?![a-z0-9])" if plain[-1].isascii() else ""
+        if plain.isascii():
+            piece = f"(?:(?<={_HAN}){piece}|{piece}(?={_HAN}))"
+        pieces.append(f"{head}{piece}{tail}")
+    return re.compile("|".join(pieces)) if pieces else None
+
+
+def respelled(plain: Folded, given: Mapping[str, Sequence[str]]) -> Folded:
+    """A folded text in which every word stands as it is usually written."""
+    expression = spellings(given)
+    if expression is None or not expression.search(plain.text):
+        return plain
+    usual = {folded(way).text.strip(): folded(word).text for word, ways in given.items() for way in ways}
+    text, places, done = "", [], 0
+    for found in expression.finditer(plain.text):
+        start, end = found.span()
+        word = usual[found[0]]
+        text += plain.text[done:start] + word
+        last = plain.places[end - 1]
+        places += plain.places[done:start] + (plain.places[start],) * (len(word) - 1) + (last,)
+        done = end
+    return Folded(text + plain.text[done:], (*places, *plain.places[done:]))
 
 
 def _neighbours(signs: list[tuple[str, int]], at: int) -> tuple[str, str]:
@@ -208,7 +253,7 @@ def _literal(word: str, edges: tuple[bool, bool]) -> str:
 
 def amount(said: str) -> float:
     """The number in what was said: 10万, 六万六, 88,000元. None there is 0."""
-    found = _AMOUNT.search(said.replace(" ", ""))
+    found = _AMOUNT.search(_ABOUT.sub("", said.replace(" ", "").replace("几十", "二十")))
     if found is None:
         return 0.0
     text = found[0].replace(",", "")
