@@ -42,8 +42,10 @@ def rules(**rule: Any) -> ContentRules:
     head = {"kind": "content_rules", "name": "mine", "title": {"zh": "我的", "en": "Mine"}}
     about = {"name": "ads", "title": "广告", "law": "广告法"}
     groups = rule.pop("groups", {})
-    names = rule.pop("names", [])
-    return ContentRules.model_validate(head | {"groups": groups, "names": names, "rules": [about | rule]})
+    names, spellings = rule.pop("names", []), rule.pop("spellings", {})
+    return ContentRules.model_validate(
+        head | {"groups": groups, "names": names, "spellings": spellings, "rules": [about | rule]}
+    )
 
 
 def said(text: str, own: ContentRules) -> list[str]:
@@ -78,15 +80,24 @@ def test_a_rule_refuses_what_it_must_and_passes_what_only_looks_like_it(rule: st
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("folder", ["held_out", "held_out_again"])
-def test_a_rule_does_no_worse_on_what_was_held_out_than_at_first(folder: str, rule: str) -> None:
-    """Sentences written after the patterns: their first score is kept in the file, and told in the report."""
+@pytest.mark.parametrize("folder", ["held_out", "held_out_again", "held_out_third", "held_out_fourth"])
+def test_a_rule_does_no_worse_on_what_was_held_out_than_it_did(folder: str, rule: str) -> None:
+    """Sentences written apart from the patterns: their first score is kept in the file, and told in the report; where
+    the rules were widened since, what they reached then."""
     given = sentences(folder, rule)
-    assert min(len(given["refused"]), len(given["passed"])) >= 15
+    least = given.get("score", given["first_score"])
+    assert min(len(given["refused"]), len(given["passed"])) >= 10
     found = {text: [one.rule for one in check(text, shipped(), place)] for text, place in given["refused"]}
-    assert sum(rule in broken for broken in found.values()) >= given["first_score"]["refused"]
+    assert sum(rule in broken for broken in found.values()) >= least["refused"]
     clean = sum(not check(text, shipped(), place) for text, place in given["passed"])
-    assert clean >= given["first_score"]["passed"]
+    assert clean >= least["passed"]
+
+
+@pytest.mark.parametrize("place", Place)
+def test_what_shops_write_on_ordinary_days_breaks_no_rule(place: Place) -> None:
+    data = yaml.load((HERE / "everyday" / "messages.yaml").read_bytes(), Loader=LOADER)  # a safe loader
+    assert len(data["passed"]) >= 100
+    assert [text for text in data["passed"] if check(text, shipped(), place)] == []
 
 
 @pytest.mark.parametrize(
@@ -153,6 +164,33 @@ def test_amounts_are_read_as_people_write_them(said: str, value: float) -> None:
     assert amount(said) == value
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["全🔥国🔥第一", "全囯第壹", "全國第yi", "全/国/第/一", "全国diyi"],
+)
+def test_pictures_variants_and_other_spellings_hide_no_forbidden_word(text: str) -> None:
+    own = rules(words=["全国第一"], spellings={"第一": ["第壹", "第yi", "diyi"]})
+    assert said(text, own) == [text]
+
+
+def test_a_spelling_in_latin_letters_counts_right_beside_a_chinese_character_only() -> None:
+    own = rules(words=["最好"], spellings={"最": ["zui"]})
+    assert said("zui好的茶", own) == ["zui好"]
+    assert not said("zui hao", own) + said("azui好", own)
+
+
+def test_who_does_gets_stand_in_any_order_near_each_other_and_free_of_excuses() -> None:
+    own = rules(clauses=[{"say": ["好评"], "beside": ["写|打", "返|送"]}], unless_before=["不"])
+    assert said("写好评就返两元", own) == ["写好评就返"]
+    assert said("返两元,请打个好评", own) == ["返两元,请打个好评"]
+    assert not said("写好评。返两元", own) + said("写好评,不返两元", own) + said("写好评" + "字" * 31 + "返", own)
+
+
+@pytest.mark.parametrize("text", ["伍万捌仟元", "捌万元", "十几万现金", "八十多万"])
+def test_an_amount_as_banks_write_it_or_about_it_is_read(text: str) -> None:
+    assert said(f"头奖{text}", rules(words=["头奖 {money>50000}"]))
+
+
 def test_an_amount_must_be_above_its_limit() -> None:
     own = rules(words=["头奖 .. {money>50000}"])
     assert said("头奖现金6万元", own) == ["头奖现金6万元"]
@@ -171,7 +209,7 @@ def test_finds_are_in_order_and_never_overlap_within_a_rule() -> None:
         ([".."], "no word"),
         (["了?"], "no word"),
         (["{nobody} 领"], "{nobody}"),
-        (["字" * 401], "400"),
+        (["字" * 1001], "1000"),
         (["|"], "no word"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from yutang.content.documents import Clause, ContentRule, ContentRules, Place
-from yutang.content.patterns import END, Folded, Groups, Pattern, folded, pattern, respelled
+from yutang.content.patterns import END, LONGEST, Folded, Groups, Pattern, folded, pattern, respelled
 from yutang.kernel.documents import Note, Title
 from yutang.kernel.errors import BadInput
 
@@ -148,7 +148,13 @@ def _nearest(span: Span, found: list[Span], excuses: _Excuses, text: str) -> Spa
 
 
 def _spans(texts: Iterable[str], plain: str, groups: Groups) -> list[Span]:
-    return [span for text in texts for span in pattern(text, groups).spans(plain)]
+    return [span for text in texts for one in _apart(text, groups) for span in pattern(one, groups).spans(plain)]
+
+
+def _apart(text: str, groups: Groups) -> tuple[str, ...]:
+    """The patterns of a group that stands alone: each finds what it finds, where one of all would find the first."""
+    words = next((words for name, words in groups if text == f"{{{name}}}"), ())
+    return words if words and max(map(len, words)) <= LONGEST else (text,)
 
 
 def _has_needs(clause: Clause, plain: str, groups: Groups, *, linked: bool) -> bool:

@@ -281,7 +281,8 @@ class ContentRules(Document):
     """What may not be said, rule by rule, each with the law that it stands on.
 
     `groups` are words that patterns name as `{group}`. `names` are names of brands, goods and places that may contain
-    such words. `spellings` are other ways of writing a word (好评: [好坪, 好ping]). `approval`: a content is used only once somebody other than its author has approved it.
+    such words. `spellings` are other ways of writing a word (好评: [好坪, 好ping]). `approval`: a content is used only
+    once somebody other than its author has approved it.
 
     A pattern is words and gaps, with spaces between: `转发|分享 .. 领|得` is one of the first, up to 8 characters, and
     one of the others within the clause; `...` is up to 24 within the sentence; `了?` may be missing; `{number}`,
@@ -294,9 +295,7 @@ class ContentRules(Document):
     rules: tuple[ContentRule, ...] = Field(max_length=50)
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict, max_length=100)
     names: tuple[str, ...] = Field(default=(), max_length=1000)
-    spellings: dict[Spelling, tuple[Spelling, ...]] = Field(
-        default_factory=dict, max_length=300
-    )
+    spellings: dict[Spelling, tuple[Spelling, ...]] = Field(default_factory=dict, max_length=300)
     approval: bool = False
 
     @model_validator(mode="after")

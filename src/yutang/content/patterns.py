@@ -23,7 +23,7 @@ _GAPS = {  # Latin words are longer
     "..": f"(?:[^{END},!]{{0,8}}?|[a-z0-9 '$%-]{{0,24}}?)",
     "...": f"(?:[^{END}]{{0,24}}?|[a-z0-9 ,!'$%-]{{0,64}}?)",
 }
-_LONGEST = 400
+LONGEST = 1000
 _BEFORE = 40  # characters before a find in which an excuse may begin
 _DEPTH = 4  # of groups that name groups
 _HAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
@@ -88,14 +88,16 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A text as the rules read it; `places` maps each of its characters to the one it came from."""
+    """A text as the rules read it; `places` and `ends` map each of its characters to the first and the last of those
+    that it came from."""
 
     text: str
     places: tuple[int, ...]
+    ends: tuple[int, ...]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The place in the original of a span of the folded text."""
-        return self.places[start], self.places[end - 1] + 1
+        return self.places[start], self.ends[end - 1] + 1
 
 
 def folded(text: str) -> Folded:
@@ -113,7 +115,8 @@ def folded(text: str) -> Folded:
         if not (sign == " " and _beside_han(signs, at)) and not (sign in _DECORATION and _between_han(signs, at))
     ]
     plain = _FIGURES.sub(lambda found: found[0].translate(_FORMAL), "".join(sign for sign, _ in kept))
-    return Folded(plain, tuple(index for _, index in kept))
+    places = tuple(index for _, index in kept)
+    return Folded(plain, places, places)
 
 
 def spellings(given: Mapping[str, Sequence[str]]) -> re.Pattern[str] | None:
@@ -144,15 +147,19 @@ def respelled(plain: Folded, given: Mapping[str, Sequence[str]]) -> Folded:
     if expression is None or not expression.search(plain.text):
         return plain
     usual = {folded(way).text.strip(): folded(word).text for word, ways in given.items() for way in ways}
-    text, places, done = "", [], 0
+    pieces: list[str] = []
+    places: list[int] = []
+    ends: list[int] = []
+    done = 0
     for found in expression.finditer(plain.text):
         start, end = found.span()
         word = usual[found[0]]
-        text += plain.text[done:start] + word
-        last = plain.places[end - 1]
-        places += plain.places[done:start] + (plain.places[start],) * (len(word) - 1) + (last,)
+        pieces += [plain.text[done:start], word]
+        places += [*plain.places[done:start], *[plain.places[start]] * len(word)]
+        ends += [*plain.ends[done:start], *[plain.ends[end - 1]] * len(word)]
         done = end
-    return Folded(text + plain.text[done:], (*places, *plain.places[done:]))
+    text = "".join(pieces) + plain.text[done:]
+    return Folded(text, (*places, *plain.places[done:]), (*ends, *plain.ends[done:]))
 
 
 def _neighbours(signs: list[tuple[str, int]], at: int) -> tuple[str, str]:
@@ -176,10 +183,10 @@ def _between_han(signs: list[tuple[str, int]], at: int) -> bool:
 @lru_cache(maxsize=4096)
 def pattern(text: str, groups: Groups) -> Pattern:
     """The pattern that a rule writes as `text`. Raises BadInput."""
-    if not text.strip() or len(text) > _LONGEST:
+    if not text.strip() or len(text) > LONGEST:
         raise BadInput(
-            f"「{text[:30]}」不是词语：不能为空，也不能超过 {_LONGEST} 个字。",
-            f"“{text[:30]}” is no pattern: it is not empty, and has at most {_LONGEST} characters.",
+            f"「{text[:30]}」不是词语：不能为空，也不能超过 {LONGEST} 个字。",
+            f"“{text[:30]}” is no pattern: it is not empty, and has at most {LONGEST} characters.",
         )
     least: list[int] = []
     return Pattern(re.compile(_sequence(text, dict(groups), least, _DEPTH)), tuple(least))
