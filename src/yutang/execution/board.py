@@ -39,7 +39,8 @@ SORTS = ("rate", "expired", "issued", "untapped", "name")
 class Below:
     """The tree as the viewer sees it from one node: the lines below it, and on which line each account lies.
 
-    `whole`: it is all that headquarters sees, but for the accounts `without`, which have nothing to tap.
+    `zones`: of all nodes that the viewer sees. `whole`: it is all that headquarters sees, but for the accounts
+    `without`, which have nothing to tap.
     """
 
     at: Spot | None
@@ -48,6 +49,7 @@ class Below:
     homes: tuple[Home, ...]
     line_of: tuple[int, ...]
     stores: tuple[Place, ...]
+    zones: Mapping[NodeId, str]
     whole: bool
     without: tuple[SenderId, ...] = ()
 
@@ -128,7 +130,7 @@ def _lately(_warehouse: Warehouse) -> Tallies:
     return tallies(OWNER, Wanted(since=now - timedelta(days=IDLE_DAYS), until=now), None)
 
 
-LATELY = Beforehand(_lately, often=60.0)
+LATELY = Beforehand(_lately, often=60.0, follows=False)
 
 
 def _idle(tree: Below, stores: Sequence[Counts]) -> tuple[Spot, ...]:
@@ -200,6 +202,7 @@ def below(viewer: Viewer, at: str = "", channel: str = "") -> Below:
         tuple(home for home, _ in found),
         tuple(line for _, line in found),
         tuple(place for place in tree if place.kind is NodeKind.STORE and place.id in line_at),
+        {place.id: place.zone for place in tree},
         viewer.sees_all and not channel and (top is None or top.parent is None),
         tuple(silent),
     )

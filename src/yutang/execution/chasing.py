@@ -126,7 +126,9 @@ def _of(
 ) -> Chosen | LeftOut:
     if not guide.active:
         return LeftOut.AWAY
-    tasks = tuple(task for task in guide.tasks if task.batch not in before.excused and task.sender not in before.away)
+    tasks = guide.tasks
+    if before.excused or before.away:  # else thousands of guides are gone through for nothing
+        tasks = tuple(one for one in tasks if one.batch not in before.excused and one.sender not in before.away)
     if not tasks:
         return LeftOut.EXCUSED
     if not local.opened:
@@ -138,9 +140,9 @@ def _of(
     if last is not None and now - last < timedelta(hours=policy.pause_hours):
         return LeftOut.PAUSE
     account = guide.account if message and guide.agent else None
-    reminded = tuple(
-        task for task in tasks if remind and task.task and before.reminded.get(task.batch, 0) < REMINDERS_A_DAY
-    )
+    reminded: tuple[Open, ...] = ()
+    if remind:
+        reminded = tuple(one for one in tasks if one.task and before.reminded.get(one.batch, 0) < REMINDERS_A_DAY)
     if account is None and not reminded:
         if remind:
             return LeftOut.REMINDED

@@ -29,7 +29,7 @@ from yutang.kernel.clock import business_now, wall_now
 from yutang.kernel.database import lock
 from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
 from yutang.kernel.failpoints import failpoint
-from yutang.kernel.ids import BatchId, SenderId, StaffId
+from yutang.kernel.ids import BatchId, NodeId, SenderId, StaffId
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import OWNER, Home, brand, corps, homes, places
 from yutang.organisation.services import audit
@@ -221,20 +221,23 @@ def _decided(viewer: Viewer, scope: ChaseScope) -> tuple[Decided, Below]:
         raise NotFound("没有这位导购。", "There is no such guide.")
     accounts = tree.accounts if scope.staff is None else [home.sender for home in mine]
     tasks = waiting(viewer, scope.wanted, accounts, now, without=tree.without if accounts is None else ())
-    guides = _guides(mine, homes(viewer) if scope.channel else mine, tasks)
+    guides = _guides(mine, homes(viewer) if scope.channel else mine, tasks, tree.zones)
     policy = rulebook().policy.chase
     before = _before(guides, now)
     return decide(policy, guides, before, now, message=scope.message, remind=scope.remind), tree
 
 
-def _guides(mine: Sequence[Home], theirs: Sequence[Home], tasks: Sequence[Open]) -> list[Guide]:
+def _guides(
+    mine: Sequence[Home], theirs: Sequence[Home], tasks: Sequence[Open], zones: Mapping[NodeId, str]
+) -> list[Guide]:
     """Those of whom tasks wait, with the one of `theirs`, their accounts, by which the app writes to them."""
     home_of = {home.sender: home for home in mine}
-    zones = {place.id: place.zone for place in places()}
     by_staff: dict[StaffId, list[Open]] = defaultdict(list)
+    staff_of = {home.sender: home.staff for home in mine}
     for task in tasks:
-        if task.sender in home_of:
-            by_staff[home_of[task.sender].staff].append(task)
+        staff = staff_of.get(task.sender)
+        if staff is not None:
+            by_staff[staff].append(task)
     accounts: dict[StaffId, Home] = {}
     for home in theirs:
         if home.channel == WECOM and home.active and home.staff in by_staff:

@@ -9,7 +9,8 @@ from yutang.console import counted
 from yutang.execution import board
 from yutang.guard.accounts import queries as accounts
 from yutang.operations.lanes import until
-from yutang.profiles.beforehand import Beforehand, keep_up
+from yutang.profiles.beforehand import Beforehand, keep_up, let_go
+from yutang.reach.settled import SETTLED
 from yutang.warehouse.contracts import Warehouse
 
 FIGURES: tuple[Beforehand[Any], ...] = (
@@ -19,6 +20,7 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     counted.GAINED,
     accounts.LEVELS,
     board.LATELY,
+    SETTLED,
 )
 
 
@@ -31,4 +33,7 @@ def figures(warehouse: Warehouse, stop: threading.Event) -> None:
                 keep_up(warehouse, [one])
         return False  # each rests longer than a look takes
 
-    until(stop, "figures", once)
+    try:
+        until(stop, "figures", once)
+    finally:
+        let_go(warehouse)

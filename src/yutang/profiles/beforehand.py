@@ -50,14 +50,21 @@ class _Kept(Generic[T]):
 class Beforehand(Generic[T]):
     """One dear question about the whole brand. `key` says what an answer must never differ in from what stands now: a
     document, a local day. What else has changed since is as of then. `often`: wall seconds after which it is asked
-    again. One thread asks at a time; the others wait for what it finds."""
+    again; `follows`: whether it is when profiles were computed anew. One thread asks at a time; the others wait for
+    what it finds."""
 
     def __init__(
-        self, ask: Callable[[Warehouse], T], key: Callable[[], object] = lambda: None, *, often: float = MINUTES
+        self,
+        ask: Callable[[Warehouse], T],
+        key: Callable[[], object] = lambda: None,
+        *,
+        often: float = MINUTES,
+        follows: bool = True,
     ) -> None:
         self._ask = ask
         self._key = key
         self._often = often
+        self._follows = follows
         self._lock = Lock()
         self._kept: WeakKeyDictionary[Warehouse, _Kept[T]] = WeakKeyDictionary()
 
@@ -69,15 +76,19 @@ class Beforehand(Generic[T]):
         kept = self._kept.get(warehouse)
         return kept.counted if kept is not None and kept.key == key else self._counted(warehouse, key).counted
 
+    def kept(self) -> T | None:
+        """What a lane of this process keeps; None where none runs. For what stays right whatever happened since."""
+        return next((one.counted.value for of, one in self._kept.items() if of in _KEPT_UP), None)
+
     def look(self, warehouse: Warehouse) -> bool:
         """Count again if it is time; whether it was."""
         key, refresh = self._key(), parse_refresh(kept_state(warehouse))
-        if not refresh:
+        if self._follows and not refresh:
             return False  # nothing came in yet
         kept = self._kept.get(warehouse)
         if kept is not None and kept.key == key:
             rested = monotonic() - kept.ended
-            if rested < REST * kept.took or (rested < self._often and kept.refresh == refresh):
+            if rested < REST * kept.took or (rested < self._often and (not self._follows or kept.refresh == refresh)):
                 return False
         self._counted(warehouse, key, kept)
         return True
@@ -98,6 +109,11 @@ def keep_up(warehouse: Warehouse, questions: Iterable[Beforehand[Any]]) -> int:
     """Count again whichever of these it is time for, and keep answers in this process from now on; how many."""
     _KEPT_UP.add(warehouse)
     return sum(one.look(warehouse) for one in questions)
+
+
+def let_go(warehouse: Warehouse) -> None:
+    """Keep nothing of it any more: nobody looks after it."""
+    _KEPT_UP.discard(warehouse)
 
 
 @dataclass(frozen=True, slots=True)

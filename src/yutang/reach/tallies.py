@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, F, QuerySet, Sum, TextField
+from django.db.models.functions import Cast
 
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import BatchId, PlanId, SenderId
@@ -19,6 +20,7 @@ from yutang.organisation.queries import homes
 from yutang.reach.contracts import PlanFacts, PlanState, Standing
 from yutang.reach.models import Batch, Plan, Run
 from yutang.reach.queries import facts_of, visible_plans
+from yutang.reach.settled import SETTLED, Settled
 
 Numbers = npt.NDArray[np.int64]
 A_LIST = 20_000  # ids that one statement takes
@@ -99,14 +101,25 @@ def tallies(viewer: Viewer, wanted: Wanted, accounts: Collection[SenderId] | Non
     were due."""
     columns = ["sender", "standing", "n", "a", "d"]
     rows: list[tuple[Any, ...]] = []
-    for part in _of(viewer, wanted, accounts):
+    settled, rest = _apart(viewer, wanted) if accounts is None and not by_day else (None, wanted)
+    for part in _of(viewer, rest, accounts) if rest is not None else []:
         keys = ("sender", "due_at", "standing") if by_day else ("sender", "standing")
         rows += part.order_by().values(*keys).annotate(n=Count("pk"), a=Sum("asked"), d=Sum("done")).values_list(
             *columns, *(["due_at"] if by_day else [])
         )  # fmt: skip
     numbers = np.array([row[:5] for row in rows], dtype=np.int64).reshape(-1, 5)
+    if settled is not None:
+        numbers = _together(numbers, settled.of.by_sender(settled.since, settled.until))
     sender, standing, batches, asked, done = numbers.T
     return Tallies(sender, standing, batches, asked, done, [row[5] for row in rows] if by_day else ())
+
+
+def _together(*several: Numbers) -> Numbers:
+    """Rows of sender, standing and sums, with one row for each sender and standing."""
+    rows = np.concatenate(several)
+    _, first, place = np.unique(rows[:, 0] * (max(Standing) + 1) + rows[:, 1], return_index=True, return_inverse=True)
+    sums = [np.bincount(place, weights=rows[:, column]).astype(np.int64) for column in (2, 3, 4)]
+    return np.column_stack([rows[first, :2], *sums])
 
 
 def course(
@@ -119,12 +132,16 @@ def course(
     """The batches of these accounts (None: of all that the viewer sees, but `without` those) by when they were due, how
     they stand and in which hour they were tapped."""
     found: dict[tuple[datetime, int, int | None], list[int]] = {}
-    for part in _of(viewer, wanted, accounts):
+    settled, rest = _apart(viewer, wanted) if accounts is None else (None, wanted)
+    if settled is not None:
+        for at, stands, tapped, *sums in settled.of.by_time(settled.since, settled.until, without):
+            found[at, stands, tapped] = sums
+    for part in _of(viewer, rest, accounts) if rest is not None else []:
         rows = part.exclude(sender__in=list(without)) if without else part
-        sums = rows.order_by().values("due_at", "standing", "tapped_hour").annotate(
+        counted = rows.order_by().values("due_at", "standing", "tapped_hour").annotate(
             n=Count("pk"), a=Sum("asked"), d=Sum("done")
         )  # fmt: skip
-        for due_at, standing, hour, *values in sums.values_list("due_at", "standing", "tapped_hour", "n", "a", "d"):
+        for due_at, standing, hour, *values in counted.values_list("due_at", "standing", "tapped_hour", "n", "a", "d"):
             before = found.setdefault((due_at, standing, hour), [0, 0, 0])
             found[due_at, standing, hour] = [one + other for one, other in zip(before, values, strict=True)]
     return [
@@ -165,15 +182,24 @@ def waiting(
     """The batches of these accounts (as of `course`) that wait for their tap and may still be tapped, the nearest
     deadline first."""
     found: list[Open] = []
-    columns = ("pk", "sender", "run__plan_id", "deadline", "asked", "done", "task")
+    deadlines: dict[str, datetime] = {}  # few differ, and Django would read each
+    plan_of = dict(Run.objects.filter(plan__state=PlanState.RUNNING).values_list("pk", "plan_id"))
     for part in _of(viewer, wanted, accounts):
-        rows = part.filter(standing=Standing.WAITING.value, deadline__gt=now, run__plan__state=PlanState.RUNNING)
+        rows = part.filter(standing=Standing.WAITING.value, deadline__gt=now)
         rows = rows.exclude(sender__in=list(without)) if without else rows
-        found += [
-            Open(BatchId(pk), SenderId(sender), PlanId(plan), deadline, people - done, task)
-            for pk, sender, plan, deadline, people, done, task in rows.values_list(*columns)
-        ]
+        rows = rows.annotate(ends=Cast("deadline", TextField()), people=F("asked") - F("done"))
+        for pk, sender, run, ends, people, task in rows.values_list("pk", "sender", "run", "ends", "people", "task"):
+            if run not in plan_of:
+                continue
+            deadline = deadlines.get(ends) or deadlines.setdefault(ends, _instant(ends))
+            found.append(Open(BatchId(pk), SenderId(sender), PlanId(plan_of[run]), deadline, people, task))
     return sorted(found, key=lambda one: (one.deadline, one.batch))
+
+
+def _instant(told: str) -> datetime:
+    """A time that a store told as text: SQLite's say no zone."""
+    at = datetime.fromisoformat(told)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def still_waiting(numbers: Collection[int], now: datetime) -> dict[BatchId, str]:
@@ -226,6 +252,27 @@ def plans_numbered(viewer: Viewer, numbers: Collection[PlanId]) -> dict[PlanId, 
 
 def _plans_of(viewer: Viewer) -> QuerySet[Batch, Any]:
     return Batch.objects.filter(sender__in=[one.sender for one in homes(viewer)]).values("run__plan_id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """The part of a period of which all batches are settled."""
+
+    of: Settled
+    since: datetime
+    until: datetime
+
+
+def _apart(viewer: Viewer, wanted: Wanted) -> tuple[_Before | None, Wanted | None]:
+    """The settled part of a period of the whole brand, if any is kept, and what the store must be asked of."""
+    kept = SETTLED.kept()
+    if kept is None or viewer.nodes is not None or wanted.plan is not None or wanted.running or wanted.since is None:
+        return None, wanted
+    if not kept.covers(wanted.since):
+        return None, wanted
+    until = kept.until if wanted.until is None else min(kept.until, wanted.until)
+    rest = Wanted(since=kept.until, until=wanted.until) if wanted.until is None or wanted.until > kept.until else None
+    return _Before(kept, wanted.since, until), rest
 
 
 def _of(viewer: Viewer, wanted: Wanted, accounts: Collection[SenderId] | None) -> list[QuerySet[Batch]]:
