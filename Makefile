@@ -5,7 +5,7 @@ PYTHON ?= python3
 MINUTES ?= 30
 BIN := .venv/bin
 
-.PHONY: help install run check test test-postgres soak bench docs fmt messages
+.PHONY: help install run check test test-postgres test-clickhouse soak bench docs fmt messages
 .DEFAULT_GOAL := help
 
 help:  ## list these habits
@@ -34,6 +34,9 @@ test: install  ## the suite, within 5 minutes on 2 cores (what is marked long: m
 
 test-postgres: install  ## what touches the operational store once more, on a PostgreSQL of its own
 	$(BIN)/python -m tests.postgres -n 3
+
+test-clickhouse: install  ## what asks the warehouse once more, on ClickHouse's engine in the tests' process
+	$(BIN)/python -m tests.on_clickhouse -n 3
 
 soak: install  ## kill, race and fill for MINUTES=30
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)

@@ -182,6 +182,8 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "layers show": (Ask(),),
     "layers moves": (Ask(words=("--days", "90")),),
     "rebuild profiles": (Ask(),),
+    "warehouse move": (Ask(),),
+    "warehouse compact": (Ask(),),
     "secrets rotate": (Ask(),),
     "secrets status": (Ask(),),
     "segments count": (Ask(words=(BOTH,)),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,9 +13,21 @@ import pyarrow as pa
 from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.engine import open_warehouse
 
+ON_CLICKHOUSE = os.environ.get("YUTANG_TEST_WAREHOUSE") == "clickhouse"
+"""Whether this run is on ClickHouse's engine (`make test-clickhouse`)."""
+
 
 def fresh_warehouse(tmp_path: Path) -> Warehouse:
-    """An empty, migrated warehouse of one's own. The caller closes it."""
+    """An empty, migrated warehouse of one's own; of the same path, the same one. The caller closes it."""
+    if ON_CLICKHOUSE:
+        from tests.warehouse.clickhouse import warehouse_of
+
+        return warehouse_of(tmp_path)
+    return fresh_duckdb(tmp_path)
+
+
+def fresh_duckdb(tmp_path: Path) -> Warehouse:
+    """As `fresh_warehouse`, on DuckDB whatever this run is on."""
     return open_warehouse(tmp_path / "warehouse", threads=2, memory_limit="2GB")
 
 
@@ -22,7 +35,7 @@ def fresh_warehouse(tmp_path: Path) -> Warehouse:
 def schemas() -> Mapping[str, pa.Schema]:
     """The Arrow schema of every stored table."""
     with TemporaryDirectory() as folder:
-        warehouse = fresh_warehouse(Path(folder))
+        warehouse = fresh_duckdb(Path(folder))
         names = warehouse.query(Statement("SELECT table_name FROM duckdb_tables()")).column(0).to_pylist()
         found = {name: warehouse.query(Statement(f"SELECT * FROM {name} LIMIT 0")).schema for name in names}
         warehouse.close()

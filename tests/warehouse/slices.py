@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from yutang.warehouse.contracts import Statement, Warehouse
 
 COUNTS = Statement("SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM slices) AS slices")
@@ -11,8 +13,9 @@ def a_slice(number: int, size: int = 100) -> list[Statement]:
     """A slice's marker and its events, which belong together."""
     return [
         Statement(
-            "INSERT INTO events (event_id) SELECT concat($slice, '-', r) FROM range($size) t(r)",
-            {"slice": number, "size": size},
+            "INSERT INTO events (event_id) SELECT concat($slice, '-', r) FROM numbers",
+            {"slice": number},
+            {"numbers": pa.table({"r": pa.array(range(size), pa.int64())})},
         ),
         Statement("INSERT INTO slices (slice) VALUES ($slice)", {"slice": number}),
     ]

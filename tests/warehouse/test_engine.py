@@ -1,4 +1,4 @@
-"""One owner, one writer, readers beside it."""
+"""One owner, one writer, readers beside it; and the same promises on ClickHouse's engine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -17,10 +18,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.warehouse.fixtures import fresh_warehouse, insert, rows
+from tests.warehouse.clickhouse import beside, emptied_clickhouse
+from tests.warehouse.fixtures import fresh_duckdb, insert, rows
 from tests.warehouse.processes import another_process
 from tests.warehouse.slices import COUNTS, a_slice, counts, unless_applied
 from yutang.kernel.errors import BadInput, OutOfSpace, Refused, Unavailable
+from yutang.warehouse.clickhouse import alone_here
 from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.engine import FILE, Owner, open_warehouse
 from yutang.warehouse.wire import Client
@@ -30,24 +33,37 @@ NOON = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
-    opened = fresh_warehouse(tmp_path)
+    opened = fresh_duckdb(tmp_path)
     yield opened
     opened.close()
 
 
-@pytest.fixture(params=["owner", "client"])
-def either(request: pytest.FixtureRequest, warehouse: Warehouse, tmp_path: Path) -> Warehouse:
-    """The same warehouse, by itself and through the socket."""
-    return warehouse if request.param == "owner" else fresh_warehouse(tmp_path)
+@pytest.fixture(params=["owner", "client", "clickhouse"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    """A warehouse by itself, one through the socket, and one on ClickHouse's engine."""
+    yield from _one(request.param, tmp_path)
 
 
-@pytest.fixture(scope="module", params=["owner", "client"])
+@pytest.fixture(scope="module", params=["owner", "client", "clickhouse"])
 def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """As `either`, shared by tests that write nothing."""
-    folder = tmp_path_factory.mktemp("reader")
-    owner = fresh_warehouse(folder)
-    yield owner if request.param == "owner" else fresh_warehouse(folder)
-    owner.close()
+    yield from _one(request.param, tmp_path_factory.mktemp("reader"))
+
+
+def _one(kind: str, folder: Path) -> Iterator[Warehouse]:
+    with closing(emptied_clickhouse() if kind == "clickhouse" else fresh_duckdb(folder)) as opened:
+        yield fresh_duckdb(folder) if kind == "client" else opened
+
+
+@pytest.fixture(params=["duckdb", "clickhouse"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Warehouse, Warehouse]]:
+    """One warehouse as two see it: DuckDB's owner and a client, or two connections to ClickHouse."""
+    if request.param == "duckdb":
+        with closing(fresh_duckdb(tmp_path)) as owner:
+            yield owner, fresh_duckdb(tmp_path)
+        return
+    with closing(emptied_clickhouse()) as first, closing(beside(first, alone=alone_here)) as second:
+        yield first, second
 
 
 def test_what_is_written_is_read_back_exactly(either: Warehouse) -> None:
@@ -121,21 +137,22 @@ def test_unless_must_be_one_boolean(either: Warehouse) -> None:
     assert counts(either) == (0, 0)
 
 
-def test_eight_that_write_the_same_slice_at_once_write_it_once(warehouse: Warehouse, tmp_path: Path) -> None:
-    client = fresh_warehouse(tmp_path)
+def test_eight_that_write_the_same_slice_at_once_write_it_once(pair: tuple[Warehouse, Warehouse]) -> None:
+    warehouse, _other = pair
     start = threading.Barrier(8)
 
     def apply(worker: int) -> bool:
         start.wait()
-        return (warehouse, client)[worker % 2].write(a_slice(1), unless=unless_applied(1))
+        return pair[worker % 2].write(a_slice(1), unless=unless_applied(1))
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(apply, range(8))) == [False] * 7 + [True]
     assert counts(warehouse) == (100, 1)
 
 
-def test_readers_beside_the_writer_see_whole_slices_only(warehouse: Warehouse, tmp_path: Path) -> None:
-    client = fresh_warehouse(tmp_path)
+def test_readers_beside_the_writer_see_whole_slices_only(pair: tuple[Warehouse, Warehouse]) -> None:
+    warehouse, client = pair
+    writes = 60 if isinstance(warehouse, Owner) else 6
     done = threading.Event()
 
     def read(through: Warehouse) -> int:
@@ -149,15 +166,16 @@ def test_readers_beside_the_writer_see_whole_slices_only(warehouse: Warehouse, t
 
     with ThreadPoolExecutor(3) as pool:
         readers = [pool.submit(read, through) for through in (warehouse, client, warehouse)]
-        for number in range(60):
+        for number in range(writes):
             warehouse.write(a_slice(number))
         time.sleep(0.05)
         done.set()
         assert max(reader.result() for reader in readers) > 0
-    assert counts(warehouse) == (6000, 60)
+    assert counts(warehouse) == (writes * 100, writes)
 
 
-def test_given_tables_are_seen_by_their_own_statement_only(warehouse: Warehouse) -> None:
+def test_given_tables_are_seen_by_their_own_statement_only(either: Warehouse) -> None:
+    warehouse = either
     mine = {"events": rows("events", {"event_id": "mine"})}
     assert warehouse.query(Statement("SELECT event_id FROM events", tables=mine)).num_rows == 1
     assert warehouse.query(Statement("SELECT event_id FROM events")).num_rows == 0
@@ -175,7 +193,7 @@ for n in range(1, 100000): w.write(a_slice(n, 100))
 """
     with another_process(tmp_path / "warehouse", code):
         time.sleep(random.Random(seed).uniform(0.05, 0.4))
-    warehouse = fresh_warehouse(tmp_path)
+    warehouse = fresh_duckdb(tmp_path)
     events, slices = counts(warehouse)
     assert slices >= 1
     assert events == slices * 100
@@ -197,20 +215,20 @@ print(type(w).__name__, twice, counts(w), flush=True)
 def test_when_the_owner_dies_the_client_is_told_and_opening_again_works(tmp_path: Path) -> None:
     code = "w.write(a_slice(1)); print('ready', flush=True); input()"
     with another_process(tmp_path / "warehouse", code):
-        client = fresh_warehouse(tmp_path)
+        client = fresh_duckdb(tmp_path)
         assert isinstance(client, Client)
         assert counts(client) == (100, 1)
     with pytest.raises(Unavailable, match="open the warehouse again"):
         client.query(COUNTS)
-    again = fresh_warehouse(tmp_path)  # a stale socket lies there
+    again = fresh_duckdb(tmp_path)  # a stale socket lies there
     assert isinstance(again, Owner)
     assert counts(again) == (100, 1)
     assert counts(client) == (100, 1), "the client finds the new owner"
     again.close()
 
 
-def test_a_closed_warehouse_says_so(tmp_path: Path) -> None:
-    warehouse = fresh_warehouse(tmp_path)
+def test_a_closed_warehouse_says_so(either: Warehouse) -> None:
+    warehouse = either
     warehouse.close()
     warehouse.close()
     for attempt in (lambda: warehouse.query(COUNTS), lambda: warehouse.write(a_slice(1))):

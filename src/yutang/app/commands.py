@@ -16,6 +16,7 @@ from django.db import transaction
 from yutang.app import house
 from yutang.app.corps import corps_group
 from yutang.app.secrets import secrets_group
+from yutang.app.warehouse import warehouse_group
 from yutang.channels.sync.contracts import RunState
 from yutang.cli.context import Shell, answering, command, headquarters_only, show, table
 from yutang.kernel.database import is_shared
@@ -36,6 +37,7 @@ def add_to(group: click.Group) -> None:
         group.add_command(each)
     group.add_command(reference)
     group.add_command(secrets_group)
+    group.add_command(warehouse_group)
     group.add_command(corps_group)
 
     @command(group, "demo", brand_needed=False)

@@ -108,6 +108,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     where = directory or data_directory()
     configure(where)
     unlock(where)
+    from yutang.app.warehouse import open_where_said, said
     from yutang.channels.sync.doors import install_counted, install_ours, install_ways
     from yutang.connect.queries import way_of_state
     from yutang.kernel import database
@@ -117,8 +118,6 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     from yutang.reach.queries import ours_among
     from yutang.tasks.cards import sent_from_cards
     from yutang.warehouse.current import install_warehouse
-    from yutang.warehouse.engine import open_warehouse
-    from yutang.warehouse.lasting import Lasting
 
     database.reach()
     if upgrade:
@@ -129,7 +128,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     refresh_vocabulary()
     brand_clock = BrandClock()
     clock.install_business_clock(brand_clock)
-    warehouse = Lasting(lambda: open_warehouse(where, after_you=after_you))
+    warehouse = open_where_said(said(), where, after_you=after_you)
     install_warehouse(warehouse)
     install_ways(way_of_state)
     install_ours(ours_among)

@@ -29,7 +29,7 @@ from sqlglot import exp
 from yutang.kernel.errors import BadInput
 from yutang.warehouse.contracts import Statement, bindable, load_sql
 
-CLICKHOUSE_SETTINGS = {
+CLICKHOUSE_SETTINGS: dict[str, str | int] = {
     "session_timezone": "UTC",
     "join_use_nulls": 1,
     "aggregate_functions_null_for_empty": 1,
@@ -106,19 +106,27 @@ def to_clickhouse(statement: Statement) -> str:
 
     `<query>.clickhouse.sql` beside a named query wins. Raises BadInput on a function that is not allowed.
     """
+    tree, own = clickhouse_tree(statement)
+    return spoken(tree, bindable(statement), own=own).sql(dialect="clickhouse")
+
+
+def clickhouse_tree(statement: Statement) -> tuple[exp.Expr, bool]:
+    """What ClickHouse is to be told, before it is put into its words, and whether that was written for it already."""
     own = load_sql(statement.name, "clickhouse") if statement.name else ""
     if own:
-        tree = sqlglot.parse_one(own, dialect="clickhouse")
-    else:
-        check_functions(statement)
-        tree = _expression(statement)
-    values = bindable(statement)
+        return sqlglot.parse_one(own, dialect="clickhouse"), True
+    check_functions(statement)
+    return _expression(statement), False
+
+
+def spoken(tree: exp.Expr, values: dict[str, object], *, own: bool) -> exp.Expr:
+    """The tree with the parameters' values in their places and, unless it is ClickHouse's own, in its words."""
     for node in reversed(list(tree.walk(bfs=False))):  # innermost first: what is replaced holds finished parts
         said = _filled(node, values)
         said = said if own else _reworded(said)
         if said is not node:
             node.replace(said)
-    return tree.sql(dialect="clickhouse")
+    return tree
 
 
 def _expression(statement: Statement) -> exp.Expr:
@@ -131,11 +139,12 @@ def _filled(node: exp.Expr, values: dict[str, object]) -> exp.Expr:
         name = str(node.name or node.this)
         if name not in values:
             raise BadInput(f"缺少参数 ${name}。", f"Parameter ${name} is missing.")
-        return _literal(values[name])
+        return literal(values[name])
     return node
 
 
-def _literal(value: object) -> exp.Expr:
+def literal(value: object) -> exp.Expr:
+    """A value in ClickHouse's words."""
     match value:
         case None:
             return exp.null()
@@ -152,7 +161,7 @@ def _literal(value: object) -> exp.Expr:
         case date():
             return _call("toDate32", exp.Literal.string(value.isoformat()))
         case list():
-            return exp.Array(expressions=[_literal(item) for item in value])
+            return exp.Array(expressions=[literal(item) for item in value])
     return exp.Literal.string(str(value))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import threading
@@ -16,9 +15,10 @@ import duckdb
 import pyarrow as pa
 
 from yutang.kernel.clock import monotonic
-from yutang.kernel.errors import BadInput, OutOfSpace, Refused, Unavailable, YutangError
+from yutang.kernel.errors import Unavailable, YutangError
 from yutang.warehouse import schema, wire
-from yutang.warehouse.contracts import Statement, Warehouse, bindable
+from yutang.warehouse.contracts import Statement, Warehouse
+from yutang.warehouse.duck import bilingual, execute, is_true, select
 
 FILE = "warehouse.duckdb"
 LOCK = "warehouse.lock"
@@ -44,14 +44,14 @@ def open_warehouse(
     owner, who has less to do than this process. Raises Refused if the data are newer than the code.
     """
     opening = Statement("", name="open_warehouse")
-    with _bilingual(opening):
+    with bilingual(opening):
         directory.mkdir(parents=True, exist_ok=True)
     steps = schema.shipped() if migrations is None else tuple(migrations)
     began = monotonic()
     while True:
         lock = None
         if monotonic() >= began + after_you:
-            with _bilingual(opening):
+            with bilingual(opening):
                 lock = _take_lock(directory / LOCK)
         if lock is not None:
             try:
@@ -108,7 +108,7 @@ class Owner:
         self._changing = False
         self._closing = False
         self._closed = False
-        with _bilingual(Statement("", name="migrations")):
+        with bilingual(Statement("", name="migrations")):
             self._connection: duckdb.DuckDBPyConnection | None = schema.migrate(self._path, self._connect, migrations)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="warehouse-writer")
         try:
@@ -123,27 +123,27 @@ class Owner:
         return connection
 
     def query(self, statement: Statement) -> pa.Table:
-        with self._cursor() as cursor, _bilingual(statement):
-            return _select(cursor, statement)
+        with self._cursor() as cursor, bilingual(statement):
+            return select(cursor, statement)
 
     def write(self, statements: Sequence[Statement], *, unless: Statement | None = None) -> bool:
         try:
             job = self._writer.submit(self._write, tuple(statements), unless)
         except RuntimeError:
-            raise _closed() from None
+            raise closed() from None
         return job.result()
 
     def _write(self, statements: Sequence[Statement], unless: Statement | None) -> bool:
         with self._cursor() as cursor:
             cursor.begin()
             try:
-                if unless is not None and _is_true(cursor, unless):
+                if unless is not None and _holds(cursor, unless):
                     cursor.rollback()
                     return False
                 for statement in statements:
-                    with _bilingual(statement):
-                        _execute(cursor, statement)
-                with _bilingual(Statement("", name="commit")):
+                    with bilingual(statement):
+                        execute(cursor, statement)
+                with bilingual(Statement("", name="commit")):
                     cursor.commit()
             except BaseException:
                 with suppress(duckdb.Error):  # a failed commit has already undone itself
@@ -155,7 +155,7 @@ class Owner:
         try:
             job = self._writer.submit(self._compact)
         except RuntimeError:
-            raise _closed() from None
+            raise closed() from None
         job.result()
 
     def _compact(self) -> None:
@@ -165,7 +165,7 @@ class Owner:
         fresh = self._path.with_name(f"{self._path.name}.fresh")
         log = self._path.with_name(f"{self._path.name}.wal")
         fresh.unlink(missing_ok=True)
-        with self._cursor() as cursor, _bilingual(Statement("", name="compact")):
+        with self._cursor() as cursor, bilingual(Statement("", name="compact")):
             (name,) = cursor.execute("SELECT current_database()").fetchall()[0]
             cursor.execute(f"ATTACH '{_quoted(str(fresh))}' AS fresh")
             try:
@@ -197,9 +197,9 @@ class Owner:
             while self._changing:
                 self._guard.wait()
             if self._closed:
-                raise _closed()
+                raise closed()
             if self._connection is None:
-                with _bilingual(Statement("", name="open")):
+                with bilingual(Statement("", name="open")):
                     self._connection = self._connect()
             connection = self._connection
             cursor = connection.cursor()
@@ -241,105 +241,14 @@ def _quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
-def _closed() -> Unavailable:
+def closed() -> Unavailable:
+    """The sentence for a warehouse that was let go of."""
     return Unavailable("数据仓库已关闭，请重新打开。", "The warehouse has been closed; open it again.")
 
 
-def _prepare(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> tuple[duckdb.Statement, dict[str, object]]:
-    """Parse the one statement, and say by name which parameters are missing or unknown."""
-    parsed = cursor.extract_statements(statement.text())
-    if len(parsed) != 1:
-        raise BadInput(
-            f"「{statement.title()}」应当只有一条语句，实有 {len(parsed)} 条，请分开。",
-            f"“{statement.title()}” must be one statement and is {len(parsed)}; split it.",
-        )
-    wanted = parsed[0].named_parameters
-    missing, unknown = sorted(wanted - set(statement.params)), sorted(set(statement.params) - wanted)
-    if missing or unknown:
-        raise BadInput(
-            f"「{statement.title()}」的参数不对：缺少 {_dollars(missing)}，多出 {_dollars(unknown)}。",
-            f"“{statement.title()}” has wrong parameters: missing {_dollars(missing)}, unknown {_dollars(unknown)}.",
-        )
-    for name, table in statement.tables.items():
-        cursor.register(name, table)
-    return parsed[0], bindable(statement)
-
-
-def _dollars(names: Sequence[str]) -> str:
-    return ", ".join(f"${name}" for name in names) or "—"
-
-
-def _select(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:
-    prepared, params = _prepare(cursor, statement)
-    if prepared.type != duckdb.StatementType.SELECT:
-        raise BadInput(
-            f"「{statement.title()}」不是查询；要写入请用 write。",
-            f"“{statement.title()}” is not a SELECT; use `write` to write.",
-        )
-    return cursor.sql(prepared, params=params).to_arrow_table()
-
-
-def _execute(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
-    prepared, params = _prepare(cursor, statement)
-    if prepared.type == duckdb.StatementType.TRANSACTION:
-        raise BadInput(
-            "write 自己就是一个事务，语句里不能再有 BEGIN、COMMIT 或 ROLLBACK，请去掉。",
-            "`write` is one transaction already; remove BEGIN, COMMIT and ROLLBACK from its statements.",
-        )
-    cursor.execute(prepared, params)
-    for name in statement.tables:
-        cursor.unregister(name)
-
-
-def _is_true(cursor: duckdb.DuckDBPyConnection, marker: Statement) -> bool:
-    with _bilingual(marker):
-        answer = _select(cursor, marker)
+def _holds(cursor: duckdb.DuckDBPyConnection, marker: Statement) -> bool:
+    with bilingual(marker):
+        answer = select(cursor, marker)
         for name in marker.tables:
             cursor.unregister(name)
-    if answer.num_rows != 1 or answer.num_columns != 1 or not isinstance(answer.column(0)[0].as_py(), bool):
-        raise BadInput(
-            f"「{marker.title()}」用作 unless，必须只返回一个真假值。",
-            f"“{marker.title()}” is used as `unless` and must return exactly one boolean.",
-        )
-    return bool(answer.column(0)[0].as_py())
-
-
-@contextmanager
-def _bilingual(statement: Statement) -> Iterator[None]:
-    """Turn DuckDB's errors into ours."""
-    try:
-        yield
-    except PermissionError as error:
-        raise Refused(
-            f"没有权限写入「{error.filename}」，请检查数据目录的属主和权限。",
-            f"“{error.filename}” may not be written; check the owner and mode of the data directory.",
-        ) from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise _out_of_space() from error
-    except duckdb.Error as error:
-        said = str(error).strip()
-        if "No space left" in said or "Disk quota exceeded" in said:
-            raise _out_of_space() from error
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise Unavailable(
-                f"「{statement.title()}」需要的内存超过限额，请调高 memory_limit 或缩小范围：{said}",
-                f"“{statement.title()}” needs more memory than its limit; raise memory_limit or ask for less: {said}",
-            ) from error
-        if isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.IOException):
-            raise Unavailable(
-                f"数据仓库出错，请稍后再试；若仍出错请运行 yutang doctor：{said}",
-                f"The warehouse failed; try again, and run `yutang doctor` if it goes on: {said}",
-            ) from error
-        raise BadInput(
-            f"「{statement.title()}」不能执行，请检查语句与参数：{said}",
-            f"“{statement.title()}” cannot run; check its text and parameters: {said}",
-        ) from error
-
-
-def _out_of_space() -> OutOfSpace:
-    return OutOfSpace(
-        "磁盘已满，这次写入已全部撤销。请腾出空间后再试。",
-        "The disk is full and this write was undone whole. Free some space and try again.",
-    )
+    return is_true(marker, answer)

@@ -11,11 +11,16 @@ from importlib import resources
 from pathlib import Path
 
 import duckdb
+import sqlglot
+from sqlglot import exp
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.errors import Refused
 
 Connect = Callable[[], duckdb.DuckDBPyConnection]
+
+VERSIONS = "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER, name VARCHAR, applied_at TIMESTAMP)"
+"""The table of the migrations that were applied: on every engine the same, and no migration itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,12 @@ def shipped() -> tuple[Migration, ...]:
     if [step.number for step in found] != list(range(1, len(found) + 1)):
         raise RuntimeError(f"warehouse migrations are not numbered 1, 2, 3 …: {[f.name for f in files]}")
     return found
+
+
+def moves(step: Migration) -> list[exp.Expr]:
+    """What of a step moves data: another engine makes the tables from DuckDB's, and runs only these."""
+    found = [one for one in sqlglot.parse(step.sql, dialect="duckdb", error_level=sqlglot.ErrorLevel.IGNORE) if one]
+    return [one for one in found if isinstance(one, exp.Insert | exp.Update | exp.Delete)]
 
 
 def version_of(connection: duckdb.DuckDBPyConnection) -> int:
@@ -61,11 +72,7 @@ def migrate(path: Path, connect: Connect, migrations: Sequence[Migration]) -> du
     have, want = version_of(connection), len(migrations)
     if have > want:
         connection.close()
-        raise Refused(
-            f"数据仓库是第 {have} 版，本程序只认识到第 {want} 版。请安装更新的 Yutang，或恢复升级前的备份。",
-            f"The warehouse is at version {have}, and this Yutang knows only up to {want}. "
-            "Install a newer Yutang, or restore the backup taken before the upgrade.",
-        )
+        raise newer(have, want)
     if have == want:
         return connection
     if have:
@@ -77,12 +84,19 @@ def migrate(path: Path, connect: Connect, migrations: Sequence[Migration]) -> du
     return connection
 
 
+def newer(have: int, want: int) -> Refused:
+    """The sentence for data that newer code wrote."""
+    return Refused(
+        f"数据仓库是第 {have} 版，本程序只认识到第 {want} 版。请安装更新的 Yutang，或恢复升级前的备份。",
+        f"The warehouse is at version {have}, and this Yutang knows only up to {want}. "
+        "Install a newer Yutang, or restore the backup taken before the upgrade.",
+    )
+
+
 def _apply(connection: duckdb.DuckDBPyConnection, steps: Sequence[Migration]) -> None:
     connection.begin()
     try:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER, name VARCHAR, applied_at TIMESTAMP)"
-        )
+        connection.execute(VERSIONS)
         for step in steps:
             connection.execute(step.sql)
             applied_at = wall_now().replace(tzinfo=None)
