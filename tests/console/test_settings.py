@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from tests.console.conftest import World, log_in
 from tests.console.pond import PASSWORD
+from yutang.console.entrance import next_morning
 
 
 def _send(client: httpx.Client, path: str, **data: str | list[str]) -> httpx.Response:
@@ -52,6 +55,16 @@ def test_a_password_needs_the_current_one_and_ten_characters(world: World) -> No
 @pytest.mark.parametrize("days", ["0", "3", "-1", "x", "", "²", "9" * 5000])
 def test_the_clock_goes_ahead_by_offered_days_only(owner: httpx.Client, days: str) -> None:
     assert _send(owner, "/clock/", days=days).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("at", "morning"),
+    [("00:07", "2018-03-11T09:05-04:00"), ("09:04", "2018-03-11T09:05-04:00"), ("09:05", "2018-03-12T09:05-04:00")],
+)
+def test_the_next_morning_comes_within_a_day(at: str, morning: str) -> None:
+    zone = "America/New_York"  # whose clocks went ahead that night
+    now = datetime.fromisoformat(f"2018-03-11T{at}").replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    assert next_morning(now, zone) == datetime.fromisoformat(morning)
 
 
 def test_the_house_says_whether_it_answers(world: World) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import cast
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from allauth.core import ratelimit
 from allauth.usersessions.models import UserSession
@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from yutang.console.pages import Page, language, operators_only, page
 from yutang.intake import imports, mirror
+from yutang.kernel.calendars import local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import BadInput, Refused, YutangError
 from yutang.organisation import services as organisation
@@ -33,6 +34,7 @@ from yutang.profiles import services as profiles
 
 CURRENCIES = ("CNY", "HKD", "TWD", "SGD", "MYR", "JPY", "USD", "EUR", "GBP", "AUD", "CAD")
 COUNTRIES = {"CNY": "CN", "HKD": "HK", "TWD": "TW", "SGD": "SG", "MYR": "MY", "JPY": "JP", "GBP": "GB", "AUD": "AU"}
+MORNING = time(9, 5)
 FORWARD = {1: 6, 7: 15, 28: 60}
 """Days by which the demo's clock can be sent ahead, and about how many seconds that takes."""
 _EMPTY = {"name": "", "currency": "CNY", "zone": "Asia/Shanghai", "owner": "owner"}
@@ -144,17 +146,29 @@ def choose_password(request: Page) -> HttpResponseBase:
 @page
 @require_http_methods(["GET", "POST"])
 def clock(request: Page) -> HttpResponseBase:
-    """The clock as the banner shows it (GET), or send a stepped clock ahead by some days (POST)."""
+    """The clock as the banner shows it (GET), or send a stepped clock ahead (POST): by some days, or to the next
+    morning, when guides are at work and the day's five are chosen."""
     if request.method == "GET":
         return render(request, "console/_clock.html", {"clock": clock_state(), "forward": FORWARD})
     operators_only(request.viewer)
-    text = request.POST.get("days", "")
+    text, at = request.POST.get("days", ""), clock_state().at
     days = int(text) if text.isdecimal() and len(text) < 5 else 0
-    if days not in FORWARD or clock_state().at is None:
-        raise BadInput("只能快进 1、7 或 28 天，且只在演示里。", "Only the demo can go ahead, by 1, 7 or 28 days.")
-    fast_forward(timedelta(days=days), timedelta(days=days).total_seconds() / FORWARD[days])
+    if at is None or (days not in FORWARD and text != "morning"):
+        raise BadInput(
+            "只能快进 1、7、28 天或到上午 9 点，且只在演示里。",
+            "Only the demo can go ahead: 1, 7 or 28 days, or to 9:00.",
+        )
+    span = timedelta(days=days) or next_morning(at, request.brand.zone) - at
+    fast_forward(span, timedelta(days=days or 1).total_seconds() / FORWARD[days or 1])
     organisation.audit(request.viewer, "fast_forward", "clock", days=days)
     return redirect(_back(request))
+
+
+def next_morning(at: datetime, zone: str) -> datetime:
+    """The next instant at which it is 9:05 in a zone."""
+    day = local_day(at, zone)
+    mornings = (datetime.combine(day + timedelta(days=days), MORNING, ZoneInfo(zone)) for days in (0, 1))
+    return next(morning for morning in mornings if morning > at).astimezone(UTC)
 
 
 def _back(request: HttpRequest) -> str:

@@ -94,7 +94,8 @@ def first(request: PhoneRequest) -> HttpResponse:
         "handed": [one for one in follow_ups if one.facts.rule],
         "follow_ups": [one for one in follow_ups if not one.facts.rule],
         "later": LATER,
-        "chosen_at": _chosen_at(phone) if not people else None,
+        "chosen_at": (chosen_at := _chosen_at(phone) if not people else None),
+        "too_early": chosen_at is not None and local(business_now(), place).hour < chosen_at,
     }
     return shown(request, "mobile/first.html", context, keep=True)
 
