@@ -25,6 +25,7 @@ from yutang.segments.documents import SegmentDocument
 FILES = shipped_files()
 FOLDERS = {
     "segments": "segment",
+    "traits": "trait",
     "broadcasts": "broadcast",
     "policy": "policy",
     "content": "content_rules",

@@ -12,11 +12,15 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from tests.profiles import oracle
-from tests.profiles.worlds import Order, World, emptied, naive, put_orders, put_people, stored
+from tests.profiles.brand import Traits, aggregates, brands, expected_more, read_traits, stored_more
+from tests.profiles.worlds import Order, World, emptied, naive, put_orders, put_people, put_touches, stored
+from tests.segments.worlds import moments, told_events, touches
 from tests.warehouse.fixtures import fresh_warehouse, insert
+from yutang.guard import statements as erasing
 from yutang.kernel.errors import Refused
 from yutang.profiles import queries
 from yutang.profiles.contracts import Mode
+from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild, refresh
 from yutang.warehouse.contracts import Statement, Warehouse
 
@@ -45,6 +49,7 @@ def order(name: str, person: int, at: datetime, amount: str = "10.00", **more: A
 
 def settle(warehouse: Warehouse, world: World, orders: list[Order], slice_: int) -> None:
     """One slice of the pump: these orders, and people as they now are."""
+    orders = [one for one in orders if one.person in world.alive or one.person in world.persons]
     world.orders.update({o.id: o for o in orders})
     applied = insert("slices", [{"slice": slice_, "applied_at": naive(START)}])
     warehouse.write([*put_orders(orders, slice_), *put_people(world), applied])
@@ -93,29 +98,70 @@ steps = st.tuples(
 
 
 @settings(max_examples=10, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps, min_size=2, max_size=4), st.sampled_from([ZONE, "Asia/Shanghai"]))
+@given(st.data(), st.lists(steps, min_size=2, max_size=4), st.sampled_from([ZONE, "Asia/Shanghai"]))
 def test_refreshes_equal_the_oracle_and_a_rebuild(
     shared: Warehouse,
+    data: st.DataObject,
     given_steps: list[tuple[list[tuple[Order, timedelta | None]], dict[int, int] | None, timedelta]],
     zone: str,
 ) -> None:
     warehouse, world, at = shared, World(set(PEOPLE)), START
+    brand = data.draw(brands())
+    learn_these(read_traits(brand))
     warehouse.write([*emptied(), *put_people(world)])
     rebuild(warehouse, at, zone=zone)
     for number, (new, merged, jump) in enumerate(given_steps):
         at += jump
         if merged is not None:
-            world.overrides = merged
-            world.persons = set(PEOPLE) - set(merged)
-        if new:
-            settle(warehouse, world, [told(o, edge, at, world) for o, edge in new], number)
-        else:
-            warehouse.write(put_people(world))
+            world.overrides = {birth: to for birth, to in merged.items() if {birth, to} <= world.alive}
+            world.persons = world.alive - set(world.overrides)
+        if data.draw(st.booleans()):
+            erase(warehouse, world, data.draw(st.sampled_from(PEOPLE)))
+        if data.draw(st.booleans()):  # a document is written anew, or is no more
+            brand = [one for one in brand if one["name"] != "x0"] + data.draw(
+                st.lists(aggregates("x0"), max_size=1), label="instead"
+            )
+            learn_these(read_traits(brand))
+        tell(warehouse, world, data.draw(st.lists(told_events(at), max_size=6)), number, len(world.events))
+        if data.draw(st.booleans()):
+            send(warehouse, world, data.draw(touches(moments(at))))
+        settle(warehouse, world, [told(o, edge, at, world) for o, edge in new], number)
         event(str(refresh(warehouse, at, zone=zone).mode))
         assert stored(warehouse) == oracle.profiles(world, at, zone)
-    refreshed = stored(warehouse)
+        assert stored_more(warehouse) == expected_more(Traits(world, at, zone, brand)), brand
+    refreshed, more = stored(warehouse), stored_more(warehouse)
     rebuild(warehouse, at, zone=zone)
-    assert stored(warehouse) == refreshed
+    assert (stored(warehouse), stored_more(warehouse)) == (refreshed, more)
+    learn_these(())
+
+
+def tell(warehouse: Warehouse, world: World, events: list[dict[str, Any]], slice_: int, first: int) -> None:
+    """Events of one slice of the pump, some late, some to come."""
+    known = [{"event_id": f"e{first + n}", **one} for n, one in enumerate(events) if one["person"] in world.alive]
+    world.events += known
+    warehouse.write([insert("events", [{**one, "slice": slice_} for one in known])])
+
+
+def send(warehouse: Warehouse, world: World, told_of: list[dict[str, Any]]) -> None:
+    """Touches that were sent since, some of them long ago."""
+    known = {touch["touch"] for touch in world.touches}
+    new = [one for one in told_of if one["touch"] not in known and one["person"] in world.alive]
+    world.touches += new
+    warehouse.write(put_touches(new))
+
+
+def erase(warehouse: Warehouse, world: World, person: int) -> None:
+    """All of a person, merged births too, as `guard` does it: orders and decisions stay as nobody's."""
+    births = {birth for birth in world.alive if world.survivor(birth) == world.survivor(person)}
+    if person not in world.alive or births == world.alive:
+        return
+    world.gone |= births
+    world.persons -= births
+    world.overrides = {birth: to for birth, to in world.overrides.items() if birth not in births}
+    world.orders = {id_: one for id_, one in world.orders.items() if one.person not in births}
+    world.events = [one for one in world.events if one["person"] not in births]
+    world.touches = [one for one in world.touches if one["person"] not in births]
+    warehouse.write(erasing.statements(warehouse, {birth: -birth for birth in births}))
 
 
 def told(new: Order, edge: timedelta | None, at: datetime, world: World) -> Order:

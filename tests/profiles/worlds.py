@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from tests.warehouse.fixtures import insert
 from yutang.warehouse.contracts import Statement, Warehouse
@@ -13,8 +14,8 @@ from yutang.warehouse.contracts import Statement, Warehouse
 TABLES = (
     "events", "orders", "order_lines", "facts", "fact_relations", "fact_consents", "fact_tags", "fact_scopes",
     "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
-    "profile_work", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes",
-    "ladder_moves",
+    "profile_work", "profile_more", "profile_more_touched", "profile_more_work", "profile_touches", "decisions",
+    "receipts", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes", "ladder_moves",
 )  # fmt: skip
 REVISED = timedelta(hours=1)
 STALE = (("what was corrected away", Decimal(99)),)
@@ -39,11 +40,21 @@ class Order:
 
 @dataclass
 class World:
-    """Survivors (`persons`), merged births (`overrides`: birth → survivor), orders by id."""
+    """Survivors (`persons`), merged births (`overrides`: birth → survivor), orders by id; other events as rows of
+    theirs, and touches that were sent (`touch`, `person`, `at`, `channel`, `touch_class`, `plan`)."""
 
     persons: set[int] = field(default_factory=set)
     overrides: dict[int, int] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    touches: list[dict[str, Any]] = field(default_factory=list, kw_only=True)
+
+    gone: set[int] = field(default_factory=set, kw_only=True)
+
+    @property
+    def alive(self) -> set[int]:
+        """Every birth that was not erased."""
+        return (self.persons | set(self.overrides)) - self.gone
 
     def survivor(self, birth: int) -> int:
         return self.overrides.get(birth, birth)
@@ -99,6 +110,19 @@ def told(orders: list[Order], slice_: int | None, import_id: int | None) -> list
         for o in orders
     ]  # fmt: skip
     return [insert("events", rows)]
+
+
+def put_touches(touches: list[dict[str, Any]]) -> list[Statement]:
+    """Statements that put touches into the ledger, each with the receipt that it was sent."""
+    decided = [
+        {name: touch[name] for name in ("touch", "person", "channel", "touch_class", "plan")} for touch in touches
+    ]
+    told = [
+        {"touch": touch["touch"], "state": state, "at": naive(touch["at"]), "receipt_key": state}
+        for touch in touches
+        for state in ("issued", "sent")
+    ]
+    return [insert("decisions", decided), insert("receipts", told)]
 
 
 def put_people(world: World) -> list[Statement]:

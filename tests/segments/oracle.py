@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.profiles import oracle
+from tests.profiles.brand import Traits
 from tests.segments.worlds import NODES, Pond
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -28,11 +29,20 @@ HOURS = {"h": 1, "d": 24, "w": 168}
 
 
 class Oracle:
-    """Everything known of a pond at an instant; `others` are the rules of segments that rules refer to."""
+    """Everything known of a pond at an instant; `others` are the rules of segments that rules refer to, `brand` the
+    trait documents."""
 
-    def __init__(self, pond: Pond, as_of: datetime, zone: str, others: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        pond: Pond,
+        as_of: datetime,
+        zone: str,
+        others: Mapping[str, dict[str, Any]],
+        brand: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self.pond, self.as_of, self.zone, self.others = pond, as_of, ZoneInfo(zone), others
         self.profiles = oracle.profiles(pond, as_of, zone)
+        self.brand = Traits(pond, as_of, zone, brand)
 
     def members(self, rule: dict[str, Any]) -> set[int]:
         return {person for person in self.pond.persons if self.holds(rule, person)}
@@ -75,6 +85,9 @@ class Oracle:
         return all(COMPARE[name](value, plain(given)) for name, given in conditions.items())
 
     def value(self, trait: str, person: int) -> Any:
+        return self.brand.value(trait, person, self.shipped)
+
+    def shipped(self, trait: str, person: int) -> Any:
         row = self.profiles[person]
         if trait in row:
             return row[trait]

@@ -11,7 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from sqlglot import exp
 
+from tests.profiles.brand import read_traits, trait
 from tests.profiles.worlds import Order, naive
 from tests.segments.oracle import Oracle
 from tests.segments.worlds import AWKWARD, NODES, ZONE, Pond, put_pond, segment
@@ -20,8 +22,10 @@ from tests.warehouse.fixtures import fresh_warehouse
 from yutang.kernel.documents import read
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import RoleName, Viewer
+from yutang.profiles.aggregates import selects
 from yutang.profiles.contracts import Moment
 from yutang.profiles.queries import in_scope, select_traits
+from yutang.profiles.registry import aggregates, learn_these
 from yutang.profiles.services import rebuild
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
@@ -96,16 +100,64 @@ def pond() -> Pond:
         ],
         [{"person": p, "tag": AWKWARD[p % 4]} for p in survivors[:20]],
         [{"person": p, "node": n} for p in survivors[:20] for n in (1, 10 + p % 2, 7 + p % 3)],
-    )
+        touches=[
+            {
+                "touch": n, "person": births[n * 3 % 40], "at": AS_OF - timedelta(hours=n * n * 7 % 3000),
+                "channel": ["wecom", "sms"][n % 2], "touch_class": ["marketing", "service"][n % 3 % 2], "plan": n % 4,
+            }
+            for n in range(60)
+        ],
+    )  # fmt: skip
+
+
+BRAND = [
+    trait("spend_45d", of="orders", take="sum", what="amount", within="45d"),
+    trait("biggest", of="orders", take="max", what="amount", since="2017-06-01"),
+    trait("usual_hour", of="orders", take="most_frequent", what="hour"),
+    trait("usual_goods", of="lines", take="most_frequent", what="category", within="200d"),
+    trait("milk_baskets", of="lines", take="distinct", what="order", where={"categories": ["milk", AWKWARD[2]]}),
+    trait("mean_line", of="lines", take="mean", what="amount", where={"amount": {"more_than": 1}}),
+    trait("campaigns", of="events", take="distinct", what="props.campaign", where={"type": "campaign.targeted"}),
+    trait("last_touch", of="touches", take="last", where={"channel": "wecom"}),
+    trait("last_way", of="touches", take="last", what="channel", within="80d"),
+    trait("unanswered", of="touches", take="count", after_last=["message.sent"]),
+    trait("answered_days", of="events", take="distinct", what="day", where={"type": "message.sent"}, within="36h"),
+    trait("share", formula="spend_45d / max(spend_ever, 1)"),
+    trait("hot", formula="days_between(last_touch, today) < 30"),
+    trait("worth", formula="if(lifecycle = 'active', coalesce(mean_line, 0), milk_baskets - 1)"),
+]
+OF_BRAND: list[dict[str, Any]] = [
+    {"trait": "spend_45d", "more_than": 10.5},
+    {"trait": "biggest", "known": False},
+    {"trait": "usual_hour", "between": [3, 12]},
+    {"trait": "usual_goods", "in": ["milk", AWKWARD[0], AWKWARD[2]]},
+    {"trait": "milk_baskets", "at_least": 2},
+    {"trait": "mean_line", "less_than": 4.4},
+    {"trait": "campaigns", "is": 1},
+    {"trait": "last_touch", "at_least": "2017-09-01"},
+    {"trait": "last_way", "is_not": "wecom"},
+    {"trait": "unanswered", "at_least": 1},
+    {"trait": "answered_days", "is": 0},
+    {"trait": "share", "more_than": 0.1},
+    {"trait": "hot", "is": True},
+    {"trait": "worth", "less_than": 1},
+]
+
+
+@pytest.fixture(autouse=True)
+def _brand(_no_brand: None) -> None:
+    learn_these(read_traits(BRAND))
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pa.Table]]:
     warehouse = fresh_warehouse(tmp_path_factory.mktemp("engines"))
     warehouse.write(put_pond(pond()))
+    learn_these(read_traits(BRAND))
     rebuild(warehouse, AS_OF, zone=ZONE)
     names = (
-        "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes person_overrides profiles"
+        "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes person_overrides profiles "
+        "profile_more decisions receipts"
     )
     stored = {name: warehouse.query(Statement(f"SELECT * FROM {name}")) for name in names.split()}
     # Built anew: chdb range-checks even what stands under a null, and DuckDB leaves INT_MIN there for a day.
@@ -116,14 +168,29 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pa.Ta
 CONTEXT = Context(Moment(AS_OF, ZONE), NODES, lambda name: segment(OTHERS[name], name))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule)[:60])
+@pytest.mark.parametrize("rule", [*RULES, *OF_BRAND], ids=lambda rule: str(rule)[:60])
 def test_a_rule_answers_alike_on_both_engines_and_as_the_oracle_says(
     rule: dict[str, Any], tables: dict[str, pa.Table]
 ) -> None:
     answer = assert_equal_on_both_engines(Statement(compile_segment(segment(rule), CONTEXT)), tables)
-    expected = Oracle(pond(), AS_OF, ZONE, OTHERS).members(rule)
+    expected = Oracle(pond(), AS_OF, ZONE, OTHERS, BRAND).members(rule)
     assert set(answer["person"].to_pylist()) == expected
     assert 0 < len(expected) < 37, "a rule that holds for nobody or everybody shows nothing here"
+
+
+def test_the_brands_traits_are_added_up_alike(tables: dict[str, pa.Table]) -> None:
+    births = pa.table({"birth": [*range(1, 41)], "person": [{40: 1, 39: 1, 38: 2}.get(p, p) for p in range(1, 41)]})
+    parts = selects(aggregates(), CONTEXT.moment, lambda _: exp.select("birth", "person").from_("births_of"))
+    found = [
+        row
+        for select, given in parts
+        for row in assert_equal_on_both_engines(
+            Statement(select, tables={**given, "births_of": births}), tables
+        ).to_pylist()
+    ]
+    stored = tables["profile_more"].to_pylist()
+    assert sorted(map(str, found)) == sorted(map(str, stored))
+    assert {row["trait"] for row in stored} == {one["name"] for one in BRAND if "formula" not in one}
 
 
 def test_every_shipped_segment_reads_and_answers_alike(tables: dict[str, pa.Table]) -> None:

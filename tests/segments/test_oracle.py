@@ -12,12 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.profiles.brand import brands, read_traits
 from tests.profiles.worlds import Order, naive
 from tests.segments.oracle import Oracle
 from tests.segments.worlds import INSTANTS, NODES, ZONE, Pond, leaves, own_leaves, ponds, put_pond, segment, trees
 from tests.warehouse.fixtures import fresh_warehouse
 from yutang.kernel.documents import read
 from yutang.profiles.contracts import Moment
+from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context
@@ -40,13 +42,14 @@ def context(at: datetime, others: dict[str, dict[str, Any]]) -> Context:
 def test_random_documents_on_random_ponds_equal_the_oracle(
     warehouse: Warehouse, data: st.DataObject, at: datetime
 ) -> None:
-    pond = data.draw(ponds(at))
+    pond, brand = data.draw(ponds(at)), data.draw(brands())
+    learn_these(read_traits(brand))
     others = {"other": data.draw(trees(own_leaves)), "another": {"not": {"segment": "other"}}}
     rules = data.draw(st.lists(trees(leaves), min_size=8, max_size=12))
     documents = [segment(rule, f"s{n}") for n, rule in enumerate(rules)]
     warehouse.write(put_pond(pond))
     rebuild(warehouse, at, zone=ZONE)
-    naive = Oracle(pond, at, ZONE, others)
+    naive = Oracle(pond, at, ZONE, others, brand)
     together = warehouse.query(Statement(compile_memberships(documents, context(at, others)))).to_pylist()
     assert sorted(row["person"] for row in together) == sorted(pond.persons)
     for document, rule in zip(documents, rules, strict=True):
@@ -55,6 +58,7 @@ def test_random_documents_on_random_ponds_equal_the_oracle(
         assert read(document.as_yaml()) == document
     alone = warehouse.query(Statement(compile_segment(documents[0], context(at, others))))
     assert Counter(alone["person"].to_pylist()) == Counter(naive.members(rules[0]))
+    learn_these(())
 
 
 INSTANT = INSTANTS[2]

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.profiles.worlds import Order, World, emptied, fill_orders, naive, put_people
+from tests.profiles.worlds import Order, World, emptied, fill_orders, naive, put_people, put_touches
 from tests.warehouse.fixtures import insert
 from yutang.kernel.documents import from_data
 from yutang.kernel.ids import NodeId
@@ -50,7 +50,6 @@ NODES = Nodes(
 class Pond(World):
     """A world of orders, and what else is told of its people. Rows are as the warehouse's tables hold them."""
 
-    events: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[int, dict[str, Any]] = field(default_factory=dict)
     relations: list[dict[str, Any]] = field(default_factory=list)
     consents: list[dict[str, Any]] = field(default_factory=list)
@@ -69,7 +68,14 @@ def put_pond(pond: Pond) -> list[Statement]:
         "fact_scopes": pond.scopes,
     }
     people = [*put_people(pond), Statement("DELETE FROM facts"), insert("facts", flags)]
-    return [*emptied(), *fill_orders(list(pond.orders.values())), *people, *[insert(t, r) for t, r in tables.items()]]
+    ledger = put_touches(pond.touches)
+    return [
+        *emptied(),
+        *fill_orders(list(pond.orders.values())),
+        *ledger,
+        *people,
+        *[insert(t, r) for t, r in tables.items()],
+    ]
 
 
 # Ponds ------------------------------------------------------------------------------------------------------------
@@ -108,12 +114,13 @@ def ponds(draw: st.DrawFn, at: datetime) -> Pond:
     survivors = sorted(set(PEOPLE) - set(merged))
     living = st.sampled_from(survivors)
     orders = draw(st.lists(_orders(at), min_size=10, max_size=25, unique_by=lambda o: o.id))
-    events = draw(st.lists(_events(at), min_size=10, max_size=25))
+    events = draw(st.lists(told_events(at), min_size=10, max_size=25))
     return Pond(
         persons=set(survivors),
         overrides=merged,
         orders={o.id: o for o in orders},
         events=[{"event_id": str(n), **told} for n, told in enumerate(events)],
+        touches=draw(touches(moments(at))),
         facts={p: {"blocked": draw(rare), "silent": draw(rare)} for p in survivors},
         relations=draw(rows({"person": living, "channel": channels, "live": st.booleans()}, ("person", "channel"))),
         consents=draw(
@@ -148,20 +155,34 @@ def _orders(at: datetime) -> st.SearchStrategy[Order]:
     )
 
 
+def touches(at: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Touches that were sent."""
+    one = {
+        "touch": st.integers(1, 99),
+        "person": persons,
+        "at": at,
+        "channel": channels,
+        "touch_class": st.sampled_from(["marketing", "service"]),
+        "plan": st.integers(1, 3),
+    }
+    return st.lists(st.fixed_dictionaries(one), max_size=12, unique_by=lambda row: row["touch"])
+
+
 @st.composite
-def _events(draw: st.DrawFn, at: datetime) -> dict[str, Any]:
+def told_events(draw: st.DrawFn, at: datetime) -> dict[str, Any]:
     kind = draw(st.sampled_from(["campaign.targeted", "coupon.redeemed", "message.sent", "order.refunded"]))
+    beside = st.sampled_from([{}, {"class": "marketing"}])
     props = {
         "campaign.targeted": {"campaign": draw(st.sampled_from(AWKWARD))},
         "coupon.redeemed": {"coupon": "c", **draw(st.sampled_from([{}, {"campaign": "plain"}]))},
-        "message.sent": {},
+        "message.sent": draw(beside),
         "order.refunded": {"order_id": "1"},
     }[kind]
     return {
         "type": kind,
         "person": draw(persons),
         "occurred_at": naive(draw(moments(at))),
-        "source": draw(st.sampled_from(["shop", "app"])),
+        "source": draw(st.sampled_from(["shop", "app"] if kind != "message.sent" else ["shop", "app", "sidebar"])),
         "channel": draw(st.sampled_from(["wecom", None])),
         "amount": draw(st.none() | cents),
         "props": json.dumps(props, ensure_ascii=False) if props else None,
@@ -176,6 +197,7 @@ _VALUES: dict[TraitType, st.SearchStrategy[Any]] = {
     TraitType.NUMBER: st.sampled_from([0, 0.1, 0.5, 1, 2, 7.5]),
     TraitType.DAY: st.dates(date(2016, 6, 1), date(2018, 1, 2)).map(str),
     TraitType.INSTANT: st.dates(date(2016, 6, 1), date(2018, 1, 2)),
+    TraitType.TEXT: st.sampled_from(["shop", "wecom", "milk", AWKWARD[0], AWKWARD[2], "sku of beef"]),
 }
 
 

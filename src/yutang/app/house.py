@@ -94,8 +94,10 @@ class House:
 
     def close(self) -> None:
         """Let go of the warehouse."""
+        from yutang.profiles.registry import close_traits
         from yutang.warehouse.current import install_warehouse
 
+        close_traits()
         install_warehouse(None)
         self.warehouse.close()
 
@@ -115,6 +117,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     from yutang.log.registry import refresh_vocabulary
     from yutang.organisation.clock import BrandClock
     from yutang.organisation.services import check_key
+    from yutang.profiles.registry import open_traits
     from yutang.reach.queries import ours_among
     from yutang.tasks.cards import sent_from_cards
     from yutang.warehouse.current import install_warehouse
@@ -126,6 +129,7 @@ def open_house(directory: Path | None = None, *, upgrade: bool = True, after_you
     else:
         check_key()
     refresh_vocabulary()
+    open_traits()
     brand_clock = BrandClock()
     clock.install_business_clock(brand_clock)
     warehouse = open_where_said(said(), where, after_you=after_you)

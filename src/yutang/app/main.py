@@ -57,6 +57,7 @@ def root(opener: Opener | None = None) -> click.Group:
         outgoing,
         persons,
         sameness,
+        traits,
         transfers,
         ways,
     )
@@ -77,6 +78,7 @@ def root(opener: Opener | None = None) -> click.Group:
         keys,
         layers,
         ways,
+        traits,
         transfers,
         execution,
         groups,

@@ -16,6 +16,7 @@ from yutang.api.routes import api
 from yutang.cli import imports
 from yutang.kernel.documents import KINDS
 from yutang.log.vocabulary import VOCABULARY, EventType
+from yutang.profiles import shapes
 from yutang.profiles.traits import TRAITS
 from yutang.reach.gate import ALLOCATION, ARMS, ROW_RULES
 from yutang.segments import documents as segments
@@ -115,7 +116,7 @@ def _segments() -> Lines:
     yield from ("## Comparisons", "", "Which may be used on a trait of a type:", "")
     for type_, operators in segments.OPERATORS.items():
         yield f"- {type_.value}: " + ", ".join(f"`{operator}`" for operator in sorted(operators))
-    for name, part in (("Numbers are bounded", segments.Bounds), ("Events are chosen", segments.EventWhere)):
+    for name, part in (("Numbers are bounded", shapes.Bounds), ("Events are chosen", shapes.EventWhere)):
         yield from ("", f"{name} by:", "", *_fields(part))
 
 

@@ -30,6 +30,8 @@ from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand
 from yutang.playbooks.services import read_file
 from yutang.profiles import services as profiles
+from yutang.profiles.documents import TraitDocument
+from yutang.profiles.registry import save_trait
 from yutang.reach import planning
 from yutang.reach import queries as plans
 from yutang.reach import services as reach
@@ -184,6 +186,8 @@ def _keep(document: Document, viewer: Viewer) -> StoredDocument:
     """Keep a document that is no plan: a segment, or what the whole brand goes by."""
     if isinstance(document, SegmentDocument):
         return services.save(document, viewer)
+    if isinstance(document, TraitDocument):
+        return save_trait(document, viewer)
     if isinstance(document, Content):
         return keep_content(document, viewer)
     if isinstance(document, ContactWay):

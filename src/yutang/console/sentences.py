@@ -14,12 +14,12 @@ from yutang.console.words import LIFECYCLES, POOLS, PURPOSES, said
 from yutang.console.words import unit as worded_unit
 from yutang.kernel.documents import Part
 from yutang.log.vocabulary import VOCABULARY
+from yutang.profiles.shapes import Bounds, Windowed
 from yutang.profiles.traits import TRAITS
 from yutang.segments.documents import (
     All,
     Any_,
     BoughtRule,
-    Bounds,
     ConsentRule,
     EventRule,
     Not,
@@ -30,7 +30,6 @@ from yutang.segments.documents import (
     StoreRule,
     TagRule,
     TraitRule,
-    Windowed,
 )
 
 OPERATORS: dict[str, Promise | str] = {

@@ -37,6 +37,14 @@ def current(kind: type[D]) -> list[StoredDocument]:
     return [stored(row) for row in rows if (row.name, row.version) in wanted]
 
 
+def latest(kind: type[D]) -> list[tuple[StoredDocument, bool]]:
+    """The last version of every document of a kind that ever was, by name, and whether it is still current."""
+    last: dict[str, DocumentVersion] = {}
+    for row in DocumentVersion.objects.filter(kind=kind.KIND).order_by("name", "version"):
+        last[row.name] = row
+    return [(stored(row), not row.retired) for row in last.values()]
+
+
 def latest_mark(kind: type[D]) -> object:
     """Something that changes whenever a document of the kind is kept: by it a reader knows that what it read holds.
 

@@ -12,7 +12,7 @@ from yutang.documents.models import DocumentVersion
 from yutang.documents.queries import stored
 from yutang.kernel.database import lock
 from yutang.kernel.documents import Document
-from yutang.kernel.errors import BadInput
+from yutang.kernel.errors import BadInput, NotFound
 
 DOCUMENTS = "documents"  # the lock under which the next version of a name is found
 
@@ -55,3 +55,28 @@ def save_document(document: Document, author: str, *, shipped: bool = False, bas
             shipped=shipped,
         )
         return stored(row)
+
+
+def retire_document(kind: type[Document], name: str, author: str) -> None:
+    """Let a document be current no more, as a version of its own; its history stays. Again does no harm.
+
+    Raises NotFound. What ships does not come back by itself.
+    """
+    with transaction.atomic():
+        lock(DOCUMENTS)
+        last = DocumentVersion.objects.filter(kind=kind.KIND, name=name).order_by("-version").first()
+        if last is None:
+            raise NotFound(
+                f"没有名为「{name}」的{kind.KIND}文档。", f"There is no {kind.KIND} document named “{name}”."
+            )
+        if last.retired:
+            return
+        DocumentVersion.objects.create(
+            kind=kind.KIND,
+            name=name,
+            version=last.version + 1,
+            body=last.body,
+            digest=last.digest,
+            author=author,
+            retired=True,
+        )

@@ -30,6 +30,9 @@ FORGOTTEN = {
     "profile_touched": ("person",),
     "profile_work": ("birth", "person"),
     "profile_overrides": ("birth", "survivor"),
+    "profile_more": ("person",),
+    "profile_more_touched": ("person",),
+    "profile_more_work": ("birth", "person"),
 }
 """Tables whose rows about the person are deleted, by the columns that bear a person's number."""
 NOBODYS = ("events", "orders", "order_lines")

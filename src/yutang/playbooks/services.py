@@ -14,6 +14,7 @@ from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
 from yutang.layers.documents import LadderDocument, RfmDocument
 from yutang.log.documents import EventTypeDocument
+from yutang.profiles.documents import TraitDocument
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.policy import PolicyDocument
 from yutang.reflex.documents import ReflexRule
@@ -22,6 +23,7 @@ from yutang.segments.documents import SegmentDocument
 from yutang.tasks.documents import TodayDocument
 
 SHIPPED_KINDS: tuple[type[Document], ...] = (
+    TraitDocument,
     SegmentDocument,
     BroadcastDocument,
     PolicyDocument,

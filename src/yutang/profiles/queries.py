@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
-from yutang.profiles.traits import BESIDE, REACHABLE, TRAITS
+from yutang.profiles.traits import BESIDE, MORE, REACHABLE, TRAITS, TraitType
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql
 from yutang.warehouse.dialects import beside, parse
 
@@ -51,6 +51,11 @@ def parse_state(kept: str) -> Moment | None:
     return Moment(datetime.fromisoformat(state["as_of"]), state["zone"])
 
 
+def parse_traits(kept: str) -> Mapping[str, str]:
+    """The brand's traits that stand in `profile_more`, by name with what they were computed by, in a kept state."""
+    return dict(json.loads(kept).get("traits", {})) if kept else {}
+
+
 def parse_refresh(kept: str) -> str:
     """The name of the last refresh that computed anything, in a kept state; empty before the first."""
     return str(json.loads(kept).get("refresh", "")) if kept else ""
@@ -71,13 +76,31 @@ def select_traits(names: Iterable[str], at: Moment) -> exp.Select:
 def join_beside(query: exp.Select) -> exp.Select:
     """Join what stands beside profiles (see `BESIDE`), as far as the query asks for it and has not joined it yet."""
     joined = {join.alias_or_name for join in query.args.get("joins") or ()}
-    asked = {column.table for column in query.find_all(exp.Column)}
+    columns = list(query.find_all(exp.Column))
+    asked = {column.table for column in columns}
+    if MORE in asked - joined:
+        names = sorted({column.name for column in columns if column.table == MORE} - {"person"})
+        query = query.join(more(names).subquery(MORE), on=f"{MORE}.person = profiles.person", join_type="left")
     for alias, relation in BESIDE.items():
         if alias in asked - joined:
             table = parse(load_sql(relation))
             assert isinstance(table, exp.Query)
             query = query.join(table.subquery(alias), on=f"{alias}.person = profiles.person", join_type="left")
     return query
+
+
+def more(names: Sequence[str]) -> exp.Select:
+    """One row per person who has any of these traits of the brand's own, each as a column."""
+    kept = {document.name: document for document in TRAITS.documents}
+    table = exp.select("person").from_("profile_more")
+    for name in names:
+        mine = exp.EQ(this=exp.column("trait"), expression=exp.Literal.string(name))
+        value: exp.Expr = exp.Max(this=exp.Case().when(mine, exp.column(kept[name].column, quoted=True)))
+        if kept[name].type is TraitType.COUNT:
+            value = exp.cast(value, "bigint")
+        table = table.select(value.as_(name))
+    asked = exp.In(this=exp.column("trait"), expressions=[exp.Literal.string(name) for name in names])
+    return table.where(asked).group_by("person")
 
 
 def with_reachable(statement: Statement) -> Statement:

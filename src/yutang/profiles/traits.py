@@ -6,20 +6,26 @@ expressions, worked out when read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from yutang.profiles.conditions import instant
 from yutang.profiles.contracts import WINDOWS, Moment
+
+if TYPE_CHECKING:
+    from yutang.profiles.documents import TraitDocument
 
 NEW_DAYS, ACTIVE_DAYS, SILENT_DAYS = 30, 90, 365
 LIFECYCLE = ("prospect", "new", "active", "silent", "lapsed")
 POOLS = ("nurturing", "customer")
 LADDER = ("prospect", "customer", "fan", "loyalist", "agent", "partner")
 REACHABLE, LAYER = "reachable", "layer"
+MORE = "more"
+"""The alias under which the brand's own traits stand, each as a column: see `profiles.queries.join_beside`."""
 BESIDE = {REACHABLE: "profiles/reachable", LAYER: "profiles/layer"}
 """What traits that are no columns of `profiles` are read from: a named query with one row per `person`, at most, under
 the alias by which a trait's expression names it. A query joins only those that its traits ask for."""
@@ -36,11 +42,13 @@ class TraitType(StrEnum):
     CHOICE = "choice"
     FLAG = "flag"
     STORE = "store"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """One thing known of a person. `derive` is None for a stored trait; `choices` are all values of a CHOICE."""
+    """One thing known of a person. `derive` is None for a stored trait; `choices` are all values of a CHOICE; `words`
+    is the unit of a trait of the brand's own, in Chinese and English."""
 
     name: str
     type: TraitType
@@ -51,6 +59,7 @@ class Trait:
     note_en: str
     choices: tuple[str, ...] = ()
     derive: Callable[[Moment], exp.Expr] | None = None
+    words: tuple[str, str] | None = None
 
     @property
     def stored(self) -> bool:
@@ -123,12 +132,18 @@ def _column(name: str) -> exp.Column:
     return exp.column(name, "profiles")
 
 
-def _day(moment: Moment) -> exp.Expr:
+def today(moment: Moment) -> exp.Expr:
+    """The local day of the instant."""
     return exp.cast(exp.Literal.string(moment.today.isoformat()), "date")
 
 
 def _days_since(column: str) -> Callable[[Moment], exp.Expr]:
-    return lambda moment: exp.DateDiff(this=_day(moment), expression=_column(column), unit=exp.Literal.string("day"))
+    return lambda moment: exp.DateDiff(this=today(moment), expression=_column(column), unit=exp.Literal.string("day"))
+
+
+def day_of(value: exp.Expr, moment: Moment) -> exp.Expr:
+    """The local day of an instant."""
+    return exp.Anonymous(this="day_in_zone", expressions=[value, exp.Literal.string(moment.zone)])
 
 
 def ratio(part: exp.Expr, whole: exp.Expr) -> exp.Expr:
@@ -143,11 +158,6 @@ def _discount_share(_: Moment) -> exp.Expr:
 
 def _overdue(moment: Moment) -> exp.Expr:
     return ratio(_days_since("last_visit_day")(moment), _column("median_gap_days"))
-
-
-def instant(at: datetime) -> exp.Expr:
-    """An aware instant as the warehouse keeps it: naive UTC."""
-    return exp.cast(exp.Literal.string(at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")), "timestamp")
 
 
 def _lifecycle(moment: Moment) -> exp.Expr:
@@ -187,7 +197,7 @@ def _ladder(_: Moment) -> exp.Expr:
 
 
 _T = TraitType
-TRAITS: dict[str, Trait] = {
+SHIPPED: dict[str, Trait] = {
     trait.name: trait
     for trait in (
         *_windowed(),
@@ -375,4 +385,48 @@ TRAITS: dict[str, Trait] = {
         ),
     )
 }
+"""By name, in the order in which they are shown."""
+
+
+class Traits(Mapping[str, Trait]):
+    """The traits that ship, and those of the brand's documents (`learn`).
+
+    Reading asks no database, but for a name that is unknown: another process may have kept it since (`learner`).
+    Swapped whole, so that a reader in another thread sees the one or the other.
+    """
+
+    def __init__(self) -> None:
+        self.learner: Callable[[], None] | None = None
+        self.learn({}, (), {})
+        self.mark: object = None
+        """By what was read last it is known whether there is anything new."""
+
+    def learn(
+        self, brand: Mapping[str, Trait], documents: tuple[TraitDocument, ...], former: Mapping[str, Trait]
+    ) -> None:
+        """Know these traits of the brand's, and no others, beside those that ship. `former` are no more: what was
+        written of them can still be read."""
+        self.documents = documents
+        """The brand's documents, aggregates and formulas."""
+        self.former = dict(former)
+        self.mark = None
+        self._known = {**SHIPPED, **brand}
+
+    def ever(self, name: str) -> Trait | None:
+        """The trait of a name, also one that is no more."""
+        return self.get(name) or self.former.get(name)
+
+    def __getitem__(self, name: str) -> Trait:
+        if name not in self._known and name not in self.former and self.learner is not None:
+            self.learner()
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+TRAITS = Traits()
 """By name, in the order in which they are shown."""

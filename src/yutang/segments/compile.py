@@ -7,25 +7,23 @@ one pass over the table however many leaves and documents ask. No measure for a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlglot import exp
 
-from yutang.kernel.calendars import day_start
 from yutang.kernel.documents import Part
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.organisation.contracts import NodeKind
+from yutang.profiles.conditions import column, compared, literal, of_events, of_lines, one_of, text, windowed
 from yutang.profiles.queries import join_beside
-from yutang.profiles.traits import TRAITS, TraitType, instant
+from yutang.profiles.shapes import Bounds
+from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments.contracts import Context
 from yutang.segments.documents import (
     All,
     Any_,
     BoughtRule,
-    Bounds,
     ConsentRule,
     EventRule,
     Not,
@@ -36,20 +34,10 @@ from yutang.segments.documents import (
     StoreRule,
     TagRule,
     TraitRule,
-    Windowed,
 )
 
 MAX_LEAVES = 2000
 COUNT, SUM, ANY = "count", "sum", "any"
-
-_BOUNDS: Mapping[str, type[exp.Binary]] = {
-    "is_": exp.EQ,
-    "is_not": exp.NEQ,
-    "at_least": exp.GTE,
-    "at_most": exp.LTE,
-    "more_than": exp.GT,
-    "less_than": exp.LT,
-}
 
 
 def compile_segment(document: SegmentDocument, context: Context) -> exp.Select:
@@ -132,7 +120,7 @@ class _Compiler:
             case BoughtRule():
                 return self.bought(rule)
             case TagRule():
-                return self.counted("fact_tags", _one_of(_column("tag", "fact_tags"), rule.tag))
+                return self.counted("fact_tags", one_of(column("tag", "fact_tags"), rule.tag))
             case StoreRule():
                 return self.place(rule.store, NodeKind.STORE, rule.by)
             case RegionRule():
@@ -142,12 +130,16 @@ class _Compiler:
             case SegmentRule():
                 return self.segment(rule)
             case PoolRule():
-                return _true(exp.EQ(this=TRAITS["pool"].expression(self._context.moment), expression=_text(rule.pool)))
+                return _true(exp.EQ(this=TRAITS["pool"].expression(self._context.moment), expression=text(rule.pool)))
         raise TypeError(f"no rule: {type(rule).__name__}")
 
     # Leaves
 
     def trait(self, rule: TraitRule) -> exp.Expr:
+        if rule.trait not in TRAITS:
+            raise BadInput(
+                f"属性「{rule.trait}」已被删除，请改用别的。", f"The trait “{rule.trait}” is no more; use another one."
+            )
         trait = TRAITS[rule.trait]
         value = trait.expression(self._context.moment)
         conditions: list[exp.Expr] = []
@@ -155,37 +147,22 @@ class _Compiler:
             missing = value.copy().is_(exp.null())
             conditions.append(exp.not_(missing) if rule.known else missing)
         if trait.type is TraitType.INSTANT:  # compared by its local day
-            value = exp.Anonymous(this="day_in_zone", expressions=[value, _text(self._context.moment.zone)])
-        conditions += _compared(value, rule)
+            value = exp.Anonymous(this="day_in_zone", expressions=[value, text(self._context.moment.zone)])
+        conditions += compared(value, rule)
         if rule.in_ is not None:
-            conditions.append(value.copy().isin(*[_literal(item) for item in rule.in_]))
+            conditions.append(value.copy().isin(*[literal(item) for item in rule.in_]))
         return _true(exp.and_(*conditions))
 
     def event(self, rule: EventRule) -> exp.Expr:
-        where = rule.where
-        conditions: list[exp.Expr] = [exp.EQ(this=_column("type", "events"), expression=_text(rule.event))]
-        conditions += self.window(_column("occurred_at", "events"), rule)
-        for name, wanted in (("source", where.source), ("channel", where.channel)):
-            if wanted:
-                conditions.append(_one_of(_column(name, "events"), wanted))
-        if where.amount:
-            conditions += _compared(_column("amount", "events"), where.amount)
-        for name, values in where.props.items():
-            # The path is a text literal to both engines; names of props are the vocabulary's own words.
-            found = exp.JSONExtractScalar(
-                this=_column("props", "events"),
-                expression=exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathKey(this=name)]),
-            )
-            conditions.append(_one_of(found, values))
+        conditions: list[exp.Expr] = [exp.EQ(this=column("type", "events"), expression=text(rule.event))]
+        conditions += windowed(column("occurred_at", "events"), rule, self._context.moment)
+        conditions += of_events(rule.where)
         return self.counted("events", exp.and_(*conditions), rule.count)
 
     def bought(self, rule: BoughtRule) -> exp.Expr:
-        goods = [
-            _one_of(_column(column, "order_lines"), wanted)
-            for column, wanted in (("category", rule.bought.categories), ("sku", rule.bought.skus))
-            if wanted
-        ]
-        condition = exp.and_(exp.or_(*goods), *self.window(_column("placed_at", "orders"), rule))
+        condition = exp.and_(
+            of_lines(rule.bought), *windowed(column("placed_at", "orders"), rule, self._context.moment)
+        )
         if rule.baskets is None and rule.spend is None:
             return self.counted("order_lines", condition)
         asked = [(kind, bounds) for kind, bounds in ((COUNT, rule.baskets), (SUM, rule.spend)) if bounds]
@@ -193,8 +170,8 @@ class _Compiler:
 
     def consent(self, rule: ConsentRule) -> exp.Expr:
         def said_of(channel: str) -> exp.Expr:
-            purpose = exp.EQ(this=_column("purpose", "fact_consents"), expression=_text(rule.consent.purpose))
-            return exp.and_(purpose, exp.EQ(this=_column("channel", "fact_consents"), expression=_text(channel)))
+            purpose = exp.EQ(this=column("purpose", "fact_consents"), expression=text(rule.consent.purpose))
+            return exp.and_(purpose, exp.EQ(this=column("channel", "fact_consents"), expression=text(channel)))
 
         words = [
             self.ask("fact_consents", ANY, said_of(channel)) for channel in dict.fromkeys((rule.consent.channel, "*"))
@@ -205,8 +182,8 @@ class _Compiler:
         roots = self._context.nodes.named(codes, kind)
         if by == "scope":  # whoever is seen from a store is seen from every node above it
             ids = [int(node.id) for node in roots]
-            return self.counted("fact_scopes", _column("node", "fact_scopes").isin(*ids))
-        return _true(_column("home_store", "profiles").isin(*self._context.nodes.below(roots)))
+            return self.counted("fact_scopes", column("node", "fact_scopes").isin(*ids))
+        return _true(column("home_store", "profiles").isin(*self._context.nodes.below(roots)))
 
     def segment(self, rule: SegmentRule) -> exp.Expr:
         try:
@@ -214,20 +191,6 @@ class _Compiler:
         except NotFound as error:
             raise BadInput(error.zh, error.en) from None
         return exp.paren(self.document(document))
-
-    def window(self, at: exp.Column, rule: Windowed) -> list[exp.Expr]:
-        """The instants that count: never later than the profiles' own."""
-        moment = self._context.moment
-        start: datetime | None = moment.as_of - rule.span if rule.span else None
-        conditions: list[exp.Expr] = [exp.LTE(this=at, expression=instant(moment.as_of))]
-        if start is not None:
-            conditions.append(exp.GT(this=at.copy(), expression=instant(start)))
-        if rule.since is not None:
-            conditions.append(exp.GTE(this=at.copy(), expression=instant(day_start(rule.since, moment.zone))))
-        if rule.until is not None:
-            after = day_start(rule.until + timedelta(days=1), moment.zone)
-            conditions.append(exp.LT(this=at.copy(), expression=instant(after)))
-        return conditions
 
     # Measures
 
@@ -237,14 +200,14 @@ class _Compiler:
     def counted(self, table: str, condition: exp.Expr, bounds: Bounds | None = None, kind: str = COUNT) -> exp.Expr:
         """Whether a person's count (or sum) of such rows is within bounds; by default at least one."""
         value = exp.Coalesce(this=self.ask(table, kind, condition), expressions=[_number(0)])
-        return exp.and_(*_compared(value, bounds or Bounds(at_least=1)))
+        return exp.and_(*compared(value, bounds or Bounds(at_least=1)))
 
     def over_profiles(self, query: exp.Select) -> exp.Select:
         """The query, reading `profiles` and whatever its expressions asked for."""
         query = query.from_("profiles")
         for table, measures in self._measures.items():
             alias = f"{table}_of"
-            on = exp.EQ(this=_column("person", alias), expression=_column("person", "profiles"))
+            on = exp.EQ(this=column("person", alias), expression=column("person", "profiles"))
             query = query.join(_SOURCES[table](measures).subquery(alias), on=on, join_type="left")
         return join_beside(query)
 
@@ -254,7 +217,7 @@ class _Compiler:
 
 def _of_facts(measures: _Measures) -> exp.Select:
     """Facts are kept by surviving person."""
-    person = _column("person", measures.table)
+    person = column("person", measures.table)
     columns = [_aggregate(kind, condition).as_(name) for name, kind, condition in measures.asked.values()]
     return exp.select(person, *columns).from_(measures.table).where(measures.either()).group_by(person.copy())
 
@@ -263,30 +226,30 @@ def _of_events(measures: _Measures) -> exp.Select:
     """Events are kept by birth person. They are counted by birth first: most persons have one, and few were merged."""
     births = _of_facts(measures)
     names = [name for name, _, _ in measures.asked.values()]
-    totals = [exp.Sum(this=_column(name, "births")).as_(name) for name in names]
+    totals = [exp.Sum(this=column(name, "births")).as_(name) for name in names]
     return _by_survivor(births, totals)
 
 
 def _of_lines(measures: _Measures) -> exp.Select:
     """Lines, of the last revision, of orders that stand; baskets are counted by looking at each order once first."""
-    keys = [_column(name, "orders") for name in ("person", "source", "order_id")]
+    keys = [column(name, "orders") for name in ("person", "source", "order_id")]
     columns = []
     for name, kind, condition in measures.asked.values():
         if kind == SUM:
-            columns.append(exp.Sum(this=_when(condition, _column("amount", "order_lines"))).as_(name))
+            columns.append(exp.Sum(this=_when(condition, column("amount", "order_lines"))).as_(name))
         else:
             columns.append(exp.Max(this=_when(condition, _number(1))).as_(name))
     same = (("source", "source"), ("order_id", "order_id"), ("lines_at", "revised_at"))
-    on = [exp.EQ(this=_column(mine, "orders"), expression=_column(its, "order_lines")) for mine, its in same]
-    standing = _column("cancelled_at", "orders").is_(exp.null())
+    on = [exp.EQ(this=column(mine, "orders"), expression=column(its, "order_lines")) for mine, its in same]
+    standing = column("cancelled_at", "orders").is_(exp.null())
     baskets = exp.select(*keys, *columns).from_("order_lines").join("orders", on=exp.and_(*on))
     baskets = baskets.where(measures.either()).where(standing).group_by(*[key.copy() for key in keys])
-    totals = [exp.Sum(this=_column(name, "births")).as_(name) for name, _, _ in measures.asked.values()]
+    totals = [exp.Sum(this=column(name, "births")).as_(name) for name, _, _ in measures.asked.values()]
     return _by_survivor(baskets, totals)
 
 
 def _by_survivor(births: exp.Select, totals: Sequence[exp.Expr]) -> exp.Select:
-    survivor = exp.Coalesce(this=_column("survivor", "merged"), expressions=[_column("person", "births")])
+    survivor = exp.Coalesce(this=column("survivor", "merged"), expressions=[column("person", "births")])
     return (
         exp.select(survivor.as_("person"), *totals)
         .from_(births.subquery("births"))
@@ -306,7 +269,7 @@ _SOURCES = {
 
 def _aggregate(kind: str, condition: exp.Expr) -> exp.Expr:
     if kind == ANY:  # 1 granted, 0 refused, null if never asked
-        granted = exp.Case().when(_column("granted", "fact_consents"), _number(1)).else_(_number(0))
+        granted = exp.Case().when(column("granted", "fact_consents"), _number(1)).else_(_number(0))
         return exp.Max(this=_when(condition, granted))
     return exp.Sum(this=_when(condition, _number(1)))
 
@@ -318,46 +281,10 @@ def _when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
 # Expressions ------------------------------------------------------------------------------------------------------
 
 
-def _compared(value: exp.Expr, bounds: Bounds | TraitRule) -> list[exp.Expr]:
-    conditions: list[exp.Expr] = [
-        kind(this=value.copy(), expression=_literal(given))
-        for name, kind in _BOUNDS.items()
-        if (given := getattr(bounds, name)) is not None
-    ]
-    if bounds.between is not None:
-        low, high = bounds.between
-        conditions.append(exp.Between(this=value.copy(), low=_literal(low), high=_literal(high)))
-    return conditions
-
-
 def _true(condition: exp.Expr) -> exp.Expr:
     """Unknown is false."""
     return exp.Coalesce(this=condition, expressions=[exp.false()])
 
 
-def _one_of(value: exp.Expr, texts: Sequence[str]) -> exp.Expr:
-    return exp.In(this=value, expressions=[_text(text) for text in texts])
-
-
-def _column(name: str, table: str) -> exp.Column:
-    return exp.column(name, table)
-
-
-def _text(value: str) -> exp.Literal:
-    return exp.Literal.string(value)
-
-
 def _number(value: float) -> exp.Expr:
     return exp.Literal.number(value)
-
-
-def _literal(value: Any) -> exp.Expr:
-    match value:
-        case bool():
-            return exp.true() if value else exp.false()
-        case int() | float():
-            number = exp.Literal.number(repr(abs(value)))
-            return exp.Neg(this=number) if value < 0 else number
-        case date():
-            return exp.cast(_text(value.isoformat()), "date")
-    return _text(str(value))

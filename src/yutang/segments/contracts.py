@@ -8,7 +8,8 @@ from datetime import datetime
 
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.profiles.contracts import Moment
-from yutang.segments.documents import SegmentDocument, unknown
+from yutang.profiles.shapes import unknown
+from yutang.segments.documents import SegmentDocument
 
 Resolver = Callable[[str], SegmentDocument]
 """The current segment of a name. Raises NotFound."""

@@ -2,105 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import date, timedelta
-from difflib import get_close_matches
-from math import isfinite
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, PlainValidator, SerializeAsAny, field_validator, model_validator
 
 from yutang.kernel.documents import NAME, Document, Part, register
 from yutang.kernel.errors import BadInput
 from yutang.log.vocabulary import VOCABULARY
+from yutang.profiles.shapes import (
+    AT_LEAST_ONE,
+    Bounds,
+    EventWhere,
+    Goods,
+    Text,
+    Texts,
+    Windowed,
+    check_props,
+    number,
+    unknown,
+)
 from yutang.profiles.traits import TRAITS, Trait, TraitType
 
 MAX_DEPTH = 16
 MAX_BRANCHES = 100
-_SPAN = re.compile(r"([1-9]\d{0,3})([hdw])")
-_UNIT = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
-Number = Annotated[int | float, BeforeValidator(lambda value: _number(value))]
 Value = bool | int | float | date | str
-
-
-def unknown(what_zh: str, what_en: str, given: object, known: list[str]) -> BadInput:
-    """The error for a name that does not exist: it says which exist, the nearest first."""
-    near = get_close_matches(str(given), known, n=3, cutoff=0.5)
-    listed = ", ".join([*near, *(name for name in known if name not in near)])
-    return BadInput(
-        f"没有{what_zh}「{given}」，可用：{listed}。", f"There is no {what_en} “{given}”; there are: {listed}."
-    )
-
-
-def _number(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise BadInput(f"「{value}」不是数。", f"“{value}” is not a number.")
-    return value
-
-
-def _texts(value: object) -> object:
-    """One text stands for a list of one."""
-    return [value] if isinstance(value, str) else value
-
-
-Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_texts), Field(min_length=1, max_length=2000)]
-
-
-class Bounds(Part):
-    """Conditions on a number; all that are given must hold. `between` includes both ends."""
-
-    is_: Number | None = Field(default=None, alias="is")
-    is_not: Number | None = None
-    at_least: Number | None = None
-    at_most: Number | None = None
-    more_than: Number | None = None
-    less_than: Number | None = None
-    between: tuple[Number, Number] | None = None
-
-    @model_validator(mode="after")
-    def _some(self) -> Bounds:
-        if not self.model_fields_set:
-            raise BadInput("至少要写一个条件，如 at_least: 1。", "Give at least one condition, such as at_least: 1.")
-        return self
-
-
-AT_LEAST_ONE = Bounds(at_least=1)
-
-
-class Windowed(Part):
-    """A leaf about a span of time: `within`, back from the instant and open at its far end, or inclusive local days."""
-
-    within: str | None = None
-    since: Day | None = None
-    until: Day | None = None
-
-    @field_validator("within")
-    @classmethod
-    def _span(cls, value: str | None) -> str | None:
-        if value is not None and not _SPAN.fullmatch(value):
-            raise BadInput(
-                f"时间窗「{value}」应类似 90d、12h 或 4w。", f"A window is written like 90d, 12h or 4w, not “{value}”."
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Windowed:
-        if self.within and (self.since or self.until):
-            raise BadInput("within 与 since、until 只能用一种。", "Use either within, or since and until.")
-        if self.since and self.until and self.since > self.until:
-            raise BadInput("since 晚于 until，请对调。", "since is after until; swap them.")
-        return self
-
-    @property
-    def span(self) -> timedelta | None:
-        """`within` as a duration."""
-        found = _SPAN.fullmatch(self.within or "")
-        return int(found[1]) * _UNIT[found[2]] if found else None
-
 
 _NUMERIC = frozenset({"is", "is_not", "at_least", "at_most", "more_than", "less_than", "between", "in", "known"})
 OPERATORS: dict[TraitType, frozenset[str]] = {
@@ -112,6 +40,7 @@ OPERATORS: dict[TraitType, frozenset[str]] = {
     TraitType.CHOICE: frozenset({"is", "is_not", "in", "known"}),
     TraitType.FLAG: frozenset({"is"}),
     TraitType.STORE: frozenset({"known"}),
+    TraitType.TEXT: frozenset({"is", "is_not", "in", "known"}),
 }
 """Which operators a rule may use on a trait of a type."""
 
@@ -133,15 +62,15 @@ class TraitRule(Part):
     @field_validator("trait")
     @classmethod
     def _exists(cls, name: str) -> str:
-        if name not in TRAITS:
+        if TRAITS.ever(name) is None:
             raise unknown("属性", "trait", name, list(TRAITS))
         return name
 
     @model_validator(mode="before")
     @classmethod
     def _operators_exist(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and data.get("trait") in TRAITS:
-            trait = TRAITS[str(data["trait"])]
+        trait = TRAITS.ever(str(data.get("trait"))) if isinstance(data, Mapping) else None
+        if trait is not None:
             allowed = sorted(OPERATORS[trait.type])
             given = [str(key).rstrip("_") for key in data if key != "trait"]
             for operator in given:
@@ -154,7 +83,7 @@ class TraitRule(Part):
     @field_validator("is_", "is_not", "at_least", "at_most", "more_than", "less_than", "between", "in_")
     @classmethod
     def _fits(cls, given: Any, info: Any) -> Any:
-        trait = TRAITS.get(info.data.get("trait", ""))
+        trait = TRAITS.ever(info.data.get("trait", ""))
         if trait is None or given is None:
             return given
         return tuple(_fitting(trait, v) for v in given) if isinstance(given, tuple) else _fitting(trait, given)
@@ -163,7 +92,7 @@ class TraitRule(Part):
 def _fitting(trait: Trait, value: Any) -> Any:
     match trait.type:
         case TraitType.COUNT | TraitType.MONEY | TraitType.NUMBER:
-            return _number(value)
+            return number(value)
         case TraitType.DAY | TraitType.INSTANT:
             try:
                 return date.fromisoformat(value) if isinstance(value, str) else _of_type(value, date)
@@ -173,6 +102,8 @@ def _fitting(trait: Trait, value: Any) -> Any:
                 ) from None
         case TraitType.CHOICE if value not in trait.choices:
             raise unknown(f"属性 {trait.name} 的值", f"value of {trait.name}", value, list(trait.choices))
+        case TraitType.TEXT if not isinstance(value, str):
+            raise BadInput(f"{trait.name} 是文字，请加引号。", f"{trait.name} is a text; put it into quotes.")
         case TraitType.FLAG if not isinstance(value, bool):
             raise BadInput(f"{trait.name} 只能是 true 或 false。", f"{trait.name} is either true or false.")
     return value
@@ -182,15 +113,6 @@ def _of_type(value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
         raise ValueError(value)
     return value
-
-
-class EventWhere(Part):
-    """Which events of a type count."""
-
-    source: Texts | None = None
-    channel: Texts | None = None
-    amount: Bounds | None = None
-    props: dict[str, Texts] = Field(default_factory=dict)
 
 
 class EventRule(Windowed):
@@ -205,23 +127,7 @@ class EventRule(Windowed):
         kind = VOCABULARY.get(self.event)
         if kind is None:
             raise unknown("事件", "event", self.event, list(VOCABULARY))
-        usable = [name for name, prop in kind.props.items() if prop.type is str and not prop.pii]
-        for name in self.where.props:
-            if name not in usable:
-                raise unknown(f"可用于 {self.event} 的字段", f"usable prop of {self.event}", name, usable)
-        return self
-
-
-class Goods(Part):
-    """Lines of orders: of any of these categories, or of any of these skus (both given: either counts)."""
-
-    categories: Texts | None = None
-    skus: Texts | None = None
-
-    @model_validator(mode="after")
-    def _some(self) -> Goods:
-        if not (self.categories or self.skus):
-            raise BadInput("请写明 categories 或 skus。", "Say which categories or skus.")
+        check_props(self.where.props, self.event)
         return self
 
 
@@ -374,3 +280,8 @@ def leaves(rule: Part) -> list[Part]:
         case Not():
             return leaves(rule.not_)
     return [rule]
+
+
+def traits_in(document: SegmentDocument) -> set[str]:
+    """The traits that a segment asks for itself."""
+    return {leaf.trait for leaf in leaves(document.where) if isinstance(leaf, TraitRule)}

@@ -18,10 +18,11 @@ from yutang.profiles.contracts import Moment
 from yutang.profiles.past import profiles_at
 from yutang.profiles.queries import in_scope, join_beside, moment
 from yutang.profiles.remembered import Remembered
+from yutang.profiles.shapes import unknown
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context, Nodes
-from yutang.segments.documents import All, Any_, BoughtRule, SegmentDocument, unknown
+from yutang.segments.documents import All, Any_, BoughtRule, SegmentDocument
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 TOTAL = "members_in_all"

@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
-from yutang.kernel.errors import Refused
+from yutang.kernel.errors import BadInput, Refused
 from yutang.kernel.ids import RunId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand, nodes
+from yutang.profiles import registry
 from yutang.profiles.contracts import Moment
 from yutang.segments.compile import compile_segment
 from yutang.segments.contracts import Changes, Context, Nodes
-from yutang.segments.documents import SegmentDocument
-from yutang.segments.queries import context, segment_named
+from yutang.segments.documents import SegmentDocument, traits_in
+from yutang.segments.queries import context, segment_named, segments
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 _ANY_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -34,6 +35,18 @@ def save(
         raise Refused("您的角色不能修改分群。", "Your role may not change segments.")
     check(document)
     return save_document(document, viewer.name, shipped=shipped, base=base)
+
+
+def remove_trait(name: str, viewer: Viewer) -> None:
+    """Let a trait of the brand's own be no more. Raises NotFound, Refused, and BadInput where a segment or a formula
+    still asks for it."""
+    users = [document.name for document in segments() if name in traits_in(document)]
+    if users:
+        raise BadInput(
+            f"分群 {'、'.join(users)} 用着属性「{name}」，请先改它们。",
+            f"The segments {', '.join(users)} use the trait “{name}”; change them first.",
+        )
+    registry.remove_trait(name, viewer)
 
 
 def record_changes(warehouse: Warehouse, stored: StoredDocument, run: RunId) -> Changes:

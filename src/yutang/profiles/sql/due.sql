@@ -11,4 +11,5 @@ SELECT
         WHERE o.survivor IS DISTINCT FROM p.survivor
     )
     OR (SELECT count(*) FROM facts) <> (SELECT count(*) FROM profiles)
-    OR coalesce((SELECT min(next_edge_at) FROM profiles) <= $as_of, FALSE) AS due
+    OR coalesce((SELECT min(next_edge_at) FROM profiles) <= $as_of, FALSE)
+    OR coalesce((SELECT min(next_edge_at) FROM profile_more) <= $as_of, FALSE) AS due

@@ -1,4 +1,4 @@
--- Everyone whose row may differ at $as_of: survivors, and those who are survivors no more. Of events only orders matter.
+-- Everyone whose row may differ because of what was told of orders since. Of events only those matter.
 INSERT INTO profile_touched
 WITH fresh AS (
     SELECT person, source, json_extract_string(props, '$.order_id') AS order_id FROM events
@@ -21,25 +21,7 @@ births AS (
     UNION ALL
     SELECT order_lines.person FROM order_lines
     JOIN fresh ON fresh.source = order_lines.source AND fresh.order_id = order_lines.order_id
-),
-moved AS (
-    SELECT coalesce(o.birth, p.birth) AS birth, o.survivor AS now, p.survivor AS before
-    FROM person_overrides AS o
-    FULL JOIN profile_overrides AS p ON p.birth = o.birth
-    WHERE o.survivor IS DISTINCT FROM p.survivor
 )
-SELECT coalesce(o.survivor, births.person) AS person FROM births
+SELECT DISTINCT coalesce(o.survivor, births.person) AS person FROM births
 LEFT JOIN person_overrides AS o ON o.birth = births.person
 WHERE births.person IS NOT NULL
-UNION
-SELECT birth FROM moved
-UNION
-SELECT now FROM moved WHERE now IS NOT NULL
-UNION
-SELECT before FROM moved WHERE before IS NOT NULL
-UNION
-SELECT person FROM profiles WHERE next_edge_at <= $as_of
-UNION
-SELECT f.person FROM facts AS f WHERE NOT EXISTS (SELECT 1 FROM profiles AS p WHERE p.person = f.person)
-UNION
-SELECT p.person FROM profiles AS p WHERE NOT EXISTS (SELECT 1 FROM facts AS f WHERE f.person = p.person)
