@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from tests.profiles import oracle
-from tests.profiles.brand import Traits, aggregates, brands, expected_more, read_traits, stored_more
+from tests.profiles.brand import Traits, aggregates, brands, expected_more, read_traits, stored_more, trait
 from tests.profiles.worlds import Order, World, emptied, naive, put_orders, put_people, put_touches, stored
 from tests.segments.worlds import moments, told_events, touches
 from tests.warehouse.fixtures import fresh_warehouse, insert
@@ -97,7 +97,7 @@ steps = st.tuples(
 )
 
 
-@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.lists(steps, min_size=2, max_size=4), st.sampled_from([ZONE, "Asia/Shanghai"]))
 def test_refreshes_equal_the_oracle_and_a_rebuild(
     shared: Warehouse,
@@ -169,6 +169,20 @@ def told(new: Order, edge: timedelta | None, at: datetime, world: World) -> Orde
     placed_at = new.placed_at if edge is None else at + edge
     known = world.orders.get(new.id)
     return new.changed(placed_at=placed_at, person=known.person if known else new.person)
+
+
+def test_who_was_parted_from_an_erased_person_keeps_nothing_of_theirs(warehouse: Warehouse) -> None:
+    world = World({1}, {7: 1})
+    settle(warehouse, world, [order("a", 7, START - timedelta(days=3))], 1)
+    learn_these(read_traits([trait("sent", of="touches", take="count")]))
+    send(warehouse, world, [{"touch": 1, "person": 7, "at": START, "channel": "sms", "touch_class": "x", "plan": 1}])
+    refresh(warehouse, START, zone=ZONE)
+    assert (stored(warehouse)[1]["orders_ever"], stored_more(warehouse)[1, "sent"]["number"]) == (1, 1)
+    world.overrides, world.persons = {}, {1, 7}
+    warehouse.write(put_people(world))
+    erase(warehouse, world, 7)
+    refresh(warehouse, START, zone=ZONE)
+    assert (stored(warehouse)[1]["orders_ever"], stored_more(warehouse)) == (0, {})
 
 
 # Examples that say what it costs -------------------------------------------------------------------------------------

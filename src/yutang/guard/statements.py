@@ -70,6 +70,7 @@ def statements(warehouse: Warehouse, tombstones: Mapping[int, int]) -> list[Stat
         named("guard/forget_taken_up", tables=of),
         named("guard/bury_decisions", tables=of),
         named("guard/bury_audience", tables=of),
+        named("guard/forget_merged", tables=of),
         *(
             Statement(f"DELETE FROM {table} WHERE {column} IN (SELECT person FROM births)", tables=of)  # noqa: S608
             for table, columns in FORGOTTEN.items()
