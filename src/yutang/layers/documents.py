@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from yutang.kernel.documents import NAME, Document, Part, Title, register
 from yutang.kernel.errors import BadInput
+from yutang.profiles.shapes import Text
 from yutang.profiles.traits import LADDER
-from yutang.segments.documents import Rule, Text, TraitRule, leaves
+from yutang.segments.documents import Rule, TraitRule, leaves
 
 DEFAULT = "default"
 Bound = Annotated[float, Field(ge=0, le=10**12, allow_inf_nan=False)]
