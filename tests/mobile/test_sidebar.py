@@ -12,13 +12,24 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from tests.channels.wecom.conftest import client, clock, connect, platform
+from tests.channels.wecom.platform import Platform, ok
 from tests.house.world import CORP, World, shared
+from tests.sandbox.files import png
 from tests.tasks.conftest import Pond, filled
 from yutang.channels.sync.models import SyncHint
+from yutang.channels.wecom.client import WeComClient
+from yutang.channels.wecom.media import PICTURE, UPLOAD, WeComMedia
+from yutang.content.documents import Content
+from yutang.content.services import keep_content
 from yutang.execution.models import Chase
+from yutang.files.contracts import FileKind
+from yutang.files.services import keep_file
 from yutang.kernel.clock import wall_now
+from yutang.kernel.documents import parse
 from yutang.log.models import InboxEnvelope
 from yutang.log.services import unseal
+from yutang.mobile.speaking import speak_by, spoken
 from yutang.organisation import phones
 from yutang.organisation import services as organisation
 from yutang.organisation.models import User
@@ -29,6 +40,8 @@ from yutang.reach.contracts import BatchState
 from yutang.reach.models import Batch
 from yutang.tasks.models import Remark
 from yutang.tasks.remarks import forget_remarks_on
+
+__all__ = ["client", "clock", "connect", "platform"]
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +90,7 @@ def test_a_customer_is_shown_with_all_that_helps(pond: Pond) -> None:
     for said in ("林regular", "¥80.00", "纸尿裤、湿巾", "近店", "约 21 天一次", "更近一次在别的门店", "湿巾", "成交池"):
         assert said in page
     assert "钓具" not in page
-    assert re.findall('data-say="([a-z_]+)', page) == ["usual_is_back", "care_tip", "member_day"], "her moment first"
+    assert re.findall('data-say="([a-z_]+)', page) == ["usual_is_back", "care_guide_card", "care_tip"], "her moment first"
     assert "鱼塘的会员日" in page, "variables are filled in"
     newcomer = beside(guide(pond.world), "wm-newcomer")
     assert re.findall('data-say="([a-z_]+)', newcomer) == ["welcome_new_friend", "weekend_opening"]
@@ -111,6 +124,41 @@ def test_what_was_sent_is_one_event_with_its_class_though_the_phone_says_it_twic
     assert event.props == {"class": "marketing", "content": "member_day"}  # type: ignore[attr-defined]
     kept(client, f"/m/person/{number}/sent/", script="no_longer_there")
     assert len(told("message.sent")) == 2, "it was sent, whatever became of its document"
+
+
+def test_a_script_with_a_picture_is_sent_by_one_call_after_another_and_its_file_is_uploaded_once(
+    pond: Pond, platform: Platform, client: WeComClient
+) -> None:
+    cover = keep_file(FileKind.IMAGE, "a.png", png()).address
+    data = {
+        "kind": "content", "name": "aaa_new", "title": {"zh": "新到", "en": "New"}, "text": "{称呼|您}好，新到的您看看",
+        "pictures": [{"url": cover}], "link": {"title": "喂养日历", "url": "https://shop.example/care"},
+        "mini_program": {"title": "商城", "appid": "wx0123456789abcdef", "page": "pages/new", "picture": cover},
+    }  # fmt: skip
+    keep_content(parse(Content, data), OWNER, 0)
+    platform.plays(UPLOAD, ok(media_id="m1"))
+    platform.plays(PICTURE, ok(url="https://wework.qpic.cn/1"))
+    here, theirs = spoken(), guide(pond.world)
+
+    class Files:
+        def media(self) -> dict[tuple[str, str], WeComMedia]:
+            return {("wecom", CORP): WeComMedia(client, CORP)}
+
+    asked = f"/m/person/{pond.friends['newcomer']}/ask/?script=aaa_new"
+    speak_by(lambda: Files())  # type: ignore[arg-type,return-value]
+    try:
+        calls = [theirs.get(asked).json()["calls"] for _ in range(2)]
+    finally:
+        speak_by(lambda: here)
+    assert [one["msgtype"] for one in calls[0]] == ["text", "image", "miniprogram", "news"]
+    assert calls[0][0]["text"]["content"].endswith("好，新到的您看看")
+    assert calls[0][1]["image"] == {"mediaid": "m1"}
+    assert calls[0][2]["miniprogram"]["imgUrl"] == "https://wework.qpic.cn/1"
+    assert calls[1] == calls[0]
+    assert (platform.counts()[UPLOAD], platform.counts()[PICTURE]) == (1, 1)
+    assert f"/m/file/{cover.removeprefix('file:')}/" in beside(theirs, "wm-newcomer")
+    answer = theirs.get(asked, headers={"Accept": "application/json"})
+    assert "not connected" in answer.json()["sentence"] or "没有连接" in answer.json()["sentence"]
 
 
 def test_who_asked_for_peace_meanwhile_is_sent_nothing_by_a_tap_on_a_page_of_before(pond: Pond) -> None:

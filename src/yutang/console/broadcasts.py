@@ -39,7 +39,7 @@ from yutang.reach.contracts import Preview
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.limits import check_text, way_of
 from yutang.reach.queries import plan, rivals
-from yutang.reach.saying import resolved, unresolved
+from yutang.reach.saying import not_personal, resolved, unresolved
 from yutang.segments import queries as segments
 
 WAVES = ("1", "0.2,1", "0.01,0.05,0.2,1")
@@ -126,6 +126,7 @@ def preview(request: Page) -> HttpResponse:
         "steps": _steps(found),
         "document": document,
         "digest": digest(full),
+        "shared": not_personal(document.channel, text),
         "written": bool(text.strip() or full.message.attached),
         "broken": _found(planning.checked(full, planning.rulebook().rules)) if chosen else _broken(text),
         "rivals": rivals(request.warehouse, request.viewer, document),
@@ -148,6 +149,7 @@ def check(request: Page) -> HttpResponse:
     context = {"broken": _broken(text), "size": len(text.encode()), "problem": ""}
     try:
         channel = request.POST.get("channel") or _ways()[0].channel
+        context["shared"] = not_personal(channel, text)
         check_text(channel, text, marketing=True)
         if text.strip():
             price_of(channel, text.strip())

@@ -171,7 +171,15 @@ def _export(request: Page, facts: ListFacts, lines: Sequence[LineFacts]) -> Http
         f"list-{facts.id}",
         head,
         (
-            (one.number, one.name, one.phone, facts.text, words[one.result], one.at, _("是") if one.refusal else "")
+            (
+                one.number,
+                one.name,
+                one.phone,
+                one.text or facts.text,
+                words[one.result],
+                one.at,
+                _("是") if one.refusal else "",
+            )
             for one in lines
         ),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from yutang.kernel.errors import BadInput
+from yutang.people.calling import LONGEST
 
 
 class Variable(StrEnum):
@@ -21,8 +22,6 @@ class Variable(StrEnum):
 WORDS = {"称呼": Variable.NAME, "导购": Variable.GUIDE, "门店": Variable.STORE, "品牌": Variable.BRAND} | {
     variable.value: variable for variable in Variable
 }
-LONGEST = 20
-"""Characters of a value: a longer name is cut there, so that a text that fits its channel does so once filled in."""
 _BRACES = re.compile(r"\{\{[a-z_]*\}\}|\{([^{}]*)\}|[{}]")
 _MOST_FALLBACK = 40
 
@@ -58,15 +57,16 @@ def spans(text: str) -> list[tuple[int, int, Variable]]:
     ]
 
 
-def render(text: str, values: Mapping[Variable, str]) -> str:
-    """The text as it is read. What is unknown or empty is said as the text says it is."""
+def render(text: str, values: Mapping[Variable, str], later: Collection[Variable] = ()) -> str:
+    """The text as it is read. What is unknown or empty is said as the text says it is; `later`: what stays a variable,
+    to be filled in for each reader (`people.calling`)."""
 
     def said(found: re.Match[str]) -> str:
         if found[1] is None:
             return found[0]
         name, _, fallback = found[1].partition("|")
         variable = WORDS.get(name.strip())
-        if variable is None:
+        if variable is None or variable in later:
             return found[0]
         return " ".join(values.get(variable, "").split())[:LONGEST] or fallback
 

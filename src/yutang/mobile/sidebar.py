@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,8 +17,10 @@ from django.http import HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from yutang.channels.contracts import MessageContent
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
 from yutang.channels.sync.services import hint
+from yutang.channels.wecom.attaching import in_a_chat
 from yutang.kernel.calendars import aware, zone
 from yutang.kernel.documents import NAME, Note
 from yutang.kernel.errors import BadInput, NotFound, Refused
@@ -26,12 +28,14 @@ from yutang.kernel.ids import PersonId
 from yutang.log.contracts import IdentifierValue
 from yutang.mobile.recording import Recording, kept
 from yutang.mobile.session import WECOM, PhoneRequest, phone_page, shown
+from yutang.mobile.speaking import spoken
 from yutang.mobile.telling import language, local
 from yutang.organisation.contracts import SenderFacts
 from yutang.people.contracts import PersonCard
 from yutang.people.queries import known_as, person_card
 from yutang.reach.asking import GLOBAL_HOLD_OUT, Answer
 from yutang.reach.contracts import REASONS
+from yutang.reach.saying import beside as all_beside
 from yutang.reflex.services import begin_follow_up
 from yutang.tasks.beside import Beside, beside
 from yutang.tasks.remarks import LONGEST as REMARK_LONGEST
@@ -122,12 +126,25 @@ def person(request: PhoneRequest, number: int) -> HttpResponse:
 @phone_page
 @require_safe
 def ask(request: PhoneRequest, number: int) -> HttpResponse:
-    """JSON: whether `?script=` may be sent now (`allowed`), its words, and else why not (`sentence`). Asked at the tap,
-    since the page may be hours old."""
+    """JSON: whether `?script=` may be sent now (`allowed`), its words and the calls that send it one by one, and else
+    why not (`sentence`). Asked at the tap, since the page may be hours old."""
     card, sender = _speaking(request, number)
     script = script_named(request.GET.get("script", ""), card, sender, language())
     answer = offered(request.warehouse, card, sender, [script])[0].answer
-    return JsonResponse({"allowed": answer.allowed, "text": script.text, "sentence": _why(answer)})
+    calls = _calls(sender, script) if answer.allowed else []
+    return JsonResponse({"allowed": answer.allowed, "text": script.text, "calls": calls, "sentence": _why(answer)})
+
+
+def _calls(sender: SenderFacts, script: Script) -> list[dict[str, Any]]:
+    """What WeCom's client is asked for, so that all of it is sent. Raises Refused where files would go by a corp that
+    is not connected, and what the platform says of an upload."""
+    content = replace(all_beside(script.said), text=script.text) if script.said else MessageContent(script.text)
+    media = spoken().media().get((WECOM, sender.corp)) if content.attached else None
+    if content.attached and media is None:
+        raise Refused(
+            "这个账号的企业微信没有连接，图片发不出去。", "This account's WeCom is not connected; files cannot go."
+        )
+    return in_a_chat(content, media)
 
 
 @phone_page

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from yutang.channels.wecom.directory import WeComVisitors
 from yutang.channels.wecom.jssdk import WeComPages
+from yutang.channels.wecom.media import WeComMedia
 
 
 class Speaking(Protocol):
@@ -16,6 +17,8 @@ class Speaking(Protocol):
     def sandbox(self) -> str: ...
 
     def pages(self) -> Mapping[tuple[str, str], WeComPages]: ...
+
+    def media(self) -> Mapping[tuple[str, str], WeComMedia]: ...
 
     def visitors(self) -> Mapping[tuple[str, str], WeComVisitors]: ...
 

@@ -32,13 +32,15 @@ _ASKING = PlanId(0)  # no plan has this number
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What somebody would say: the words, what for, and whether they give rather than sell."""
+    """What somebody would say: the words, what for, and whether they give rather than sell; `beside`: what is read in
+    what stands beside them."""
 
     text: str
     purpose: str = "marketing"
     touch_class: TouchClass = TouchClass.MARKETING
     topic: str | None = None
     value: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def may_say(
     kinds: dict[tuple[str, TouchClass, str | None, bool], str | None] = {}
     answers = []
     for one in sayings:
-        broken = check(one.text, book.rules)
+        broken = [found for text in (one.text, *one.beside) for found in check(text, book.rules)]
         kind = (one.purpose, one.touch_class, one.topic, one.value)
         if not broken and kind not in kinds:
             kinds[kind] = _refusal(warehouse, person, sender, channel, one, book, now)

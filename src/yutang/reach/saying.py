@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from yutang.channels.contracts import Attached, AttachedKind, Link, MessageContent, Permit
@@ -16,6 +16,7 @@ from yutang.kernel.documents import parse
 from yutang.kernel.ids import NodeId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import SenderFacts
+from yutang.people.calling import is_personal
 from yutang.people.links import VARIABLE, general_link
 from yutang.reach.documents import BroadcastDocument, Message
 from yutang.reach.limits import way_of
@@ -87,18 +88,37 @@ def spoken(
 ) -> MessageContent:
     """The very words of a sender.
 
-    A task has one text for all its recipients, so what differs from person to person is said by its fall-back.
+    A task of a mass send has one text for all its recipients, so what differs from person to person is said by its
+    fall-back; elsewhere it stays a variable, which is filled in for each as it is read.
     """
     known = {Variable.BRAND: house.brand, Variable.STORE: house.stores.get(sender.store, "")}
-    way = way_of(document.channel)
-    if way.taps and not way.by_home:  # a list that is worked by hand stands in our own store, where no name may
+    if one_text_for_all(document.channel):  # a list that is worked by hand stands in our own store, where no name may
         known[Variable.GUIDE] = sender.name
-    return _spoken(document.message, known, permit)
+        return _spoken(document.message, known, permit)
+    return _spoken(document.message, known, permit, later=(Variable.NAME,))
 
 
-def _spoken(message: Message, values: Mapping[Variable, str], permit: Permit | None = None) -> MessageContent:
+def one_text_for_all(channel: str) -> bool:
+    """Whether everybody to whom an account writes at once reads the very same text."""
+    way = way_of(channel)
+    return way.taps and not way.by_home
+
+
+def not_personal(channel: str, text: str) -> bool:
+    """Whether a text calls its readers by name where it cannot: everybody then reads what stands behind the bar."""
+    return is_personal(text) and one_text_for_all(channel)
+
+
+def _spoken(
+    message: Message, values: Mapping[Variable, str], permit: Permit | None = None, later: Collection[Variable] = ()
+) -> MessageContent:
     links = () if message.link is None else (_link(message.link),)
-    return MessageContent(render(message.text, values), links, permit, tuple(_attached(message)))
+    return MessageContent(render(message.text, values, later), links, permit, tuple(_attached(message)))
+
+
+def beside(said: Said) -> MessageContent:
+    """What stands beside a text, without the text."""
+    return MessageContent("", () if said.link is None else (_link(said.link),), None, tuple(_attached(said)))
 
 
 def _link(card: LinkCard) -> Link:

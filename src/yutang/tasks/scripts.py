@@ -1,4 +1,4 @@
-"""Which words fit somebody: contents of the library that are texts for a chat, may be used, and were written for the
+"""Which words fit somebody: contents of the library that are for a chat, may be used, and were written for the
 step of the ladder on which the person stands, or for all. Shipped ones that speak of a moment are offered then only.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from yutang.content.documents import Content, Place, Step, Voice
 from yutang.content.queries import content_named, contents
 from yutang.content.rendering import Variable, render
+from yutang.files.contracts import digest_in
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import SenderFacts
 from yutang.organisation.queries import brand, node_names
@@ -37,7 +38,7 @@ def scripts_for(one: Beside, sender: SenderFacts, language: str) -> list[Script]
         found = facts.document if facts.usable == facts.version else content_named(name).document
         moment = MOMENTS.get(name)
         wanted = (not found.steps or steps & set(found.steps)) and (moment is None or moment(one))
-        if found.place is Place.CHAT and found.kinds == ("text",) and wanted:
+        if found.place is Place.CHAT and _sendable(found) and wanted:
             rank = (moment is None, not found.steps, found.voice is not Voice.GUIDE, name)
             fitting.append((rank, found))
     values = values_of(one.card, sender)
@@ -59,6 +60,11 @@ def values_of(card: PersonCard, sender: SenderFacts) -> dict[Variable, str]:
     }  # fmt: skip
 
 
+def _sendable(content: Content) -> bool:
+    """Whether a guide can send it by a tap: all that is not text was uploaded."""
+    return all(digest_in(address) for _kind, address in content.sources().values())
+
+
 def _steps(one: Beside) -> set[Step]:
     """Where a person stands, as far as purchases tell: whoever comes in a rhythm is read as a fan too."""
     if not one.orders:
@@ -71,4 +77,4 @@ def _script(document: Content, person: PersonId, values: Mapping[Variable, str],
     text = render(document.text, values)
     if VARIABLE in text:
         text = text.replace(VARIABLE, link_of(person))
-    return Script(document.name, document.title.text(language), text)
+    return Script(document.name, document.title.text(language), text, said=document if document.attached else None)

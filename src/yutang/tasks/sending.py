@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from yutang.content.documents import Said
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import EventId
 from yutang.log.contracts import Event
@@ -30,7 +31,7 @@ SENT = "message.sent"
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Words from a document; `value` gives something of use and sells nothing."""
+    """Words from a document, and what stands beside them; `value` gives something of use and sells nothing."""
 
     name: str
     title: str
@@ -38,6 +39,12 @@ class Script:
     purpose: str = "marketing"
     topic: str | None = None
     value: bool = False
+    said: Said | None = None
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What is read beside its text."""
+        return tuple(text for field, text in self.said.said().items() if field != "text") if self.said else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def offered(warehouse: Warehouse, card: PersonCard, sender: SenderFacts, scripts
     if (alone := left_alone(card)) is not None:
         return [Offered(script, Answer("preference" if alone == "wish" else alone)) for script in scripts]
     kind = class_of(warehouse, card, business_now())
-    sayings = [Saying(one.text, one.purpose, kind, one.topic, one.value) for one in scripts]
+    sayings = [Saying(one.text, one.purpose, kind, one.topic, one.value, one.read) for one in scripts]
     answers = may_say(warehouse, card.person, sender.id, sender.channel, sayings)
     return [Offered(script, answer) for script, answer in zip(scripts, answers, strict=True)]
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from yutang.channels.contracts import CannotCarry, Delivery, MessageContent, Per
 from yutang.channels.direct import accounts, sending
 from yutang.channels.direct.addresses import allowances
 from yutang.channels.direct.contracts import MOST_TRIES
-from yutang.channels.direct.outbox import Outbox
+from yutang.channels.direct.outbox import Outbox, unpacked
 from yutang.channels.direct.registry import kind_named
 from yutang.channels.models import Address, Letter, Mailing, Outlet
 from yutang.channels.webhook.contracts import ALLOW_PRIVATE
@@ -39,7 +40,7 @@ from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import OWNER, channel_account, channel_accounts, senders
 from yutang.people.links import opened
 from yutang.people.queries import may_be_touched, standing_consents
-from yutang.people.services import ConsentWord, apply_consents, birth_persons
+from yutang.people.services import ConsentWord, apply_consents, birth_persons, name_persons
 from yutang.reach.approach import price_of
 from yutang.reach.limits import check_text
 
@@ -248,6 +249,30 @@ def test_a_message_costs_its_pieces_and_goes_out_in_one_call(provider: Provider,
     assert Letter.objects.filter(cost=Decimal("0.045")).count() == 150
     (facts,) = accounts.accounts(OWNER)
     assert (facts.left, facts.waiting, facts.spent) == (150, 0, Decimal("6.75"))
+
+
+def test_a_text_that_calls_by_name_is_said_to_each_by_theirs(box: Mailbox, provider: Provider, morning: None) -> None:
+    ann, bob = known(mail(ANN), phone("+8613800138000")), known(mail(BOB), phone("+8613800138001"))
+    name_persons({ann: ("安小姐", business_now())})
+    mailer(box).create_task("main", [ANN, BOB], content("会员日\n\n{称呼|您}好，会员日到了。"))
+    assert sent_all() == 2
+    said = {to[0]: message_from_bytes(raw, policy=policy.default).get_body(("plain",)) for _, to, raw in box.taken}
+    assert "安小姐好，会员日到了。" in said[ANN].get_content()
+    assert "您好，会员日到了。" in said[BOB].get_content()
+    assert "安小姐" not in str(unpacked(Mailing.objects.get()).text)
+    given = {"access_key_id": "k", "access_key_secret": "s", "signature": "鱼塘", "address": provider.address,
+             "templates": "SMS_1\n${who}，会员日到了，到店即享。拒收请回复R"}  # fmt: skip
+    texter(provider)
+    accounts.keep_account(OWNER, "sms.aliyun", "texts", given, cost="0.045", per_second="10000")
+    account = channel_account("sms", "texts")
+    assert account is not None
+    Outbox(account).create_task(
+        "texts", ["+8613800138000", "+8613800138001"], content("{称呼|您}，会员日到了，到店即享。拒收请回复R")
+    )
+    assert sent_all() == 2
+    assert [json.loads(asked.query["TemplateParam"]) for asked in provider.asked] == [{"who": "安小姐"}, {"who": "您"}]
+    assert [asked.query["PhoneNumbers"] for asked in provider.asked] == ["13800138000", "13800138001"]
+    assert bob != ann
 
 
 def test_a_pause_leaves_everything_waiting_and_says_why(box: Mailbox) -> None:

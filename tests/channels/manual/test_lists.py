@@ -11,6 +11,7 @@ from tests.channels.manual.conftest import PORTS, START, Hand, stamps
 from yutang.channels.contracts import Delivery
 from yutang.channels.manual import queries, services
 from yutang.channels.manual.contracts import Imported, ListState, Result
+from yutang.channels.manual.models import WorkList
 from yutang.intake.mirror import mirror_facts
 from yutang.intake.rolls import SentFile
 from yutang.kernel.errors import NotFound, Refused
@@ -77,6 +78,17 @@ def test_what_is_written_down_is_told_to_the_plan_once_it_cannot_be_taken_back(h
 
 
 @pytest.mark.long
+def test_where_a_text_calls_by_name_each_is_called_by_theirs_and_no_name_stands_in_the_list(hand: Hand) -> None:
+    hand.launch(hold_out=0.0, message={"text": "{称呼|您}好，会员日，我是{导购|店员}。"})
+    ann, *_ = hand.lists()
+    assert ann.text == "您好，会员日，我是店员。"
+    first, second, *_ = queries.lines_of(OWNER, ann.id)
+    people.name_persons({first.person: ("林小雨", START)})
+    assert [one.text for one in queries.lines_of(OWNER, ann.id)[:2]] == ["林小雨好，会员日，我是店员。", ann.text]
+    assert WorkList.objects.get(pk=ann.id).text == "{称呼|您}好，会员日，我是店员。"
+    assert second.text == ann.text
+
+
 def test_at_the_end_the_list_is_called_back_and_whoever_was_not_spoken_to_is_taken_up_again(hand: Hand) -> None:
     plan = hand.launch(hold_out=0.0)
     ann, bob, cid = hand.lists()

@@ -148,7 +148,7 @@ def test_a_file_is_uploaded_once_for_each_use_and_anew_when_it_is_old(sandbox: C
     assert files.media_id(MediaFile(FileKind.IMAGE, "other name.png", png())) == first
     ids = {files.media_id(PICTURE, use) for use in Use}
     assert len(ids) == 3
-    assert files.picture_address("a.png", png()) == files.picture_address("a.png", png())
+    assert files.picture_address(PICTURE) == files.picture_address(PICTURE)
     document = MediaFile(FileKind.FILE, "报价.txt", b"some words")
     assert files.media_id(document) != files.media_id(MediaFile(FileKind.FILE, "价目.txt", b"some words"))
     Uploaded.objects.filter(handle=first).update(until=wall_now() - timedelta(seconds=1))

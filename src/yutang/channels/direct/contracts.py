@@ -234,7 +234,8 @@ class Given:
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of account. `key_zh` and `key_en` say what its key is; `connect` makes an adapter of an account, and
-    raises BadInput for settings that cannot be right."""
+    raises BadInput for settings that cannot be right. `one_text`: a call says the same to all its recipients, so a text
+    that calls each by name is a call for each."""
 
     capabilities: Capabilities
     fields: tuple[Field, ...]
@@ -244,6 +245,7 @@ class Kind:
     key_en: str = "Name of the account"
     callbacks_zh: str = ""
     callbacks_en: str = ""
+    one_text: bool = False
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,9 +50,10 @@ from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import PersonId
 from yutang.kernel.turns import my_turn
 from yutang.organisation.contracts import ChannelAccountFacts
-from yutang.organisation.queries import brand, channel_accounts
+from yutang.organisation.queries import OWNER, brand, channel_accounts
+from yutang.people.calling import called, is_personal
 from yutang.people.links import link_of
-from yutang.people.queries import may_be_touched
+from yutang.people.queries import may_be_touched, names_of
 
 FIRST_WAIT, LONGEST_WAIT = 60.0, 6 * 3_600.0
 ASK_AGAIN = timedelta(minutes=2)
@@ -220,7 +221,8 @@ def _claim(account: ChannelAccountFacts, kind: Kind) -> tuple[list[Row], int]:
         ).order_by("pk")
         if connection.features.has_select_for_update_skip_locked:
             chosen = chosen.select_for_update(skip_locked=True)
-        keys = list(chosen.values_list("pk", flat=True)[: kind.capabilities.recipients])
+        most = 1 if kind.one_text and _is_personal(first) else kind.capabilities.recipients
+        keys = list(chosen.values_list("pk", flat=True)[:most])
         rows = list(Row.objects.filter(pk__in=keys).select_related("mailing").order_by("pk"))
         refused = _refusals(kind, account, rows)
         for pk, (state, reason) in refused.items():
@@ -231,6 +233,11 @@ def _claim(account: ChannelAccountFacts, kind: Kind) -> tuple[list[Row], int]:
         )  # fmt: skip
     mine = Row.objects.filter(call=call, state=LetterState.SENDING.value)
     return list(mine.select_related("mailing").order_by("pk")), len(refused)
+
+
+def _is_personal(mailing: int) -> bool:
+    found = Mailing.objects.filter(pk=mailing).first()
+    return found is not None and is_personal(unpacked(found).text)
 
 
 def _may_market(kind: Kind) -> bool:
@@ -260,16 +267,26 @@ def _refusals(kind: Kind, account: ChannelAccountFacts, rows: Sequence[Row]) -> 
     return found | {row.pk: (LetterState.REFUSED, "bounced") for row in rows if row.recipient in dead}
 
 
-def _letter(row: Row, called_at: datetime | None = None) -> Letter:
+def _letter(row: Row, called_at: datetime | None = None, name: str = "") -> Letter:
+    """A letter as its recipient reads it, who is called by that name."""
     link = link_of(PersonId(row.person)) if row.person is not None else ""
-    return Letter(row.uid, row.call, row.recipient or "", unpacked(row.mailing), link, called_at)
+    content = unpacked(row.mailing)
+    content = replace(content, text=called(content.text, name))
+    return Letter(row.uid, row.call, row.recipient or "", content, link, called_at)
+
+
+def _letters(rows: Sequence[Row]) -> list[Letter]:
+    persons = [PersonId(row.person) for row in rows if row.person is not None]
+    personal = any(is_personal(unpacked(row.mailing).text) for row in rows[:1])  # they are of one mailing
+    names = names_of(OWNER, persons) if personal else {}
+    return [_letter(row, name=names.get(PersonId(row.person or 0), "")) for row in rows]
 
 
 def _call(account: ChannelAccountFacts, kind: Kind, adapter: Adapter, rows: Sequence[Row]) -> int:
     """Call the provider for these letters and settle them; returns how many left."""
     capabilities = kind.capabilities
     addressed_by, namespace = capabilities.addressed_by or "", account.corp if capabilities.namespaced else ""
-    letters = [_letter(row) for row in rows]
+    letters = _letters(rows)
     known = allowances(addressed_by, namespace, [one.recipient for one in letters])
     answers: dict[str, Answer] = {}
     pause: Pause | None = None

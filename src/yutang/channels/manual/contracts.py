@@ -69,7 +69,8 @@ class LineFacts:
     """A person of a list: by name where the viewer may know it, else by the end of their phone number.
 
     `undoable`: what was written down can still be taken back. `refusal`: since the list was made they asked not to be
-    spoken to, or may not be for another reason: a name of reach's reasons.
+    spoken to, or may not be for another reason: a name of reach's reasons. `text`: what is said to them, where the list
+    calls each by name; else empty, and it is the list's.
     """
 
     number: int
@@ -81,6 +82,7 @@ class LineFacts:
     noted_by: str
     undoable: bool
     refusal: str | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

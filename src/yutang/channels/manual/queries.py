@@ -15,6 +15,7 @@ from yutang.kernel.ids import PersonId, SenderId
 from yutang.organisation.contracts import SenderFacts, Viewer
 from yutang.organisation.queries import senders
 from yutang.people import queries as people
+from yutang.people.calling import called, is_personal
 
 
 def lists(
@@ -47,6 +48,7 @@ def lines_of(viewer: Viewer, number: int) -> list[LineFacts]:
     names, phones = people.names_of(viewer, persons), people.masked_phones(viewer, persons)
     limit = business_now() - UNDO
     refusals = _refusals(rows)
+    text = rows[0].list.text if rows and is_personal(rows[0].list.text) else ""
     return [
         LineFacts(
             row.number,
@@ -58,6 +60,7 @@ def lines_of(viewer: Viewer, number: int) -> list[LineFacts]:
             row.noted_by,
             row.noted_at is not None and row.noted_at > limit and writable(row.list),
             refusals.get(row.person) if not row.result else None,
+            called(text, names.get(PersonId(row.person), "")),
         )
         for row in rows
     ]
@@ -121,7 +124,7 @@ def _one(row: WorkList, sender: SenderFacts, counts: Sequence[int]) -> ListFacts
         id=row.pk,
         task=task_of(row.pk),
         sender=sender,
-        text=row.text,
+        text=called(row.text, ""),
         links=tuple(link["url"] for link in row.links),
         attached=attached_of(row.attached),
         state=state,

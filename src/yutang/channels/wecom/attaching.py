@@ -85,6 +85,43 @@ class WeComAttaching:
         return {"msgtype": one.kind.value, one.kind.value: {"media_id": handle}}
 
 
+def in_a_chat(content: MessageContent, media: WeComMedia | None) -> list[dict[str, Any]]:
+    """A content as calls of `sendChatMessage` (doc 94352), which sends one thing at a time. Uploads what is not at the
+    platform yet, for which `media` is needed; raises as `WeComMedia.media_id` does."""
+    calls: list[dict[str, Any]] = []
+    if content.text:
+        calls.append({"msgtype": "text", "text": {"content": content.text}})
+    for one in content.attached:
+        assert media is not None
+        if one.kind is AttachedKind.MINI_PROGRAM:
+            calls.append({"msgtype": "miniprogram", "miniprogram": _card_of(one, media)})
+        else:
+            calls.append({"msgtype": one.kind.value, one.kind.value: {"mediaid": media.media_id(_file(one))}})
+    for link in content.links:
+        news = {"link": link.url, "title": link.title, "desc": link.summary, "imgUrl": link.picture_url}
+        calls.append({"msgtype": "news", "news": news})
+    return calls
+
+
+def to_share(content: MessageContent, media: WeComMedia) -> list[dict[str, Any]]:
+    """What stands beside a text as attachments of `shareToExternalContact` (doc 93562), which knows no files."""
+    parts: list[dict[str, Any]] = []
+    for one in content.attached:
+        if one.kind is AttachedKind.MINI_PROGRAM:
+            parts.append({"msgtype": "miniprogram", "miniprogram": _card_of(one, media)})
+        elif one.kind is not AttachedKind.FILE:
+            parts.append({"msgtype": one.kind.value, one.kind.value: {"mediaid": media.media_id(_file(one))}})
+    for link in content.links:
+        card = {"title": link.title, "imgUrl": link.picture_url, "desc": link.summary, "url": link.url}
+        parts.append({"msgtype": "link", "link": card})
+    return parts
+
+
+def _card_of(one: Attached, media: WeComMedia) -> dict[str, str]:
+    """A mini program's card as the client takes it: its cover by an address that lasts."""
+    return {"appid": one.appid, "title": one.title, "imgUrl": media.picture_address(_file(one)), "page": one.page}
+
+
 def check_parts(content: MessageContent, most: int) -> None:
     """Refuse here what the platform would refuse of what stands beside a text."""
     count = len(content.links) + len(content.attached)

@@ -139,12 +139,14 @@ class WeComMedia:
         rows = Uploaded.objects.filter(channel=CHANNEL, corp=self._corp, purpose=purpose, digest=digest)
         return rows.exclude(handle="").first()
 
-    def picture_address(self, name: str, content: bytes) -> str:
-        """The address of a picture for ever, the only kind that a mass send takes as `pic_url`."""
-        file = MediaFile(FileKind.IMAGE, name, content)
+    def picture_address(self, file: MediaFile | StoredFile) -> str:
+        """The address of a picture for ever, the only kind that a mass send takes as `pic_url`; of 2 MB at most."""
+        known = self._known("picture", file.digest)
+        if known is not None:
+            return known.handle
 
         def upload() -> tuple[str, datetime | None]:
-            return str(self._client.upload(PICTURE, {}, name, content).get("url") or ""), None
+            return str(self._client.upload(PICTURE, {}, file.name, file.content).get("url") or ""), None
 
         return self._once("picture", file.digest, upload)
 

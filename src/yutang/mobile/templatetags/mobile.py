@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import template
 from django.templatetags.static import static
 
+from yutang.files.contracts import digest_in
 from yutang.mobile.signing import version
 
 register = template.Library()
@@ -14,6 +15,12 @@ register = template.Library()
 def asset(name: str) -> str:
     """The address of a file that every page loads; another one as soon as it changes."""
     return f"{static(f'mobile/{name}')}?v={version()}"
+
+
+@register.filter
+def kept(address: str) -> str:
+    """The digest of the kept file that an address names."""
+    return digest_in(address)
 
 
 @register.filter

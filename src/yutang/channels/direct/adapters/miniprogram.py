@@ -125,4 +125,5 @@ KIND = Kind(
     key_en="AppID",
     callbacks_zh="在小程序后台「开发管理 → 消息推送」里填下面的地址。",
     callbacks_en="Give the address below as the mini-program's message push.",
+    one_text=True,
 )  # fmt: skip

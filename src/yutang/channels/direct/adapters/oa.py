@@ -138,4 +138,5 @@ KIND = Kind(
     key_en="AppID",
     callbacks_zh="在公众号后台「设置与开发 → 基本配置」里填下面的服务器地址。",
     callbacks_en="Give the address below as the Official Account's server.",
+    one_text=True,
 )  # fmt: skip

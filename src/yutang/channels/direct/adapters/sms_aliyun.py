@@ -242,4 +242,5 @@ KIND = Kind(
     Lost.LOOK_UP,
     callbacks_zh="在短信服务控制台里，把下面的地址填为 SmsReport 和 SmsUp 的 HTTP 批量推送地址。",
     callbacks_en="In Aliyun's console, give the address below as the HTTP address of both SmsReport and SmsUp.",
+    one_text=True,
 )  # fmt: skip

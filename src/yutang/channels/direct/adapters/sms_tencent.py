@@ -225,4 +225,5 @@ KIND = Kind(
     Lost.LOOK_UP,
     callbacks_zh="在短信控制台「应用管理 → 基础配置」里，把下面的地址填为短信状态回调和短信回复回调。",
     callbacks_en="In Tencent Cloud's console, give the address below for both the status and the reply callback.",
+    one_text=True,
 )  # fmt: skip

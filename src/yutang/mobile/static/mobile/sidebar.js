@@ -47,7 +47,15 @@
         const answer = await fetch(`${button.dataset.ask}?script=${encodeURIComponent(button.dataset.say)}`, { headers: { Accept: "application/json" } });
         const told = await answer.json();
         if (!told.allowed) return yutang.toast(told.sentence);
-        await yutang.call("sendChatMessage", { msgtype: "text", enterChat: true, text: { content: told.text } });
+        for (const [index, call] of told.calls.entries()) { // what was sent is sent, also where the rest was not
+          try {
+            await yutang.call("sendChatMessage", { ...call, enterChat: index === told.calls.length - 1 });
+          } catch (error) {
+            if (!index) throw error;
+            if (!error.cancelled) yutang.toast(document.getElementById("toast").dataset.failed + error.message);
+            break;
+          }
+        }
       }
       await recorded(button.dataset.sent, { script: button.dataset.say }, words.said);
       button.textContent = words.said;
