@@ -90,7 +90,7 @@ def test_a_customer_is_shown_with_all_that_helps(pond: Pond) -> None:
     for said in ("林regular", "¥80.00", "纸尿裤、湿巾", "近店", "约 21 天一次", "更近一次在别的门店", "湿巾", "成交池"):
         assert said in page
     assert "钓具" not in page
-    assert re.findall('data-say="([a-z_]+)', page) == ["usual_is_back", "care_guide_card", "care_tip"], "her moment first"
+    assert re.findall('data-say="([a-z_]+)', page) == ["usual_is_back", "care_tip", "member_day"], "her moment first"
     assert "鱼塘的会员日" in page, "variables are filled in"
     newcomer = beside(guide(pond.world), "wm-newcomer")
     assert re.findall('data-say="([a-z_]+)', newcomer) == ["welcome_new_friend", "weekend_opening"]

@@ -38,7 +38,8 @@ def scripts_for(one: Beside, sender: SenderFacts, language: str) -> list[Script]
         found = facts.document if facts.usable == facts.version else content_named(name).document
         moment = MOMENTS.get(name)
         wanted = (not found.steps or steps & set(found.steps)) and (moment is None or moment(one))
-        if found.place is Place.CHAT and _sendable(found) and wanted:
+        example = facts.shipped and found.attached  # its addresses lead nowhere
+        if found.place is Place.CHAT and _sendable(found) and wanted and not example:
             rank = (moment is None, not found.steps, found.voice is not Voice.GUIDE, name)
             fitting.append((rank, found))
     values = values_of(one.card, sender)
