@@ -16,15 +16,26 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from tests.channels.wecom.conftest import client, clock, connect, platform
+from tests.channels.wecom.platform import Platform, ok
 from tests.house.world import CHANNEL, CORP, SOURCE, START, World, broadcast, shared
+from tests.sandbox.files import png
+from yutang.channels.wecom.client import WeComClient
+from yutang.channels.wecom.media import UPLOAD, WeComMedia
+from yutang.content.documents import Content
+from yutang.content.services import keep_content
 from yutang.documents import queries as documents
 from yutang.documents.services import save_document
+from yutang.files.contracts import FileKind
+from yutang.files.services import keep_file
 from yutang.intake.pump import pump_until_empty
 from yutang.kernel.clock import business_clock, business_now
+from yutang.kernel.documents import parse
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import EventId, PersonId, SenderId
 from yutang.log.contracts import Event, IdentifierValue, Line
 from yutang.log.services import record
+from yutang.mobile.speaking import speak_by, spoken
 from yutang.organisation import phones
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import SenderFacts
@@ -46,6 +57,8 @@ from yutang.tasks.contracts import CardResult
 from yutang.tasks.documents import TodayDocument
 from yutang.tasks.models import Asked, Card
 from yutang.warehouse.contracts import Statement
+
+__all__ = ["client", "clock", "connect", "platform"]
 
 DAY = timedelta(days=1)
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -414,6 +427,42 @@ def test_at_the_tap_a_card_is_asked_once_more(pond: Pond) -> None:
     assert [asked(one) for one in ("x", 10**30, 10**18)] == [(422, None), (422, None), (404, None)]
     with business_clock(START + DAY):  # the page of yesterday
         assert asked(first.touch) == (404, None)
+
+
+def test_what_stands_beside_a_reasons_words_goes_along_at_the_tap(
+    pond: Pond, platform: Platform, client: WeComClient
+) -> None:
+    picture = keep_file(FileKind.IMAGE, "a.png", png()).address
+    data = {"kind": "content", "name": "along", "title": {"zh": "新到", "en": "New"}, "pictures": [{"url": picture}]}
+    keep_content(parse(Content, {**data, "link": {"title": "日历", "url": "https://shop.example/care"}}), OWNER, 0)
+    document = documents.find(TodayDocument, "today").document
+    reasons = [one.model_copy(update={"beside": "along"}) for one in document.reasons]  # type: ignore[attr-defined]
+    _document(hold_out=0.0, reasons=tuple(reasons))
+    today.turn(pond.world.warehouse)
+    platform.plays(UPLOAD, ok(media_id="m1"))
+    phone, here = Client(headers={"Accept": "application/json"}), spoken()
+    phone.force_login(phones.user_of_staff(pond.guide.staff))
+
+    class Files:
+        def media(self) -> dict[tuple[str, str], WeComMedia]:
+            return {(CHANNEL, CORP): WeComMedia(client, CORP)}
+
+    first, *_ = _shown(pond)
+    speak_by(lambda: Files())  # type: ignore[arg-type,return-value]
+    try:
+        told = phone.get(f"/m/today/ask/?card={first.touch}").json()
+        paper = {"url": keep_file(FileKind.FILE, "a.pdf", b"some words").address, "name": "a.pdf"}
+        keep_content(parse(Content, {**data, "file": paper}), OWNER, 1)
+        assert "a.pdf" in phone.get(f"/m/today/ask/?card={first.touch}").json()["sentence"]
+    finally:
+        speak_by(lambda: here)
+    card = {"title": "日历", "imgUrl": "", "desc": "", "url": "https://shop.example/care"}
+    image = {"msgtype": "image", "image": {"mediaid": "m1"}}
+    assert told["attachments"] == [image, {"msgtype": "link", "link": card}]
+    assert (
+        f"/m/file/{picture.removeprefix('file:')}/"
+        in phone.get("/m/", headers={"Accept": "text/html"}).content.decode()
+    )
 
 
 def test_a_card_is_its_guides_own(pond: Pond) -> None:

@@ -169,6 +169,11 @@ class Said(Part):
             found["file"] = (FileKind.FILE, self.file.url)
         return found
 
+    @property
+    def uploaded(self) -> bool:
+        """Whether we hold the bytes of all of it, so that a platform can be given them."""
+        return all(digest_in(address) for _kind, address in self.sources().values())
+
     def said(self) -> dict[str, str]:
         """Everything in it that customers read, by field."""
         fields = (

@@ -10,24 +10,31 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from yutang.channels.manual.contracts import CHANNEL as BY_HAND
 from yutang.channels.manual.mass_send import number_of
+from yutang.channels.wecom.attaching import to_share
+from yutang.content.documents import Content
+from yutang.content.queries import content_rules
+from yutang.content.services import findings
 from yutang.execution.queries import reasons_of
 from yutang.execution.services import TEXT
 from yutang.kernel.calendars import day_start, local_day, zone
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Note
-from yutang.kernel.errors import BadInput
+from yutang.kernel.errors import BadInput, Refused
 from yutang.kernel.ids import PersonId
 from yutang.mobile.recording import Recording, kept, whole
-from yutang.mobile.session import Phone, PhoneRequest, phone_page, shown
+from yutang.mobile.session import WECOM, Phone, PhoneRequest, phone_page, shown
+from yutang.mobile.speaking import spoken
 from yutang.mobile.telling import language, local, reason_said, refusal_said, why_not_words
 from yutang.mobile.undone import over_rows
 from yutang.people.queries import names_of
 from yutang.reach.contracts import AskedFacts
 from yutang.reach.queries import asked_of
+from yutang.reach.saying import beside as all_beside
 from yutang.reflex.contracts import FollowUpFacts
 from yutang.reflex.queries import own_follow_ups
 from yutang.reflex.services import begin_follow_up, finish_follow_up, postpone_follow_up
@@ -59,6 +66,7 @@ class CardRow:
     facts: CardFacts
     why: str
     refused: str
+    said: Content | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,9 @@ class FollowUpRow:
 def first(request: PhoneRequest) -> HttpResponse:
     """The page."""
     place, phone = zone(request.brand.zone), request.phone
+    along = today.beside()
     people = [
-        CardRow(one, reason_said(one.reason, one.facts), refusal_said(one.refusal))
+        CardRow(one, reason_said(one.reason, one.facts), refusal_said(one.refusal), along.get(one.reason))
         for one in cards.cards_of(phone.viewer, phone.accounts)
     ]
     follow_ups = _follow_ups(request, place)
@@ -109,12 +118,26 @@ def _chosen_at(phone: Phone) -> int | None:
 @phone_page
 @require_safe
 def ask_card(request: PhoneRequest) -> HttpResponse:
-    """JSON: whether the words of `?card=` may be sent now (`allowed`), the words, and else why not (`sentence`). Asked
-    at the tap, since the page may be hours old."""
+    """JSON: whether the words of `?card=` may be sent now (`allowed`), the words and the attachments that go along, and
+    else why not (`sentence`). Asked at the tap, since the page may be hours old."""
     touch = whole("card", request.GET.get("card"))
     card = cards.card_to_send(request.phone.viewer, request.phone.accounts, touch)
-    sentence = refusal_said(card.refusal)
-    return JsonResponse({"allowed": not sentence, "text": card.script, "sentence": sentence})
+    content, sentence = today.beside().get(card.reason), refusal_said(card.refusal)
+    if content is not None and not sentence and findings(content, content_rules()):
+        sentence = _("附件里有不能说的话，请告诉总部。")
+    parts = _along(request.phone, card, content) if content is not None and not sentence else []
+    return JsonResponse({"allowed": not sentence, "text": card.script, "attachments": parts, "sentence": sentence})
+
+
+def _along(phone: Phone, card: CardFacts, content: Content) -> list[dict[str, Any]]:
+    """The attachments as WeCom's client takes them. Raises Refused where the account's corp is not connected."""
+    corp = next(one.corp for one in phone.accounts if one.id == card.sender)
+    media = spoken().media().get((WECOM, corp))
+    if media is None:
+        raise Refused(
+            "这个账号的企业微信没有连接，图片发不出去。", "This account's WeCom is not connected; files cannot go."
+        )
+    return to_share(all_beside(content), media)
 
 
 @phone_page

@@ -20,10 +20,12 @@ Chance = Annotated[float, Field(gt=0, le=1)]
 
 class _Reason(Part):
     """`chance` is how likely the words bring a visit: with what one of the person's visits comes to it ranks them, and
-    is a guess until the hold-out has told. In `script`, `{{name}}`, `{{guide}}` and `{{days}}` are filled in."""
+    is a guess until the hold-out has told. In `script`, `{{name}}`, `{{guide}}` and `{{days}}` are filled in. `beside`
+    names a content of the library whose pictures and cards go along with it."""
 
     chance: Chance
     script: Script
+    beside: str | None = Field(default=None, pattern=NAME)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

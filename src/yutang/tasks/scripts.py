@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from yutang.content.documents import Content, Place, Step, Voice
 from yutang.content.queries import content_named, contents
 from yutang.content.rendering import Variable, render
-from yutang.files.contracts import digest_in
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import SenderFacts
 from yutang.organisation.queries import brand, node_names
@@ -39,7 +38,7 @@ def scripts_for(one: Beside, sender: SenderFacts, language: str) -> list[Script]
         moment = MOMENTS.get(name)
         wanted = (not found.steps or steps & set(found.steps)) and (moment is None or moment(one))
         example = facts.shipped and found.attached  # its addresses lead nowhere
-        if found.place is Place.CHAT and _sendable(found) and wanted and not example:
+        if found.place is Place.CHAT and found.uploaded and wanted and not example:
             rank = (moment is None, not found.steps, found.voice is not Voice.GUIDE, name)
             fitting.append((rank, found))
     values = values_of(one.card, sender)
@@ -59,11 +58,6 @@ def values_of(card: PersonCard, sender: SenderFacts) -> dict[Variable, str]:
         Variable.NAME: card.name or "", Variable.GUIDE: sender.name, Variable.STORE: store,
         Variable.BRAND: brand().name,
     }  # fmt: skip
-
-
-def _sendable(content: Content) -> bool:
-    """Whether a guide can send it by a tap: all that is not text was uploaded."""
-    return all(digest_in(address) for _kind, address in content.sources().values())
 
 
 def _steps(one: Beside) -> set[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -13,10 +14,12 @@ from django.db import transaction
 from django.db.models import Min, Q
 
 from yutang.content.checking import check
+from yutang.content.documents import Content
+from yutang.content.queries import content_named
 from yutang.documents import queries as documents
 from yutang.kernel.calendars import aware, day_start, local_day, zone
 from yutang.kernel.clock import business_now
-from yutang.kernel.errors import NotFound
+from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import SenderId
 from yutang.organisation.phones import on_the_phone
 from yutang.organisation.queries import brand
@@ -149,6 +152,19 @@ def current() -> TodayDocument | None:
     return found if found.active else None
 
 
+def beside() -> dict[str, Content]:
+    """Of each reason whose words something stands beside, the content that has it, as it may be used now. One that is
+    not there, that nobody approved, or whose pictures were not uploaded, stands beside nothing."""
+    document = current()
+    found: dict[str, Content] = {}
+    for one in document.reasons if document is not None else ():
+        if one.beside is not None:
+            with suppress(NotFound, Refused):
+                content = content_named(one.beside).document
+                found |= {one.why: content} if content.uploaded else {}
+    return found
+
+
 def _plan(document: TodayDocument) -> BroadcastDocument:
     """The same as a plan, by which it is decided and measured."""
     return BroadcastDocument.model_validate(
@@ -259,7 +275,7 @@ class _Choice:
         limits: dict[str, object] = dict.fromkeys(_LIMITS, 0)
         for place, reason in enumerate(self._document.reasons, 1):
             limits[f"{reason.why}_place"] = place
-            for name, value in reason.model_dump(exclude={"why", "chance", "script"}).items():
+            for name, value in reason.model_dump(exclude={"why", "chance", "script", "beside"}).items():
                 limits[f"{reason.why}_{_SHORT[name]}"] = value
         return limits
 

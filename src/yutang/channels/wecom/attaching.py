@@ -104,12 +104,18 @@ def in_a_chat(content: MessageContent, media: WeComMedia | None) -> list[dict[st
 
 
 def to_share(content: MessageContent, media: WeComMedia) -> list[dict[str, Any]]:
-    """What stands beside a text as attachments of `shareToExternalContact` (doc 93562), which knows no files."""
+    """What stands beside a text as attachments of `shareToExternalContact` (doc 93562). Raises CannotCarry for a file,
+    which that call does not know."""
     parts: list[dict[str, Any]] = []
     for one in content.attached:
+        if one.kind is AttachedKind.FILE:
+            raise CannotCarry(
+                f"「{one.title}」是文件，不能直接发给这位，请在聊天侧边栏里发。",
+                f"“{one.title}” is a file, which cannot go along here; send it beside the chat.",
+            )
         if one.kind is AttachedKind.MINI_PROGRAM:
             parts.append({"msgtype": "miniprogram", "miniprogram": _card_of(one, media)})
-        elif one.kind is not AttachedKind.FILE:
+        else:
             parts.append({"msgtype": one.kind.value, one.kind.value: {"mediaid": media.media_id(_file(one))}})
     for link in content.links:
         card = {"title": link.title, "imgUrl": link.picture_url, "desc": link.summary, "url": link.url}

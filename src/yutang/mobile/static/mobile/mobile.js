@@ -194,8 +194,8 @@
     await yutang.record(place.dataset.record, body);
   };
 
-  /* Whether an item's words may still go out, asked at the tap, since the page may be hours old; it says so if not. Null:
-   * nobody answered. */
+  /* Whether an item's words may still go out, and with what beside them, asked at the tap, since the page may be hours old;
+   * it says so if not. Null: nobody answered. */
   const leave = async (item) => {
     let answer, told;
     try {
@@ -206,7 +206,7 @@
     }
     if (answer.status === 401) location.assign(here.in);
     else if (!told.allowed) yutang.toast(told.sentence);
-    return Boolean(told.allowed);
+    return told.allowed ? told : false;
   };
 
   /* `data-share`: the text of that id goes to the customer `data-external`, prefilled in WeCom (named customers from 4.1.10
@@ -230,7 +230,8 @@
     }
     const to = button.dataset.external ? { externalUserIds: [button.dataset.external] } : {};
     try {
-      await yutang.call("shareToExternalContact", { ...to, text: { content: text } });
+      const beside = (allowed.attachments || []).length ? { attachments: allowed.attachments } : {};
+      await yutang.call("shareToExternalContact", { ...to, text: { content: text }, ...beside });
     } catch (error) {
       if (!error.cancelled) {
         await toPaste();
