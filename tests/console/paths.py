@@ -10,6 +10,7 @@ PATHS: tuple[str, ...] = (
     "/layers/?type=",
     "/layers/ladder/",
     "/layers/ladder/?way=down",
+    "/layers/next/",
     "/methods/rfm/",
     "/methods/ladder/",
     "/persons/",

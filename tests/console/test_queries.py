@@ -27,7 +27,7 @@ BASELINES = {
     "/persons/": (12, 6),
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
-    "/persons/{person}/": (22, 7),
+    "/persons/{person}/": (22, 12),
     "/settings/": (54, 2),  # two for each kind of document, and one or two for what each part shows
     "/execution/": (18, 0),
     "/execution/?days=28": (18, 0),

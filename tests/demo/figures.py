@@ -67,6 +67,7 @@ def computed(warehouse, directory: Path) -> dict[str, Any]:  # type: ignore[no-u
             "campaigns": _campaigns(warehouse),
             **_effects(warehouse),
             "growth": _growth(warehouse),
+            "next": _next(warehouse),
             "lines": _lines(warehouse),
             "synthetic": _synthetic(warehouse),
             "drill": _drill(warehouse),
@@ -206,6 +207,16 @@ def _growth(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
         "months": [[one.month.isoformat(), one.customers, one.orders, str(one.sales), one.synthetic] for one in months],
         "parts": [split.change, split.customers, split.frequency, split.basket],
     }
+
+
+def _next(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    from dataclasses import asdict
+
+    from yutang.layers.next_queries import next_categories
+
+    found = next_categories(warehouse).tested
+    assert found is not None
+    return {**asdict(found), "beats": found.beats}
 
 
 def _lines(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]

@@ -273,3 +273,12 @@ def test_the_ban_drill_of_every_account_corp_and_channel_equals_plain_python(fig
 
 def test_the_first_day_of_the_demo_warns_of_no_wall(figures: Figures) -> None:
     assert figures["walls"] == [], "a warning on the first page must be of something that is so"
+
+
+def test_the_next_category_beats_the_most_popular(figures: Figures) -> None:
+    """Trained on the first nine months, judged by the last three; each interval lies above zero."""
+    found = figures["next"]
+    assert (found["days"], found["beats"]) == (92, True)
+    assert found["persons"] > 2_000
+    for one in found["measures"]:
+        assert 0 < one["low"] < one["difference"] == pytest.approx(one["lifts"] - one["popular"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import timedelta
 
 import click
 
 from yutang.cli.context import Shell, command, table
 from yutang.kernel.clock import business_now
-from yutang.layers import ladder
+from yutang.layers import ladder, next_queries
 from yutang.layers.telling import told_layers, told_move
 from yutang.organisation.contracts import Viewer
 
@@ -44,3 +45,24 @@ def moves(shell: Shell, viewer: Viewer, days: int, limit: int) -> Answer:
     data = [told_move(one) for one in found]
     columns = ("person", "before", "step", "at")
     return {"total": total, "moves": data}, [table(columns, [[row[name] for name in columns] for row in data])]
+
+
+@command(layers_group, "next")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=30, show_default=True, help="最多几对 / how many pairs"
+)
+def following(shell: Shell, viewer: Viewer, limit: int) -> Answer:
+    """买了这个，接着买什么，和猜最热门比谁准 / what leads to what; a back-test against the most popular"""
+    found = next_queries.known(shell.warehouse).value
+    pairs = found.model.pairs(limit) if found.model else []
+    data = {
+        "tested": asdict(found.tested) if found.tested else None,
+        "pairs": [asdict(one) for one in pairs],
+    }
+    if found.tested is None:
+        return data, [shell.said("还看不出：买新品类的人太少。", "Cannot tell yet: too few came to anything new.")]
+    columns = ("measure", "lifts", "popular", "difference", "low", "high")
+    tested = [(one.name, *(f"{getattr(one, name):.4f}" for name in columns[1:])) for one in found.tested.measures]
+    names = ("has", "next", "support", "confidence", "lift", "low", "high")
+    rows = [[one.has, one.next, one.support, *(f"{getattr(one, name):.3f}" for name in names[3:])] for one in pairs]
+    return data, [table(columns, tested), table(names, rows)]

@@ -12,13 +12,14 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from yutang.console.figures import bar
 from yutang.console.pages import Page, language, page
 from yutang.console.tables import PAGE_SIZE, Pager, exported, page_number, wanted_format
 from yutang.console.words import LADDER_STEPS, LIFECYCLES, said
 from yutang.documents import queries as documents
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
-from yutang.layers import ladder, rfm
+from yutang.layers import ladder, next_queries, rfm
 from yutang.layers.contracts import LayerCount, Move, MoveCount
 from yutang.layers.documents import DEFAULT, LadderDocument, RfmDocument
 from yutang.organisation.contracts import Viewer
@@ -28,6 +29,7 @@ from yutang.profiles.traits import LADDER
 
 SPAN = timedelta(days=30)
 COLOURS = 5
+PAIRS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,4 +181,34 @@ def _export_moves(request: Page, found: Sequence[Move]) -> HttpResponseBase:
     return exported(request, "ladder-moves", head, rows)
 
 
-urls = [path("layers/", layers, name="layers"), path("layers/ladder/", climbing, name="layers_ladder")]
+@page
+@require_safe
+def next_category(request: Page) -> HttpResponseBase:
+    """What leads to what, and how well it would have told the last three months; `?export=` gives the pairs."""
+    counted = next_queries.known(request.warehouse)
+    model, tested = counted.value.model, counted.value.tested
+    pairs = model.pairs(PAIRS) if model else []
+    if wanted_format(request):
+        head = [_("买过的品类"), _("接着买的品类"), _("人数"), _("其中接着买的"), _("提升倍数"), _("下限"), _("上限")]
+        rows = [(p.has, p.next, p.support, p.confidence, p.lift, p.low, p.high) for p in pairs]
+        return exported(request, "next-category", head, rows)
+    best = max((max(one.lifts, one.popular) for one in tested.measures), default=0.0) if tested else 0.0
+    measures = (
+        [(one, bar(one.lifts, best), bar(one.popular, best, "quiet")) for one in tested.measures] if tested else []
+    )
+    context = {
+        "tab": "next",
+        "as_of": counted.as_of,
+        "model": model,
+        "tested": tested,
+        "measures": measures,
+        "pairs": pairs,
+    }
+    return render(request, "console/layers_next.html", context)
+
+
+urls = [
+    path("layers/next/", next_category, name="layers_next"),
+    path("layers/", layers, name="layers"),
+    path("layers/ladder/", climbing, name="layers_ladder"),
+]

@@ -22,6 +22,7 @@ from yutang.console.scope import seen_by
 from yutang.kernel.calendars import aware
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId, PersonId
+from yutang.layers.next_queries import next_of
 from yutang.log.vocabulary import VOCABULARY
 from yutang.organisation.contracts import NodeFacts, SenderFacts
 from yutang.organisation.queries import nodes, senders
@@ -134,6 +135,7 @@ def person(request: Page, number: int) -> HttpResponse:
         "timeline": happened,
         "older": older,
         "paged": request.GET.get("before"),
+        "next": next_of(request.warehouse, request.viewer, card.births) if ready else [],
         "elsewhere": _elsewhere(request, births),
         "touches": _touches(request, card.person),
         "may_say": request.viewer.may_operate,

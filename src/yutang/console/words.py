@@ -24,6 +24,11 @@ CONTENT_STEPS: dict[str, Promise] = {
     "agent": _("代理"),
     "partner": _("合伙人"),
 }
+NEXT_MEASURES: dict[str, Promise] = {
+    "first_1": _("第一个猜对"),
+    "first_3": _("前三个里猜对的"),
+    "rank": _("排名倒数的均值"),
+}
 LADDER_STEPS = CONTENT_STEPS
 PLACES: dict[str, Promise] = {"chat": _("一对一聊天"), "group": _("客户群"), "moments": _("朋友圈")}
 CONTENT_KINDS: dict[str, Promise] = {

@@ -8,6 +8,7 @@ from typing import Any
 from yutang.console import counted
 from yutang.execution import board
 from yutang.guard.accounts import queries as accounts
+from yutang.layers import next_queries
 from yutang.operations.lanes import until
 from yutang.profiles.beforehand import Beforehand, keep_up, let_go
 from yutang.reach.settled import SETTLED
@@ -21,6 +22,7 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     accounts.LEVELS,
     board.LATELY,
     SETTLED,
+    next_queries.NEXT,
 )
 
 
