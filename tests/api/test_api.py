@@ -116,7 +116,7 @@ def test_the_documents_at_openapi_json_name_every_operation_with_its_refusals(ca
             assert refusals[root] < set(operation["responses"])
             assert operation["description"]
             assert operation["security"] or root == "/hooks/"
-    assert counted == {"/api/v1/": 40, "/v1/": 7, "/hooks/": 4}
+    assert counted == {"/api/v1/": 44, "/v1/": 7, "/hooks/": 4}
 
 
 def test_an_unknown_address_is_said_in_both_languages(call: Call) -> None:
@@ -151,3 +151,16 @@ def test_a_place_in_a_list_that_no_list_has_is_told_so(world: World, call: Call,
     answer = call("GET", path, offset=2**90, level="corp", of="x")
     assert answer.status_code == 422
     assert "offset" in answer.content.decode()
+
+
+def test_guides_are_told_with_their_trust_and_how_their_accounts_are(world: World, call: Call) -> None:
+    trust = call("GET", "/guides/trust").json()
+    assert {"near", "far"} <= {row["store"] for row in trust}
+    assert all((row["value"] is None) == (row["standing"] in ("too_few", "nobody")) for row in trust)
+    found = {row["userid"]: row for row in call("GET", "/guides/accounts").json()}
+    assert found[world.near.userid]["friends"] == 1
+    risky = call("GET", "/guides/accounts", level="risk").json()
+    assert {row["userid"] for row in risky} == {name for name, row in found.items() if row["level"] == "risk"}
+    assert call("GET", "/guides/accounts", level="ill").status_code == 422
+    lines = b"".join(call("GET", "/guides/accounts", format="csv").streaming_content).decode().splitlines()
+    assert sum(world.near.userid in line for line in lines) == 1

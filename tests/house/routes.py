@@ -120,6 +120,12 @@ API: dict[str, tuple[Ask, ...]] = {
     "GET /layers": (Ask("/layers"),),
     "GET /layers/moves": (Ask("/layers/moves?days=90"), Ask("/layers/moves?format=csv")),
     "GET /totals": (Ask("/totals"),),
+    "GET /guides/trust": (Ask("/guides/trust"), Ask("/guides/trust?format=csv")),
+    "GET /guides/accounts": (
+        Ask("/guides/accounts", shows=("userid",)),
+        Ask("/guides/accounts?format=csv", shows=("userid",)),
+        Ask("/guides/accounts?level=risk"),
+    ),
     "GET /drill": (Ask("/drill", shows=("userid",)), Ask("/drill?level=channel")),
     "GET /drill/of": (Ask("/drill/of?level=corp&of=ww-house"),),
     "GET /drill/lost": (Ask("/drill/lost?level=corp&of=ww-house", shows=("person",)),),

@@ -5,7 +5,20 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest
 from ninja import Router
 
-from yutang.api import drill, events, execution, groups, layers, persons, plans, sameness, segments, stores, ways
+from yutang.api import (
+    drill,
+    events,
+    execution,
+    groups,
+    guides,
+    layers,
+    persons,
+    plans,
+    sameness,
+    segments,
+    stores,
+    ways,
+)
 from yutang.api.door import api
 
 __all__ = ["api"]
@@ -19,6 +32,6 @@ def nothing_here(request: HttpRequest, rest: str) -> None:
     raise Http404
 
 
-_rooms = (events, segments, persons, sameness, plans, stores, ways, groups, drill, execution, layers)
+_rooms = (events, segments, persons, sameness, plans, stores, ways, groups, drill, execution, guides, layers)
 for _router in (*(_room.router for _room in _rooms), _elsewhere):
     api.add_router("", _router)

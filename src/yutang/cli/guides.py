@@ -7,12 +7,14 @@ from datetime import timedelta
 import click
 
 from yutang.cli.context import Shell, command, table
+from yutang.guard.accounts.contracts import Level
 from yutang.guard.accounts.queries import accounts
+from yutang.guard.accounts.telling import told_account
 from yutang.kernel.clock import business_now
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes, posts
 from yutang.profiles.friends import by_node, net_friends
-from yutang.review.trust_queries import DAYS
+from yutang.review.telling import told_trust
 from yutang.review.trust_queries import guides as trusted
 
 Answer = tuple[object, list[object]]
@@ -30,15 +32,7 @@ GROUPS = (guides_group,)
 def trust(shell: Shell, viewer: Viewer) -> Answer:
     """导购信任分，高的在前 / the trust score of each guide with its 90 % interval, the highest first"""
     codes = {node.id: node.code for node in nodes()}
-    data = []
-    for one in trusted(shell.warehouse, viewer):
-        row: dict[str, object] = {"staff": one.staff, "store": codes.get(one.store), "standing": one.standing.value}
-        score = one.score
-        row |= {name: round(getattr(score, name), 1) if score else None for name in ("value", "low", "high")}
-        row |= {"friends": one.kept.friends, "lost": one.kept.lost}
-        kept = zip(DAYS, one.kept.shares, strict=True)
-        row |= {f"kept_{days}": None if share is None else round(share, 4) for days, share in kept}
-        data.append(row)
+    data = [told_trust(one, codes) for one in trusted(shell.warehouse, viewer)]
     columns = ("staff", "store", "value", "low", "high", "standing", "friends", "kept_30", "kept_90")
     return data, [table(columns, [[row[name] if row[name] is not None else "-" for name in columns] for row in data])]
 
@@ -62,21 +56,8 @@ def net(shell: Shell, viewer: Viewer, days: int) -> Answer:
 def account_health(shell: Shell, viewer: Viewer, risk: bool) -> Answer:
     """账号健康和名片缺项，最差的在前 / how accounts are and what their cards lack, the worst first"""
     codes = {node.id: node.code for node in nodes()}
-    data: list[dict[str, object]] = [
-        {
-            "corp": one.state.corp,
-            "userid": one.state.userid,
-            "store": codes.get(one.state.store),
-            "level": one.level.value,
-            "signs": [sign.value for sign in one.signs],
-            "missing": list(one.missing),
-            "friends": one.usage.friends,
-            "deleted": one.usage.deleted,
-            "open": one.usage.open,
-        }
-        for one in accounts(shell.warehouse, viewer)
-        if not risk or one.level.value == "risk"
-    ]
+    found = accounts(shell.warehouse, viewer)
+    data = [told_account(one, codes) for one in found if not risk or one.level is Level.RISK]
     columns = ("userid", "store", "level", "signs", "missing", "friends", "deleted", "open")
     listed = [[_shown(row[name]) for name in columns] for row in data]
     return data, [table(columns, listed)]
