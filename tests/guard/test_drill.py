@@ -32,6 +32,7 @@ from yutang.organisation.services import NewNode, NewSender
 from yutang.people import services as people
 from yutang.people.models import Person, Tag
 from yutang.playbooks.services import keep_shipped
+from yutang.profiles.beforehand import keep_up, let_go
 from yutang.profiles.services import rebuild
 from yutang.reach import drafts, planning
 from yutang.reach import services as reach
@@ -128,7 +129,7 @@ def told(warehouse: Warehouse) -> dict[tuple[str, str], tuple[int, int]]:
     return {
         (level.value, risk.unit.of): (risk.reached, risk.still)
         for level in Level
-        for risk in queries.ranking(warehouse, OWNER, level)
+        for risk in queries.ranking(warehouse, OWNER, level).value
         if risk.reached
     }
 
@@ -174,8 +175,8 @@ def test_who_sees_one_store_is_told_of_its_own(pond: Warehouse) -> None:
     store = node_by_code("s0").id
     viewer = Viewer("one", RoleName.MANAGER, frozenset({store}))
     assert {one.store for one in queries.units(viewer, Level.ACCOUNT)} == {store}
-    whole = {risk.unit.of: risk for risk in queries.ranking(pond, OWNER, Level.ACCOUNT)}
-    mine = queries.ranking(pond, viewer, Level.ACCOUNT)
+    whole = {risk.unit.of: risk for risk in queries.ranking(pond, OWNER, Level.ACCOUNT).value}
+    mine = queries.ranking(pond, viewer, Level.ACCOUNT).value
     assert {risk.unit.userid for risk in mine} == {"a0", "b0", "c0"}
     assert all(risk.reached <= whole[risk.unit.of].reached and risk.lost <= whole[risk.unit.of].lost for risk in mine)
     with pytest.raises(NotFound):
@@ -219,14 +220,38 @@ def test_what_cannot_be_asked_for_is_said(pond: Warehouse) -> None:
     assert not Tag.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["ranking", "spared", "lost"])
-def test_both_engines_answer_alike(pond: Warehouse, name: str) -> None:
-    unit = queries.unit(OWNER, Level.CORP, "ww-a")
-    more = {"store": 0, "bought": "", "most": 1000, "from_row": 0} if name == "lost" else {}
-    asked = queries._asked(OWNER, name, queries._other_ways(unit)[1], more)
+def test_both_engines_answer_alike(pond: Warehouse) -> None:
     stored = {
         table: pond.query(Statement(f"SELECT * FROM {table}"))
         for table in ("facts", "fact_relations", "fact_consents", "fact_scopes")
     }
     stored["profiles"] = pond.query(Statement("SELECT person, home_store, orders_ever, spend_365d FROM profiles"))
-    assert assert_equal_on_both_engines(asked, stored).num_rows
+    could = queries._could()
+    assert could is not None
+    for asked in (queries._asked("pairs"), could):
+        assert assert_equal_on_both_engines(asked, stored).num_rows
+
+
+def test_what_is_counted_beforehand_is_as_of_then_and_shows_nobody_who_left(pond: Warehouse) -> None:
+    unit = next(one for one in queries.units(OWNER, Level.ACCOUNT) if one.userid == "a0")
+    viewer = Viewer("one", RoleName.MANAGER, frozenset({node_by_code("s0").id, node_by_code("s1").id}))
+    seen = [(who, queries.lost(pond, who, unit, limit=500)) for who in (OWNER, viewer)]
+    before = told(pond)
+    keep_up(pond, [queries.CONTACTS])
+    assert told(pond) == before
+    assert [(who, queries.lost(pond, who, unit, limit=500)) for who in (OWNER, viewer)] == seen
+    total, people_ = seen[1][1]
+    gone, moved = people_[0].person, people_[1].person
+    pond.write(
+        [
+            Statement("UPDATE fact_relations SET live = FALSE"),
+            Statement("DELETE FROM facts WHERE person = $who", {"who": int(gone)}),
+            Statement("DELETE FROM fact_scopes WHERE person = $who", {"who": int(moved)}),
+        ]
+    )
+    assert told(pond) == before  # as of then
+    shown = queries.lost(pond, viewer, unit, limit=500)
+    assert (shown[0], shown[1]) == (total, people_[2:])
+    assert queries.lost(pond, viewer, unit, limit=500, now=True)[0] < total
+    let_go(pond)
+    assert told(pond) != before

@@ -72,7 +72,7 @@ def rank_units(
 ) -> list[dict[str, object]] | StreamingHttpResponse:
     """Every account (or corp, or channel) that the token sees, the one first that would cost most."""
     codes = {node.id: node.code for node in nodes()}
-    rows = [shown_risk(one, codes) for one in queries.ranking(warehouse(), viewer_of(request), level)]
+    rows = [shown_risk(one, codes) for one in queries.ranking(warehouse(), viewer_of(request), level, now=True).value]
     return rows if format == "json" else file_of(request, "ban-drill", format, rows)
 
 
@@ -81,7 +81,7 @@ def drill_unit(request: HttpRequest, asked: Annotated[UnitAsked, Query()]) -> di
     """Who is still reached, and how, where one of them is gone."""
     viewer = viewer_of(request)
     unit = queries.unit(viewer, asked.level, asked.of)
-    return shown_drill(queries.drill(warehouse(), viewer, unit), {node.id: node.code for node in nodes()})
+    return shown_drill(queries.drill(warehouse(), viewer, unit, now=True), {node.id: node.code for node in nodes()})
 
 
 @router.get("/drill/lost", response={200: list[LostOut], **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)
@@ -93,7 +93,7 @@ def list_lost(
     unit = queries.unit(viewer, asked.level, asked.of)
     if format != "json":
         limit, offset = MOST_ROWS, 0
-    _total, found = queries.lost(warehouse(), viewer, unit, limit=limit, offset=offset)
+    _total, found = queries.lost(warehouse(), viewer, unit, limit=limit, offset=offset, now=True)
     codes = {node.id: node.code for node in nodes()}
     rows = [shown_lost(one, codes) for one in found]
     return rows if format == "json" else file_of(request, "ban-drill-lost", format, rows)

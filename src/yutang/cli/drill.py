@@ -32,7 +32,7 @@ GROUPS = (drill_group,)
 def ranking(shell: Shell, viewer: Viewer, level: str, limit: int) -> Answer:
     """没了谁损失最大 / which single account, corp or channel would cost most"""
     codes = {node.id: node.code for node in nodes()}
-    found = queries.ranking(shell.warehouse, viewer, Level(level))[:limit]
+    found = queries.ranking(shell.warehouse, viewer, Level(level)).value[:limit]
     data = [shown_risk(one, codes) for one in found]
     columns = ("of", "userid", "channel", "corp", "store", "reached", "still", "lost")
     return data, [table(columns, [[row[name] if row[name] is not None else "-" for name in columns] for row in data])]

@@ -3,14 +3,16 @@ them now."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,8 +25,7 @@ from yutang.guard.drill import queries, services
 from yutang.guard.drill.contracts import Drill, Level, LostPerson, Risk, Spared
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId
-from yutang.organisation.contracts import NodeFacts
-from yutang.organisation.queries import nodes
+from yutang.organisation.queries import Place, places
 from yutang.people.queries import names_of
 
 MOST_EXPORTED = 100_000
@@ -36,7 +37,7 @@ class RiskRow:
     """A unit with its store."""
 
     risk: Risk
-    store: NodeFacts | None
+    store: Place | None
 
     @property
     def share(self) -> float | None:
@@ -50,7 +51,7 @@ class LostRow:
 
     lost: LostPerson
     name: str | None
-    store: NodeFacts | None
+    store: Place | None
 
 
 SORTS = {"lost": "lost", "reached": "reached", "share": "share"}
@@ -61,12 +62,12 @@ SORTS = {"lost": "lost", "reached": "reached", "share": "share"}
 def drills(request: Page) -> HttpResponseBase:
     """集中风险: every account (or `?level=corp`, `channel`) by how many would be lost; `?store=`, `?find=` narrow."""
     level = _level(request.GET.get("level", ""))
-    places = {node.id: node for node in nodes()}
-    rows = [
-        RiskRow(risk, places.get(risk.unit.store) if risk.unit.store else None)
-        for risk in queries.ranking(request.warehouse, request.viewer, level)
-    ]
+    where = {place.id: place for place in places()}
+    counted = queries.ranking(request.warehouse, request.viewer, level)
+    rows = [RiskRow(risk, where.get(risk.unit.store) if risk.unit.store else None) for risk in counted.value]
     find, store = request.GET.get("find", "").strip(), request.GET.get("store", "")
+    if find or wanted_format(request):
+        rows = _named(request, rows)
     stores = sorted({row.store.code: row.store for row in rows if row.store}.items())
     kept = [row for row in rows if _fits(row, find, store)]
     sort = sorting(request, SORTS, "-lost")
@@ -81,7 +82,8 @@ def drills(request: Page) -> HttpResponseBase:
     context = {
         "level": level.value,
         "levels": [one.value for one in Level],
-        "rows": kept[pager.offset : pager.offset + pager.size],
+        "rows": _named(request, kept[pager.offset : pager.offset + pager.size]),
+        "as_of": counted.as_of,
         "pager": pager,
         "sort": sort,
         "find": find,
@@ -92,6 +94,12 @@ def drills(request: Page) -> HttpResponseBase:
         "first": next((row for row in rows if row.risk.lost), None),
     }
     return render(request, "console/drill.html", context)
+
+
+def _named(request: Page, rows: Sequence[RiskRow]) -> list[RiskRow]:
+    """The same rows with the names of their accounts: thousands are opened slowly."""
+    units = queries.named(request.viewer, [row.risk.unit for row in rows])
+    return [replace(row, risk=replace(row.risk, unit=unit)) for row, unit in zip(rows, units, strict=True)]
 
 
 def _fits(row: RiskRow, find: str, store: str) -> bool:
@@ -106,41 +114,43 @@ def drill_one(request: Page) -> HttpResponseBase:
     """`?level=` and `?of=` gone: who is still reached and how, by store, and the list of who is lost (`?export=`)."""
     level = _level(request.GET.get("level", ""))
     unit = queries.unit(request.viewer, level, request.GET.get("of", ""))
-    places = {node.id: node for node in nodes()}
+    where = {place.id: place for place in places()}
     store = _store(request.GET.get("store", ""))
     bought = {"yes": True, "no": False}.get(request.GET.get("bought", ""))
     home = store.id if store else None
     if wanted_format(request) and request.GET.get("table") == "stores":
-        return _export_stores(request, queries.drill(request.warehouse, request.viewer, unit), places)
+        return _export_stores(request, queries.drill(request.warehouse, request.viewer, unit, now=True), where)
     if wanted_format(request):
         _total, found = queries.lost(
-            request.warehouse, request.viewer, unit, store=home, bought=bought, limit=MOST_EXPORTED
+            request.warehouse, request.viewer, unit, store=home, bought=bought, limit=MOST_EXPORTED, now=True
         )
-        return _export_lost(request, _rows(request, found, places))
+        return _export_lost(request, _rows(request, found, where))
     gone = queries.drill(request.warehouse, request.viewer, unit)
     number = page_number(request)
     total, found = queries.lost(
         request.warehouse, request.viewer, unit, store=home, bought=bought, limit=50, offset=(number - 1) * 50
     )
+    homes = [where[one.store] for one in gone.stores if one.store in where and one.lost]
     ways = contact_ways(request.viewer) if request.viewer.may_operate else []
     context = {
         "unit": unit,
         "gone": gone,
+        "as_of": gone.as_of,
         "by_way": sorted(gone.whole.by_way.items(), key=lambda pair: -pair[1]),
         "could": sorted(gone.could.items()),
-        "stores": [(one, places.get(one.store) if one.store else None) for one in gone.stores[:STORES_SHOWN]],
+        "stores": [(one, where.get(one.store) if one.store else None) for one in gone.stores[:STORES_SHOWN]],
         "more_stores": max(len(gone.stores) - STORES_SHOWN, 0),
         "names": sorted(gone.whole.by_way, key=lambda name: -gone.whole.by_way[name]),
-        "rows": _rows(request, found, places),
+        "rows": _rows(request, found, where),
         "pager": Pager(number, total),
         "given": request.GET,
         "filtered": bool(store or bought is not None),
-        "homes": sorted((places[one.store] for one in gone.stores if one.store in places and one.lost),
-                        key=lambda node: node.code),
+        "homes": len(homes),
+        "options": _options(one for one in homes if one != store),
         "store": store,
         "ways": ways,
         "text": services.TEXT,
-        "place": places.get(unit.store) if unit.store else None,
+        "place": where.get(unit.store) if unit.store else None,
     }  # fmt: skip
     return render(request, "console/drill_one.html", context)
 
@@ -173,18 +183,24 @@ def _level(text: str) -> Level:
     return Level(text) if text in list(Level) else Level.ACCOUNT
 
 
-def _store(code: str) -> NodeFacts | None:
+def _store(code: str) -> Place | None:
     if not code:
         return None
-    for node in nodes():
+    for node in places():
         if node.code == code:
             return node
     raise NotFound(f"没有编号为「{code[:40]}」的门店。", f"There is no store with the code “{code[:40]}”.")
 
 
-def _rows(request: Page, found: Sequence[LostPerson], places: dict[NodeId, NodeFacts]) -> list[LostRow]:
+def _options(several: Iterable[Place]) -> SafeString:
+    """Choices by code: a template goes through thousands of stores too slowly."""
+    pairs = sorted((escape(one.code), escape(one.name)) for one in several)
+    return SafeString("".join(f'<option value="{code}">{name}</option>' for code, name in pairs))
+
+
+def _rows(request: Page, found: Sequence[LostPerson], where: Mapping[NodeId, Place]) -> list[LostRow]:
     names = names_of(request.viewer, [one.person for one in found])
-    return [LostRow(one, names.get(one.person), places.get(one.store) if one.store else None) for one in found]
+    return [LostRow(one, names.get(one.person), where.get(one.store) if one.store else None) for one in found]
 
 
 def _export_ranking(request: Page, rows: Sequence[RiskRow]) -> HttpResponseBase:
@@ -201,12 +217,12 @@ def _export_ranking(request: Page, rows: Sequence[RiskRow]) -> HttpResponseBase:
     )  # fmt: skip
 
 
-def _export_stores(request: Page, gone: Drill, places: dict[NodeId, NodeFacts]) -> HttpResponseBase:
+def _export_stores(request: Page, gone: Drill, where: Mapping[NodeId, Place]) -> HttpResponseBase:
     names = sorted(gone.whole.by_way)
     head = [_("门店"), _("可触达"), _("仍可触达"), _("会失联"), *(said(DRILL_WAYS, name) for name in names)]
 
     def row(one: Spared) -> list[object]:
-        node = places.get(one.store) if one.store else None
+        node = where.get(one.store) if one.store else None
         return [node.code if node else "", one.reached, one.still, one.lost, *(one.by_way.get(n, 0) for n in names)]
 
     return exported(request, "ban-drill-stores", head, map(row, gone.stores))

@@ -8,6 +8,7 @@ from typing import Any
 from yutang.console import counted
 from yutang.execution import board
 from yutang.guard.accounts import queries as accounts
+from yutang.guard.drill import queries as drill
 from yutang.layers import next_queries
 from yutang.operations.lanes import until
 from yutang.profiles.beforehand import Beforehand, keep_up, let_go
@@ -23,6 +24,7 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     board.LATELY,
     SETTLED,
     next_queries.NEXT,
+    drill.CONTACTS,
 )
 
 

@@ -71,10 +71,15 @@ class Beforehand(Generic[T]):
     def answer(self, warehouse: Warehouse) -> Counted[T]:
         """What the lane found last; counted now where no lane runs, or none has found it for this key yet."""
         if warehouse not in _KEPT_UP:
-            return Counted(self._ask(warehouse), business_now())
+            return self.afresh(warehouse)
         key = self._key()
         kept = self._kept.get(warehouse)
         return kept.counted if kept is not None and kept.key == key else self._counted(warehouse, key).counted
+
+    def afresh(self, warehouse: Warehouse) -> Counted[T]:
+        """Counted now, for whoever must not be told what was."""
+        as_of = business_now()
+        return Counted(self._ask(warehouse), as_of)
 
     def kept(self) -> T | None:
         """What a lane of this process keeps; None where none runs. For what stays right whatever happened since."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
-from yutang.kernel.ids import NodeId, PersonId, SenderId
+from yutang.kernel.ids import NodeId, PersonId, SenderId, StaffId
 
 SAME_CORP, OTHER_CORP = "same_corp", "other_corp"
 """Other ways by friendship: another account of the same corp, or one of another corp. All others are called by their
@@ -36,7 +37,7 @@ class Unit:
     userid: str = ""
     name: str = ""
     store: NodeId | None = None
-    active: bool = True
+    staff: StaffId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Spared:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """One unit gone: in all, and by the persons' home store, the most lost first.
+    """One unit gone, as of an instant: in all, and by the persons' home store, the most lost first.
 
     `could`: of those lost, how many have an address and consented on a channel that nothing is connected to.
     """
@@ -85,6 +86,7 @@ class Drill:
     whole: Spared
     stores: tuple[Spared, ...]
     could: Mapping[str, int]
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,16 @@
 here it is asked of every way that the planner knows (friendships, addresses, the people of the home store) instead of
 friendships alone, and by active accounts, as the gate has it.
 
-A person is lost with a unit (an account, a corp, a channel) where all their ways go by it. So all units of a level are
-one query: of every person the units that reach them, and who has but one.
+A person is lost with a unit (an account, a corp, a channel) where all their ways go by it. Who is reached by whom is
+one query, counted beforehand; what each unit costs, and what each viewer sees of it, is counted in its columns
+(`reaching`).
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -28,11 +29,13 @@ from yutang.guard.drill.contracts import (
     Spared,
     Unit,
 )
+from yutang.guard.drill.reaching import Contacts, Numbers
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import AccountFacts, NodeFacts, Viewer
 from yutang.people.queries import who_has
+from yutang.profiles.beforehand import Beforehand, Counted
 from yutang.profiles.queries import reachable_over
 from yutang.reach.approach import NOWHERE
 from yutang.reach.limits import way_of
@@ -40,24 +43,22 @@ from yutang.warehouse.contracts import Statement, Warehouse, load_sql
 from yutang.warehouse.dialects import parse
 
 WECOM = "wecom"
-GONE = 0
-"""The number of what is gone among the ways of a drill."""
-
 _ACCOUNTS = pa.schema([("account", pa.int64())])
 _SERVING = pa.schema(
     [("home", pa.int64()), ("channel", pa.string()), ("space", pa.string()), ("account", pa.int64()),
      ("by_home", pa.bool_())]
 )  # fmt: skip
-_UNITS = pa.schema([("account", pa.int64()), ("unit", pa.int64())])
 
 
 def units(viewer: Viewer, level: Level) -> list[Unit]:
-    """What may be imagined to be gone, of what the viewer sees: of the active accounts by which marketing may go."""
-    seen = [one for one in organisation.senders(viewer) if one.active and one.channel in _ways()]
+    """What may be imagined to be gone, of what the viewer sees: of the active accounts by which marketing may go.
+    Without names: `named` opens those that are shown."""
+    ways = _ways()
+    seen = [one for one in organisation.homes(viewer) if one.active and one.channel in ways]
     if level is Level.ACCOUNT:
         return [
-            Unit(level, str(one.id), one.channel, one.corp, frozenset({one.id}), one.id, one.userid, one.name,
-                 one.store)
+            Unit(level, str(one.sender), one.channel, one.corp, frozenset({one.sender}), one.sender, one.userid, "",
+                 one.node, one.staff)
             for one in seen
         ]  # fmt: skip
     found: dict[tuple[str, str], set[SenderId]] = defaultdict(set)
@@ -71,54 +72,58 @@ def units(viewer: Viewer, level: Level) -> list[Unit]:
     ]
 
 
+def named(viewer: Viewer, several: Iterable[Unit]) -> list[Unit]:
+    """The same units with the names of those whose accounts they are."""
+    found = list(several)
+    names = organisation.staff_names(viewer, {one.staff for one in found if one.staff is not None})
+    return [one if one.staff is None else replace(one, name=names.get(one.staff, "")) for one in found]
+
+
 def unit(viewer: Viewer, level: Level, of: str) -> Unit:
     """One of them. Raises NotFound."""
     for one in units(viewer, level):
         if one.of == of:
-            return one
+            return named(viewer, [one])[0]
     raise NotFound(
         f"没有「{of[:64]}」这个可以演练的账号、企业或渠道。", f"There is no account, corp or channel “{of[:64]}” here."
     )
 
 
-def ranking(warehouse: Warehouse, viewer: Viewer, level: Level) -> list[Risk]:
-    """Every unit of a level, the one first that would cost most (集中风险). Those that reach nobody come last."""
+def ranking(warehouse: Warehouse, viewer: Viewer, level: Level, *, now: bool = False) -> Counted[list[Risk]]:
+    """Every unit of a level, the one first that would cost most (集中风险). Those that reach nobody come last; counted
+    beforehand, or this very moment (`now`), without names."""
+    counted = CONTACTS.afresh(warehouse) if now else CONTACTS.answer(warehouse)
     known = units(viewer, level)
-    numbers = {account: number for number, one in enumerate(known) for account in one.accounts}
-    rest = len(known)  # accounts that the viewer does not see are other ways all the same, each its own
-    pairs = [(one.id, numbers.get(one.id, rest + place)) for place, (_, one) in enumerate(_active())]
-    rows = warehouse.query(_asked(viewer, "ranking", pairs)).to_pylist()
-    told = {row["unit"]: row for row in rows}
-    risks = [
-        Risk(one, told[number]["reached"], told[number]["lost"]) if number in told else Risk(one, 0, 0)
-        for number, one in enumerate(known)
+    reached, lost_ = counted.value.by_unit([one.accounts for one in known], viewer)
+    risks = [Risk(one, *heads) for one, *heads in zip(known, reached.tolist(), lost_.tolist(), strict=True)]
+    return Counted(sorted(risks, key=lambda risk: (-risk.lost, -risk.reached, risk.unit.of)), counted.as_of)
+
+
+def drill(warehouse: Warehouse, viewer: Viewer, gone: Unit, *, now: bool = False) -> Drill:
+    """Who is still reached, by which other way, where a unit is gone: in all, and by home store; counted beforehand, or
+    this very moment (`now`)."""
+    counted = CONTACTS.afresh(warehouse) if now else CONTACTS.answer(warehouse)
+    contacts = counted.value
+    names, other = _other_ways(gone)
+    left = contacts.without(other, len(names), viewer)
+    by_way = {name: contacts.by_home(left.hit & (left.ways >> number & 1 > 0)) for number, name in enumerate(names)}
+    reached, lost_ = contacts.by_home(left.hit), contacts.by_home(left.lost)
+    stores = [
+        Spared(store, int(reached[at]), int(lost_[at]), _some({name: heads[at] for name, heads in by_way.items()}))
+        for at, store in enumerate(contacts.homes)
+        if reached[at]
     ]
-    return sorted(risks, key=lambda risk: (-risk.lost, -risk.reached, risk.unit.of))
-
-
-def drill(warehouse: Warehouse, viewer: Viewer, gone: Unit) -> Drill:
-    """Who is still reached, by which other way, where a unit is gone: in all, and by home store."""
-    names, pairs = _other_ways(gone)
-    rows = warehouse.query(_asked(viewer, "spared", pairs)).to_pylist()
-    homes: dict[NodeId | None, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        homes[row["store"]].append(row)
-    whole = _spared(None, rows, names)
-    stores = [_spared(store, some, names) for store, some in homes.items()]
+    whole = Spared(
+        None, int(reached.sum()), int(lost_.sum()), _some({name: heads.sum() for name, heads in by_way.items()})
+    )
     stores.sort(key=lambda one: (-one.lost, -one.reached, one.store or 0))
-    return Drill(gone, whole, tuple(stores), _could(warehouse, viewer, gone) if whole.lost else {})
+    could = {channel: int(left.lost[who].sum()) for channel, who in contacts.could.items()}
+    return Drill(gone, whole, tuple(stores), _some(could), counted.as_of)
 
 
-def _spared(store: NodeId | None, rows: Iterable[Mapping[str, Any]], names: Mapping[int, str]) -> Spared:
-    """Rows of one store, or of all, added up. Of the unit that is gone they count whom it reaches, and who is alone."""
-    reached = alone = 0
-    by_way: Counter[str] = Counter()
-    for row in rows:
-        if row["unit"] == GONE:
-            reached, alone = reached + row["persons"], alone + row["alone"]
-        else:
-            by_way[names[row["unit"]]] += row["persons"]
-    return Spared(store, reached, alone, dict(by_way))
+def _some(heads: Mapping[str, Any]) -> dict[str, int]:
+    """Those that are any."""
+    return {name: int(count) for name, count in heads.items() if count}
 
 
 def lost(
@@ -130,46 +135,46 @@ def lost(
     bought: bool | None = None,
     limit: int = 50,
     offset: int = 0,
+    now: bool = False,
 ) -> tuple[int, list[LostPerson]]:
     """Those whom nothing else reaches, who spent most first, and how many they are; of a home store, or of those who
-    ever bought or never did."""
-    table = _lost(warehouse, viewer, gone, store, bought, limit, offset)
-    rows = table.to_pylist()
-    if rows or not offset:
-        total = rows[0]["total"] if rows else 0
-    else:
-        total = lost(warehouse, viewer, gone, store=store, bought=bought, limit=1)[0]
-    return total, [
-        LostPerson(PersonId(row["person"]), row["store"], row["synthetic"], row["orders_ever"], row["spend_365d"])
-        for row in rows
-    ]
+    ever bought or never did. Counted beforehand, or this very moment (`now`); whoever is gone since, or seen by the
+    viewer no more, is left out of what is shown."""
+    contacts = (CONTACTS.afresh(warehouse) if now else CONTACTS.answer(warehouse)).value
+    names, other = _other_ways(gone)
+    among = contacts.without(other, len(names), viewer).lost
+    if store is not None:
+        among = among & (contacts.home == contacts.homes.index(store) if store in contacts.homes else False)
+    if bought is not None:
+        among = among & ((contacts.orders > 0) == bought)
+    dearest = contacts.dearest[among[contacts.dearest]]
+    shown = _still(warehouse, viewer, contacts, dearest[offset : offset + limit])
+    return len(dearest), [
+        LostPerson(
+            PersonId(int(contacts.known.persons[at])), contacts.homes[contacts.home[at]], bool(contacts.synthetic[at]),
+            int(contacts.orders[at]), float(contacts.spend[at]),
+        )
+        for at in shown
+    ]  # fmt: skip
 
 
-def _lost(
-    warehouse: Warehouse, viewer: Viewer, gone: Unit, store: NodeId | None, bought: bool | None, limit: int, offset: int
-) -> pa.Table:
-    said = {None: "", True: "yes", False: "no"}[bought]
-    more = {"store": int(store or 0), "bought": said, "most": limit, "from_row": offset}
-    return warehouse.query(_asked(viewer, "lost", _other_ways(gone)[1], more))
-
-
-def _could(warehouse: Warehouse, viewer: Viewer, gone: Unit) -> dict[str, int]:
-    """Of those lost, how many have an address on a channel without any account, and consented to it."""
-    connected = {channel for channel, _ in _active()}
-    kinds: dict[str, str] = {}
-    for way in _ways().values():
-        if way.addressed_by is not None and not way.namespaced and way.channel not in connected:
-            kinds[way.channel] = way.addressed_by
-    if not kinds:
-        return {}
-    table = _lost(warehouse, viewer, gone, None, None, 1_000_000_000, 0).select(["person"])
-    reached = _reached(kinds.items())
-    reached = reached.append_column("live", pa.array([True] * reached.num_rows, pa.bool_()))
-    select = parse(load_sql("guard/drill/could"))
-    assert isinstance(select, exp.Select)
-    select = select.with_("ways", as_=reachable_over("reached", "channel"))
-    asked = Statement(select, tables={"reached": reached, "lost": table}, name="guard/drill/could")
-    return {row["channel"]: row["persons"] for row in warehouse.query(asked).to_pylist()}
+def _still(warehouse: Warehouse, viewer: Viewer, contacts: Contacts, shown: Numbers) -> list[int]:
+    """Those of the places among `contacts` whose persons are still here and the viewer's."""
+    wanted = {"person": pa.array(contacts.known.persons[shown], pa.int64())}
+    rows = warehouse.query(
+        Statement(
+            "SELECT person FROM facts WHERE person IN (SELECT person FROM wanted) AND ($sees_all OR person IN "
+            "(SELECT fact_scopes.person FROM fact_scopes JOIN seen ON seen.node = fact_scopes.node))",
+            {"sees_all": viewer.sees_all},
+            {
+                "wanted": pa.table(wanted),
+                "seen": pa.table({"node": pa.array(sorted(viewer.nodes or ()), pa.int64())}),
+            },
+            "guard/drill/still",
+        )
+    )
+    here = set(rows["person"].to_pylist())
+    return [int(at) for at in shown if int(contacts.known.persons[at]) in here]
 
 
 # Ways ---------------------------------------------------------------------------------------------------------------
@@ -187,23 +192,22 @@ def _active() -> list[tuple[str, AccountFacts]]:
     return [(channel, one) for channel, one in organisation.accounts_of_channels() if channel in ways]
 
 
-def _other_ways(gone: Unit) -> tuple[dict[int, str], list[tuple[SenderId, int]]]:
-    """How the ways beside a unit are called, by number, and each account's number; `GONE` for the unit's own."""
-    numbers: dict[str, int] = {}
-    pairs = []
+def _other_ways(gone: Unit) -> tuple[list[str], dict[SenderId, int]]:
+    """How the ways beside a unit are called, and which of them each other account is."""
+    names: dict[str, int] = {}
+    other: dict[SenderId, int] = {}
     for channel, one in _active():
         if one.id in gone.accounts:
-            pairs.append((one.id, GONE))
             continue
         name = channel
         if channel == WECOM:
             name = SAME_CORP if gone.channel == WECOM and one.corp == gone.corp else OTHER_CORP
-        pairs.append((one.id, numbers.setdefault(name, len(numbers) + 1)))
-    return {number: name for name, number in numbers.items()}, pairs
+        other[one.id] = names.setdefault(name, len(names))
+    return list(names), other
 
 
 @dataclass(frozen=True, slots=True)
-class _Contacts:
+class _Sources:
     """By whom anybody could be spoken to at all."""
 
     accounts: pa.Table
@@ -211,11 +215,11 @@ class _Contacts:
     reached: pa.Table
 
 
-def _contacts() -> _Contacts:
+def _sources() -> _Sources:
     active, ways = _active(), _ways()
     addressed = {way.channel: way.addressed_by for way in ways.values() if way.addressed_by is not None}
     used = {channel for channel, _ in active}
-    return _Contacts(
+    return _Sources(
         pa.table({"account": pa.array([one.id for _, one in active], pa.int64())}, schema=_ACCOUNTS),
         _serving(organisation.nodes(), [(ways[channel], one) for channel, one in active]),
         _reached((channel, kind) for channel, kind in addressed.items() if channel in used),
@@ -254,23 +258,39 @@ def _reached(kinds: Iterable[tuple[str, str]]) -> pa.Table:
     return pa.concat_tables([empty, *parts])
 
 
-def _asked(
-    viewer: Viewer, name: str, pairs: Sequence[tuple[SenderId, int]], more: Mapping[str, object] | None = None
-) -> Statement:
+def _asked(name: str) -> Statement:
     """A query of this drawer over the table `ways` (`person`, `account`): all by which anybody may be reached."""
     select = parse(load_sql(f"guard/drill/{name}"))
     assert isinstance(select, exp.Select)
     select = select.with_("contacts", as_=parse(load_sql("guard/drill/contacts")))
     select = select.with_("ways", as_=reachable_over("contacts", "account"))
-    contacts = _contacts()
-    tables = {
-        "accounts": contacts.accounts,
-        "serving": contacts.serving,
-        "reached": contacts.reached,
-        "units": pa.table(
-            {"account": [one for one, _ in pairs], "unit": [number for _, number in pairs]}, schema=_UNITS
-        ),
-        "seen": pa.table({"node": pa.array(sorted(viewer.nodes or ()), pa.int64())}),
-    }
-    params = {"sees_all": viewer.sees_all, "nowhere": NOWHERE, **(more or {})}
-    return Statement(select, params, tables, f"guard/drill/{name}")
+    sources = _sources()
+    tables = {"accounts": sources.accounts, "serving": sources.serving, "reached": sources.reached}
+    return Statement(select, {"nowhere": NOWHERE}, tables, f"guard/drill/{name}")
+
+
+def _could() -> Statement | None:
+    """Who has an address on each channel that nothing is connected to, and consented to it; None where all are."""
+    connected = {channel for channel, _ in _active()}
+    kinds: dict[str, str] = {}
+    for way in _ways().values():
+        if way.addressed_by is not None and not way.namespaced and way.channel not in connected:
+            kinds[way.channel] = way.addressed_by
+    if not kinds:
+        return None
+    reached = _reached(kinds.items())
+    reached = reached.append_column("live", pa.array([True] * reached.num_rows, pa.bool_()))
+    select = parse(load_sql("guard/drill/could"))
+    assert isinstance(select, exp.Select)
+    select = select.with_("ways", as_=reachable_over("reached", "channel"))
+    return Statement(select, tables={"reached": reached}, name="guard/drill/could")
+
+
+def _contacts(warehouse: Warehouse) -> Contacts:
+    """Of everybody. (Unscoped: an account that a viewer does not see is a way too; `Contacts` cuts a viewer's part.)"""
+    asked = _could()
+    could = {} if asked is None else warehouse.query(asked).to_pydict()
+    return Contacts.of(warehouse, warehouse.query(_asked("pairs")), could)
+
+
+CONTACTS = Beforehand(_contacts)

@@ -57,7 +57,7 @@ def invite(
             f"文案里要有 {LINK}，会换成活码的链接。", f"The text needs {LINK}, where the way's address goes."
         )
     contact_way(viewer, way)
-    total, people = queries.lost(warehouse, viewer, gone, store=store, limit=MOST)
+    total, people = queries.lost(warehouse, viewer, gone, store=store, limit=MOST, now=True)
     if not total:
         raise BadInput("没有会失联的人，不用邀请。", "Nobody would be lost; there is nobody to invite.")
     if total > MOST:
