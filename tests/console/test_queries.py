@@ -44,8 +44,8 @@ BASELINES = {
     "/groups/": (14, 0),
     "/guard/radar/": (12, 0),
     "/desk/": (14, 0),
-    "/guard/drill/": (20, 1),
-    "/guard/drill/of/?level=corp&of=ww-house": (40, 4),
+    "/guard/drill/": (20, 3),  # as "/"
+    "/guard/drill/of/?level=corp&of=ww-house": (40, 8),
     "/league/": (12, 8),
     "/guard/accounts/": (18, 4),
     "/league/guides/": (15, 8),
