@@ -51,10 +51,11 @@ def radar(request: Page) -> HttpResponseBase:
         and given["state"] in ("", one.state.value)
         and given["source"] in ("", one.wall.source.value)
     ]
+    document = next(iter(documents_of(WallsDocument)), None)
     if wanted_format(request):
-        return _export(request, rows)
+        return _export(request, rows, document)
     context = {
-        "rows": rows,
+        "rows": [(one, document.told(one.wall.name) if document else None) for one in rows],
         "every": every,
         "given": given,
         "filtered": any(given.values()),
@@ -64,24 +65,27 @@ def radar(request: Page) -> HttpResponseBase:
         "urgent": [one for one in every if one.urgent],
         "blocked": blocked_calls(),
         "entries": queries.entries(request.viewer),
-        "document": next(iter(documents_of(WallsDocument)), None),
+        "document": document,
         "warn_days": WARN_DAYS,
         "fewest": FEWEST_DAYS,
     }
     return render(request, "console/radar.html", context)
 
 
-def _export(request: Page, rows: Sequence[WallFacts]) -> HttpResponseBase:
+def _export(request: Page, rows: Sequence[WallFacts], document: WallsDocument | None) -> HttpResponseBase:
     english = language().startswith("en")
     head = [_("额度"), _("企业"), _("名称"), _("已用"), _("上限"), _("剩余"), _("每天用"), _("最早几天"), _("多半几天")]
     head += [_("最晚几天"), _("状态"), _("从哪天起提醒"), _("到期日"), _("再买的价格"), _("来源"), _("哪天看的")]
+    head += [_("上限的出处"), _("哪天读的")]
     table = [
         (
             one.wall.title[english], one.corp, one.title, one.used, one.most, one.left, round(one.pace, 3), one.low,
             one.middle, one.high, said(RADAR_STATES, one.state.value), one.since, one.ends_on, one.price,
-            said(RADAR_SOURCES, one.wall.source.value), one.day,
+            said(RADAR_SOURCES, one.wall.source.value), one.day, told.source if told else None,
+            told.read_on if told else None,
         )
         for one in rows
+        for told in [document.told(one.wall.name) if document else None]
     ]  # fmt: skip
     return exported(request, "quotas", head, table)
 

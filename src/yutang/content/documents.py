@@ -259,7 +259,7 @@ class ContentRule(Excuses):
     title: Title
     law: Note
     words: tuple[str, ...] = Field(default=(), max_length=400)
-    clauses: tuple[Clause, ...] = Field(default=(), max_length=20)
+    clauses: tuple[Clause, ...] = Field(default=(), max_length=60)
 
     @field_validator("title", "law", mode="before")
     @classmethod

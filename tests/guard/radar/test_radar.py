@@ -19,11 +19,12 @@ from yutang.connect.documents import ContactWay
 from yutang.documents.services import save_document
 from yutang.guard.radar import cleaning, queries, services
 from yutang.guard.radar.contracts import State, WallFacts
-from yutang.guard.radar.documents import WallsDocument
+from yutang.guard.radar.documents import LIMITED, WallsDocument
 from yutang.guard.radar.models import Snapshot
 from yutang.guard.radar.services import EntryForm
 from yutang.intake.mirror import mirror_facts
 from yutang.kernel.clock import business_clock
+from yutang.kernel.documents import read
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.organisation import clock as brand_clock
 from yutang.organisation.contracts import RoleName, Viewer
@@ -183,3 +184,13 @@ def test_codes_by_which_nobody_comes_are_closed_and_deleted(stage: Stage) -> Non
     assert there == [(4,)]  # the busy one, and one for each store of the poster
     with pytest.raises(BadInput):
         cleaning.close_idle(OWNER, [], 90)
+
+
+def test_every_number_of_the_platform_stands_with_where_and_when_it_was_read() -> None:
+    shipped = read((Path(__file__).parents[3] / "playbooks" / "walls" / "wecom.yaml").read_bytes())
+    assert isinstance(shipped, WallsDocument)
+    for wall in ("contacts", *LIMITED):
+        told = shipped.told(wall)
+        assert told is not None, wall
+        assert told.source, wall
+    assert shipped.told("licence") is None

@@ -89,6 +89,10 @@ class WallsDocument(Document):
     contacts: Contacts
     limits: dict[str, Limit] = Field(default_factory=dict, max_length=40)
 
+    def told(self, wall: str) -> Told | None:
+        """Where a wall's number stands; None of those that the platform tells or that somebody writes down."""
+        return self.contacts if wall == "contacts" else self.limits.get(wall)
+
     @model_validator(mode="after")
     def _named(self) -> Self:
         for name in self.limits:
