@@ -32,7 +32,8 @@ MOST_STORES = 200
 
 @dataclass(frozen=True, slots=True)
 class OwingRow:
-    """Whose tasks wait, as the page says it, and why (`why_not`, `words`), where somebody said."""
+    """Whose tasks wait, as the page says it, and why (`why_not`, `words`), where somebody said.
+    `excused`: of all of them, so that there is nothing to ask after."""
 
     staff: StaffId
     name: str
@@ -42,6 +43,7 @@ class OwingRow:
     titles: str
     why_not: str
     words: str
+    excused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def _owing_rows(request: PhoneRequest, found: list[Owing]) -> list[OwingRow]:
         said = next((told[task.id] for task in one.tasks if task.id in told), None)
         why_not, own = ("", "") if said is None else (words[said[0].value], said[1])
         until, named = local(one.deadline, place), _("、").join(titles[:2])
-        rows.append(OwingRow(one.staff, one.name, len(one.tasks), one.people, until, named, why_not, own))
+        excused = all(task.id in told for task in one.tasks)
+        rows.append(OwingRow(one.staff, one.name, len(one.tasks), one.people, until, named, why_not, own, excused))
     return rows
 
 
