@@ -137,7 +137,8 @@ class WeComMedia:
 
     def _known(self, purpose: str, digest: bytes) -> Uploaded | None:
         rows = Uploaded.objects.filter(channel=CHANNEL, corp=self._corp, purpose=purpose, digest=digest)
-        return rows.exclude(handle="").first()
+        with my_turn():  # a store in memory lets nobody read beside a writer
+            return rows.exclude(handle="").first()
 
     def picture_address(self, file: MediaFile | StoredFile) -> str:
         """The address of a picture for ever, the only kind that a mass send takes as `pic_url`; of 2 MB at most."""
