@@ -48,12 +48,27 @@ PLAN = {
     "message": {"text": "你好"},
 }
 BOTH = "one_time_buyers"
+TRAIT = "kind: trait\nname: asked_for\ntitle: {zh: 问, en: Asked}\nof: orders\ntake: first\nwhat: source\n"
+TRAIT_DATA = {
+    "kind": "trait",
+    "name": "asked_for",
+    "schema": 1,
+    "title": {"zh": "问", "en": "Asked"},
+    "of": "orders",
+    "take": "first",
+    "what": "source",
+}
 """A segment in which the planted person is."""
 PICTURE = digest_of(FileKind.IMAGE, "", png()).hex()
 """A file that is kept, and stands on the planted list."""
 
 API: dict[str, tuple[Ask, ...]] = {
     "POST /events": (Ask("/events", {"events": []}),),
+    "GET /traits": (Ask("/traits"),),
+    "POST /traits/preview": (Ask("/traits/preview", TRAIT_DATA),),
+    "PUT /traits/{name}": (Ask("/traits/asked_for", TRAIT_DATA),),
+    "DELETE /traits/{name}": (Ask("/traits/never_was"),),
+    "GET /persons/{person}/traits": (Ask("/persons/{person}/traits?day=2026-03-01"),),
     "GET /segments": (Ask("/segments"),),
     "POST /segments/count": (Ask("/segments/count", SEGMENT),),
     "GET /segments/{name}": (Ask(f"/segments/{BOTH}"),),
@@ -386,6 +401,13 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask(f"/segments/of/{BOTH}/", shows=_SEEN),
         Ask(f"/segments/of/{BOTH}/?export=csv", shows=("person",)),
     ),
+    "traits": (Ask("/traits/"), Ask("/traits/?find=orders")),
+    "trait_new": (Ask("/traits/new/"), Ask("/traits/new/?from=replies_90d")),
+    "trait_preview": (Ask("/traits/preview/", {"document": TRAIT}),),
+    "trait_keep": (Ask("/traits/keep/", {"document": "kind: trait"}),),
+    "trait": (Ask("/traits/of/home_store/"), Ask("/traits/of/usual_source/")),
+    "trait_remove": (Ask("/traits/of/never_was/remove/", {}),),
+    "person_then": (Ask("/persons/{person}/then/"), Ask(f"/persons/{{person}}/then/?segment={BOTH}")),
     "segment_overlap": (Ask(f"/segments/of/{BOTH}/overlap/?with=overdue"),),
     "offgate": (
         Ask("/offgate/?place=far", shows=("guide",)),

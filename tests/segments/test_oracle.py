@@ -15,14 +15,31 @@ from hypothesis import strategies as st
 from tests.profiles.brand import brands, read_traits
 from tests.profiles.worlds import Order, naive
 from tests.segments.oracle import Oracle
-from tests.segments.worlds import INSTANTS, NODES, ZONE, Pond, leaves, own_leaves, ponds, put_pond, segment, trees
+from tests.segments.worlds import (
+    INSTANTS,
+    NODES,
+    ZONE,
+    Pond,
+    leaves,
+    moments,
+    own_leaves,
+    ponds,
+    put_pond,
+    segment,
+    trees,
+)
 from tests.warehouse.fixtures import fresh_warehouse
 from yutang.kernel.documents import read
+from yutang.kernel.ids import PersonId
+from yutang.organisation.queries import OWNER
 from yutang.profiles.contracts import Moment
+from yutang.profiles.past import RANKS, traits_at
 from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild
+from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context
+from yutang.segments.why import Reason, reason
 from yutang.warehouse.contracts import Statement, Warehouse
 
 
@@ -37,7 +54,7 @@ def context(at: datetime, others: dict[str, dict[str, Any]]) -> Context:
     return Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name))
 
 
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.sampled_from(INSTANTS))
 def test_random_documents_on_random_ponds_equal_the_oracle(
     warehouse: Warehouse, data: st.DataObject, at: datetime
@@ -58,7 +75,32 @@ def test_random_documents_on_random_ponds_equal_the_oracle(
         assert read(document.as_yaml()) == document
     alone = warehouse.query(Statement(compile_segment(documents[0], context(at, others))))
     assert Counter(alone["person"].to_pylist()) == Counter(naive.members(rules[0]))
+    earlier = data.draw(moments(at).filter(lambda one: one <= at))
+    look_back(warehouse, Oracle(pond, earlier, ZONE, others, brand), context(earlier, others), rules)
     learn_these(())
+
+
+def look_back(warehouse: Warehouse, naive: Oracle, then: Context, rules: list[dict[str, Any]]) -> None:
+    """What was so at an earlier instant: of everybody, of some, and why somebody was in a segment."""
+    everyone = traits_at(warehouse, OWNER, TRAITS, then.moment).to_pylist()
+    some = traits_at(warehouse, OWNER, TRAITS, then.moment, sorted(naive.pond.persons)[:3]).to_pylist()
+    assert {row["person"] for row in everyone} == naive.pond.persons
+    for rows, unknown in ((everyone, frozenset()), (some, RANKS)):
+        for row in rows:
+            told = {name: naive.value(name, row["person"]) for name in TRAITS if name not in unknown}
+            assert {name: row[name] for name in told} == told
+    person = min(naive.pond.persons)
+    for rule in rules[:3]:
+        found = reason(warehouse, OWNER, segment(rule), PersonId(person), then, past=True)
+        assert_told(found, rule, naive, person)
+
+
+def assert_told(found: Reason, rule: dict[str, Any], naive: Oracle, person: int) -> None:
+    if not found.unknown and not any(name in str(rule) for name in RANKS):
+        assert found.holds == naive.holds(rule, person), rule
+    below = rule.get("all") or rule.get("any") or [rule["not"]] if {"all", "any", "not"} & set(rule) else []
+    for one, its in zip(found.below, below, strict="segment" not in rule):
+        assert_told(one, its, naive, person)
 
 
 INSTANT = INSTANTS[2]

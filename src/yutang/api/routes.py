@@ -17,6 +17,7 @@ from yutang.api import (
     sameness,
     segments,
     stores,
+    traits,
     ways,
 )
 from yutang.api.door import api
@@ -32,6 +33,6 @@ def nothing_here(request: HttpRequest, rest: str) -> None:
     raise Http404
 
 
-_rooms = (events, segments, persons, sameness, plans, stores, ways, groups, drill, execution, guides, layers)
+_rooms = (events, segments, persons, sameness, plans, stores, ways, groups, drill, execution, guides, layers, traits)
 for _router in (*(_room.router for _room in _rooms), _elsewhere):
     api.add_router("", _router)

@@ -62,7 +62,7 @@ class Shown:
     @property
     def unit(self) -> str:
         """What is counted; empty where the number says it all."""
-        return words.unit(self.trait.unit, self.value)
+        return words.unit(self.trait, self.value)
 
 
 @dataclass(frozen=True, slots=True)

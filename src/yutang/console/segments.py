@@ -138,12 +138,13 @@ def _members(
     names = names_of(request.viewer, [PersonId(row["person"]) for row in found])
     stores = {node.id: node.name for node in nodes()}
     return [
-        (row["person"], names.get(row["person"]), [_cell(trait, row[trait], stores) for trait in traits])
+        (row["person"], names.get(row["person"]), [cell_of(trait, row[trait], stores) for trait in traits])
         for row in found
     ]
 
 
-def _cell(trait: str, value: Any, stores: Mapping[Any, str]) -> Cell:
+def cell_of(trait: str, value: Any, stores: Mapping[Any, str]) -> Cell:
+    """A trait's value as it is shown, stores by their names."""
     kind = TRAITS[trait].type
     if kind is TraitType.STORE:
         value = stores.get(value)
@@ -156,7 +157,7 @@ def _export(request: Page, document: SegmentDocument, traits: Sequence[str], sor
     ).to_pylist()
     stores = {node.id: node.code for node in nodes()}
     head = [_("编号"), *(trait_title(trait) for trait in traits)]
-    rows = ([row["person"], *(_cell(trait, row[trait], stores).value for trait in traits)] for row in found)
+    rows = ([row["person"], *(cell_of(trait, row[trait], stores).value for trait in traits)] for row in found)
     return exported(request, f"segment-{document.name}", head, rows)
 
 

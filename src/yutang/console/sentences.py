@@ -52,6 +52,11 @@ def sentence(document: SegmentDocument, titles: Titles) -> str:
     return _said(document.where, titles, outermost=True)
 
 
+def rule_said(rule: Part, titles: Titles) -> str:
+    """One rule in the reader's language."""
+    return _said(rule, titles, outermost=True)
+
+
 def trait_title(name: str) -> str:
     """What a trait is called in the reader's language."""
     trait = TRAITS[name]
@@ -82,7 +87,9 @@ def _joined(parts: list[str], word: str, outermost: bool) -> str:
 def _leaf(rule: Part, titles: Titles) -> str:
     match rule:
         case TraitRule():
-            unit = worded_unit(TRAITS[rule.trait].unit, _last_number(rule))
+            if rule.trait not in TRAITS:
+                return _("已删除的属性 %s") % rule.trait
+            unit = worded_unit(TRAITS[rule.trait], _last_number(rule))
             return f"{trait_title(rule.trait)} {_bounds(rule, _worded(rule.trait), unit)}"
         case BoughtRule():
             goods = _list((*(rule.bought.categories or ()), *(rule.bought.skus or ())))

@@ -36,6 +36,7 @@ from yutang.console import (
     offgate,
     organisation,
     outgoing,
+    person_then,
     persons,
     plans,
     pool,
@@ -46,6 +47,7 @@ from yutang.console import (
     settings,
     syncs,
     today,
+    traits,
     transfers,
 )
 from yutang.console.settings import Checked
@@ -67,6 +69,8 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]], counter: corps.Desk)
         *landing.urls,
         *pool.urls,
         *layers.urls,
+        *person_then.urls,
+        *traits.urls,
         *methods.urls,
         *persons.urls,
         *sameness.urls,

@@ -6,6 +6,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from yutang.console.pages import language
+from yutang.profiles.traits import Trait
+
 WAYS: dict[str, Promise] = {
     "reachable": _("可触达"),
     "never_friend": _("从未加过好友"),
@@ -460,10 +463,12 @@ SCOPES: dict[str, Promise] = {
 }
 
 
-def unit(name: str, count: float | None) -> str:
+def unit(trait: Trait, count: float | None) -> str:
     """The word of a trait's unit beside a number of them; nothing for a unit that is not worded."""
     few = 1 if count == 1 else 2
-    match name:
+    if trait.words is not None:
+        return trait.words[1 if language().startswith("en") else 0]
+    match trait.unit:
         case "orders":
             return ngettext("单", "单", few)
         case "days":

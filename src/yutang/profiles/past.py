@@ -1,27 +1,46 @@
-"""Profiles as they stood at an earlier instant, told by the very definitions of today's."""
+"""Profiles as they stood at an earlier instant, told by the very definitions of today's.
+
+By what a person bought, did and was sent until then, as known today: what was cancelled, corrected or returned since
+was never bought. Who is whom, consents, tags, friendships, scopes and steps of the ladder are today's (`AS_OF_TODAY`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
 from yutang.kernel.ids import draw_array, salt
+from yutang.organisation.contracts import Viewer
+from yutang.profiles.aggregates import selects
 from yutang.profiles.contracts import WINDOWS, Moment
+from yutang.profiles.documents import Of
+from yutang.profiles.queries import in_scope, select_traits
+from yutang.profiles.registry import aggregates
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 from yutang.warehouse.dialects import parse
 
 SAMPLE = 50_000
 """No more persons than this are looked at: enough to tell how much spend varies."""
+MOST = 10_000
+"""No more persons than this can be named: their rows are read whole."""
+AS_OF_TODAY = frozenset({"reachable", "pool", "ladder"})
+"""Shipped traits that are today's, whatever the day."""
+RANKS = frozenset({"recency_score", "frequency_score", "monetary_score"})
+"""Places among everybody, which are not known where only some are looked at."""
+_ROWS = ("orders", "order_lines", "events", "decisions")
+_MORE = ("person", "trait", "number", "amount", "text", "at", "next_edge_at")
 
 
-def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> pa.Table:
-    """The rows of `profiles` at an instant before now, of at most some `SAMPLE` persons, drawn by hash.
+def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> dict[str, pa.Table]:
+    """The rows of `profiles` and `profile_more` at an instant before now, of at most some `SAMPLE` persons, drawn by
+    hash: everybody's, where there are no more.
 
-    Orders are read as they stand today: what was cancelled or returned since was never bought. Categories are counted
-    only if `asked` names one of those traits; lines are the most of the work.
+    Categories are counted only if `asked` names one of those traits, and the brand's traits are added up only if it
+    names any of them; lines are the most of the work.
     """
     everyone = Statement(_selected("profiles/everyone"), name="profiles/everyone")
     work = warehouse.query(everyone).rename_columns(["birth", "person"])
@@ -29,17 +48,73 @@ def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> pa.
     share = SAMPLE / max(1, len(np.unique(person)))
     if share < 1:
         work = work.filter(pa.array(draw_array(person, salt("past profiles")) < share))
+    told = warehouse.query(_told(at, work, {}, categories=any(name.startswith("categories_") for name in asked)))
+    scores = parse(load_sql("profiles/scores")).find(exp.Subquery)
+    assert scores is not None
+    scored = warehouse.query(Statement(scores.this, tables={"profiles": told}, name="profiles/scores"))
+    whole = warehouse.query(named("profiles/at_instant", tables={"told": told, "scored": scored}))
+    return {"profiles": whole, "profile_more": _more(warehouse, at, work, {}, asked)}
+
+
+def tables_at(warehouse: Warehouse, persons: Iterable[int], at: Moment) -> dict[str, pa.Table]:
+    """The tables that hide the stored ones, so that whatever is asked is answered of these persons as of the instant:
+    their profiles, and their events, orders, lines and decisions. Scores are not known (`RANKS`)."""
+    wanted = pa.table({"person": pa.array(sorted(set(persons))[:MOST], pa.int64())})
+    work = warehouse.query(named("profiles/births_of", tables={"wanted": wanted}))
+    tables = {}
+    for name in _ROWS:
+        mine = exp.select("*").from_(name).where("person IN (SELECT birth FROM births_of)")
+        tables[name] = warehouse.query(Statement(mine, tables={"births_of": work}, name=f"profiles/{name}_of"))
+    told = warehouse.query(_told(at, work, tables, categories=True))
+    for rank in sorted(RANKS):
+        told = told.append_column(rank, pa.nulls(told.num_rows, pa.int32()))
+    more = _more(warehouse, at, work, tables, [document.name for document in aggregates()])
+    return {**tables, "profiles": told, "profile_more": more}
+
+
+def traits_at(
+    warehouse: Warehouse, viewer: Viewer, names: Iterable[str], at: Moment, persons: Collection[int] | None = None
+) -> pa.Table:
+    """`person` and these traits as of an instant before now: of these persons, or of everybody (at most `SAMPLE`, drawn
+    by hash), as far as the viewer sees them. Raises KeyError for an unknown trait."""
+    query = in_scope(select_traits(names, at), viewer)
+    if persons is None:
+        asked = {column.name for column in query.find_all(exp.Column)}
+        tables: Mapping[str, pa.Table] = profiles_at(warehouse, at, asked)
+    else:
+        tables = tables_at(warehouse, persons, at)
+    return warehouse.query(Statement(query, tables=tables, name="profiles/traits_at"))
+
+
+def _told(at: Moment, work: pa.Table, tables: Mapping[str, pa.Table], *, categories: bool) -> Statement:
     traits = _selected("profiles/traits")
-    if not any(name.startswith("categories_") for name in asked):
+    if not categories:
         shelves = next(part for part in traits.find_all(exp.CTE) if part.alias == "shelves")
         shelves.this.where(exp.false(), copy=False)
     starts = {f"from_{days}": at.before(days) for days in WINDOWS}
     params = {"as_of": at.as_of, "zone": at.zone, **starts}
-    told = warehouse.query(Statement(traits, params, {"profile_work": work}, name="profiles/traits"))
-    scores = parse(load_sql("profiles/scores")).find(exp.Subquery)
-    assert scores is not None
-    scored = warehouse.query(Statement(scores.this, tables={"profiles": told}, name="profiles/scores"))
-    return warehouse.query(named("profiles/at_instant", tables={"told": told, "scored": scored}))
+    mine = {name: tables[name] for name in ("orders", "order_lines") if name in tables}
+    return Statement(traits, params, {"profile_work": work, **mine}, name="profiles/traits")
+
+
+def _more(
+    warehouse: Warehouse, at: Moment, work: pa.Table, tables: Mapping[str, pa.Table], asked: Collection[str]
+) -> pa.Table:
+    """The rows of the brand's traits that are asked for."""
+    wanted = [document for document in aggregates() if document.name in asked]
+    nothing = warehouse.query(Statement("SELECT * FROM profile_more LIMIT 0"))
+    parts = [nothing.select(_MORE)]
+
+    def births(_: Of) -> exp.Query:
+        return exp.select("birth", "person").from_("births_of")
+
+    for select, given in selects(wanted, at, births):
+        statement = Statement(select, tables={**given, "births_of": work}, name="profiles/more_at")
+        own = {table.name for table in select.find_all(exp.Table)}
+        mine = {name: table for name, table in tables.items() if name in own}
+        found = warehouse.query(replace(statement, tables={**statement.tables, **mine}))
+        parts.append(found.select(_MORE).cast(parts[0].schema))
+    return pa.concat_tables(parts)
 
 
 def _selected(name: str) -> exp.Query:

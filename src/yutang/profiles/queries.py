@@ -78,9 +78,14 @@ def join_beside(query: exp.Select) -> exp.Select:
     joined = {join.alias_or_name for join in query.args.get("joins") or ()}
     columns = list(query.find_all(exp.Column))
     asked = {column.table for column in columns}
-    if MORE in asked - joined:
+    if MORE in asked:
         names = sorted({column.name for column in columns if column.table == MORE} - {"person"})
-        query = query.join(more(names).subquery(MORE), on=f"{MORE}.person = profiles.person", join_type="left")
+        pivoted = more(names).subquery(MORE)
+        if MORE in joined:  # for some of these names, it may be
+            query = query.copy()
+            next(join for join in query.args["joins"] if join.alias_or_name == MORE).set("this", pivoted)
+        else:
+            query = query.join(pivoted, on=f"{MORE}.person = profiles.person", join_type="left")
     for alias, relation in BESIDE.items():
         if alias in asked - joined:
             table = parse(load_sql(relation))

@@ -19,7 +19,7 @@ from yutang.profiles.past import profiles_at
 from yutang.profiles.queries import in_scope, join_beside, moment
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.shapes import unknown
-from yutang.profiles.traits import TRAITS
+from yutang.profiles.traits import MORE, TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context, Nodes
 from yutang.segments.documents import All, Any_, BoughtRule, SegmentDocument
@@ -94,10 +94,10 @@ def members_at(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, 
     now = context(warehouse)
     then = replace(now, moment=Moment(at, now.moment.zone))
     query = in_scope(compile_segment(document, then), viewer)
-    asked = {column.name for column in query.find_all(exp.Column) if column.table == "profiles"}
+    asked = {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
 
     def ask() -> pa.Table:
-        tables = {"profiles": profiles_at(warehouse, then.moment, asked)}
+        tables = profiles_at(warehouse, then.moment, asked)
         return warehouse.query(Statement(query, tables=tables, name=f"segments/{document.name}"))
 
     return _PAST.answer(warehouse, (query.sql(), at), ask)

@@ -1,0 +1,135 @@
+"""Why somebody is in a segment, or was on a past day: rule by rule, by the very query that says who is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from yutang.kernel.documents import Part, Title
+from yutang.kernel.errors import BadInput, NotFound
+from yutang.kernel.ids import PersonId
+from yutang.organisation.contracts import Viewer
+from yutang.profiles.contracts import Moment
+from yutang.profiles.past import AS_OF_TODAY, RANKS, tables_at
+from yutang.profiles.queries import in_scope, join_beside
+from yutang.profiles.traits import TRAITS
+from yutang.segments.compile import compile_memberships
+from yutang.segments.contracts import Context
+from yutang.segments.documents import (
+    All,
+    Any_,
+    ConsentRule,
+    Not,
+    PoolRule,
+    RegionRule,
+    SegmentDocument,
+    SegmentRule,
+    StoreRule,
+    TagRule,
+    TraitRule,
+)
+from yutang.segments.queries import context
+from yutang.warehouse.contracts import Statement, Warehouse
+
+MOST = 300
+VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A rule, whether it holds of the person, and the rules of which it is made. `value` is that of a trait's rule;
+    `today`: known as of today only, whatever the day; `unknown`: of no past day."""
+
+    rule: Part
+    holds: bool
+    below: tuple[Reason, ...] = ()
+    value: Any = None
+    today: bool = False
+    unknown: bool = False
+
+
+def why(
+    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, person: PersonId, at: datetime | None = None
+) -> Reason:
+    """Why the person is or is not in the segment; with `at`, was at an instant before now. Raises NotFound for one whom
+    the viewer does not see, and BadInput for an instant to come or a segment of too many rules."""
+    now = context(warehouse)
+    if at is not None and at > now.moment.as_of:
+        raise BadInput("请选今天以前的日子。", "Choose a day that is over.")
+    then = now if at is None else replace(now, moment=Moment(at, now.moment.zone))
+    return reason(warehouse, viewer, document, person, then, past=at is not None)
+
+
+def reason(
+    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, person: PersonId, then: Context, *, past: bool
+) -> Reason:
+    """The same, compiled against a context whose moment may be past."""
+    asked = _Asked(then)
+    whole = asked.rule(document.where)
+    query = compile_memberships(asked.documents, then)
+    for name in sorted(asked.traits):
+        query = query.select(TRAITS[name].expression(then.moment).as_(f"{VALUE}_{name}"))
+    query = in_scope(join_beside(query), viewer).where(exp.column("person", "profiles").eq(int(person)))
+    tables: Mapping[str, pa.Table] = tables_at(warehouse, [person], then.moment) if past else {}
+    rows = warehouse.query(Statement(query, tables=tables, name="segments/why")).to_pylist()
+    if not rows:
+        raise NotFound(f"没有编号为 {person} 的客户。", f"There is no person {person}.")
+    return _reason(whole, rows[0], past=past)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    rule: Part
+    below: tuple[_Rule, ...] = ()
+
+
+class _Asked:
+    """Every rule of a segment as a segment of its own, those of the segments that it refers to among them."""
+
+    def __init__(self, at: Context) -> None:
+        self.documents: list[SegmentDocument] = []
+        self.traits: set[str] = set()
+        self._at = at
+
+    def rule(self, rule: Part) -> _Rule:
+        if len(self.documents) >= MOST:
+            raise BadInput(f"规则超过 {MOST} 条，说不过来。", f"It has more than {MOST} rules: too many to tell.")
+        name = f"r{len(self.documents)}"
+        title = Title(zh=name, en=name)
+        self.documents.append(SegmentDocument.model_construct(kind="segment", name=name, title=title, where=rule))
+        match rule:
+            case All():
+                below = tuple(self.rule(branch) for branch in rule.all_)
+            case Any_():
+                below = tuple(self.rule(branch) for branch in rule.any_)
+            case Not():
+                below = (self.rule(rule.not_),)
+            case SegmentRule():
+                below = (self.rule(self._at.segments(rule.segment).where),)
+            case TraitRule():
+                self.traits.add(rule.trait)
+                below = ()
+            case _:
+                below = ()
+        return _Rule(name, rule, below)
+
+
+def _reason(asked: _Rule, row: Mapping[str, Any], *, past: bool) -> Reason:
+    rule = asked.rule
+    value, today, unknown = None, False, False
+    match rule:
+        case TraitRule():
+            value = row[f"{VALUE}_{rule.trait}"]
+            today, unknown = past and rule.trait in AS_OF_TODAY, past and rule.trait in RANKS
+        case TagRule() | ConsentRule() | PoolRule():
+            today = past
+        case StoreRule() | RegionRule():
+            today = past and rule.by == "scope"
+    below = tuple(_reason(one, row, past=past) for one in asked.below)
+    return Reason(rule, bool(row[asked.name]), below, value, today, unknown)
