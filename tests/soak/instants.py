@@ -14,17 +14,15 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow as pa
 import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from sqlglot import exp
 
 from tests.bench import environment  # noqa: F401
 from tests.profiles import oracle
@@ -32,11 +30,10 @@ from tests.profiles.brand import Traits, brands, expected_more, read_traits, sto
 from tests.profiles.worlds import stored
 from tests.segments.oracle import Oracle
 from tests.segments.worlds import INSTANTS, NODES, ZONE, Pond, leaves, own_leaves, ponds, put_pond, segment, trees
-from tests.warehouse.clickhouse import assert_equal_on_both_engines, run_on_clickhouse
-from tests.warehouse.fixtures import fresh_warehouse
-from yutang.profiles.aggregates import selects
+from tests.warehouse.clickhouse import warehouse_of
+from tests.warehouse.fixtures import fresh_duckdb
 from yutang.profiles.contracts import Moment
-from yutang.profiles.registry import aggregates, learn_these
+from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild, refresh
 from yutang.segments.compile import compile_memberships
 from yutang.segments.contracts import Context
@@ -47,10 +44,6 @@ T = TypeVar("T")
 TEN = Path(__file__).parents[1] / "bench" / "segments.yaml"
 PER_POND, PONDS = 10, 5
 SPANS = [timedelta(days=n) for n in (0, 0, 1, 30, 35, 45, 60, 90, 180, 365)] + [timedelta(hours=36)]
-TABLES = (
-    "events", "orders", "order_lines", "facts", "fact_relations", "fact_consents", "fact_tags", "fact_scopes",
-    "person_overrides", "profiles", "profile_more", "decisions", "receipts",
-)  # fmt: skip
 
 
 def gather(strategy: st.SearchStrategy[T], wanted: int, number: int) -> list[T]:
@@ -110,8 +103,8 @@ def instants_of(pond: Pond, dice: random.Random, wanted: int) -> list[datetime]:
 class Run:
     """One run: what was compared, and what differed."""
 
-    def __init__(self, warehouse: Warehouse, *, clickhouse: bool, number: int, segments: int) -> None:
-        self.warehouse, self.clickhouse, self.segments = warehouse, clickhouse, segments
+    def __init__(self, warehouse: Warehouse, *, number: int, segments: int) -> None:
+        self.warehouse, self.segments = warehouse, segments
         self.dice = random.Random(number)
         self.number = number
         data = yaml.safe_load(TEN.read_text(encoding="utf-8"))
@@ -166,45 +159,13 @@ class Run:
 
     def answer(self, documents: list[SegmentDocument], context: Context) -> list[dict[str, Any]]:
         statement = Statement(compile_memberships(documents, context), name="soak/instants")
-        if not self.clickhouse:
-            return self.warehouse.query(statement).to_pylist()
-        tables = {name: self.table(name) for name in TABLES}
-        births = self.warehouse.query(
-            Statement(
-                "SELECT person AS birth, person FROM facts UNION ALL SELECT birth, survivor FROM person_overrides"
-            )
-        )
-        work: Callable[[Any], exp.Query] = lambda _: exp.select("birth", "person").from_("births_of")  # noqa: E731
-        rows = [
-            row
-            for select, given_tables in selects(aggregates(), context.moment, work)
-            for row in run_on_clickhouse(
-                Statement(select, tables={**given_tables, "births_of": births}), tables
-            ).to_pylist()
-        ]
-        there = {(row["person"], row["trait"]): _plain(row) for row in rows}
-        here = {(row["person"], row["trait"]): _plain(row) for row in tables["profile_more"].to_pylist()}
-        self.same("traits on ClickHouse", context.moment.as_of, there, here)
-        return assert_equal_on_both_engines(statement, tables).to_pylist()
-
-    def table(self, name: str) -> pa.Table:
-        found = self.warehouse.query(Statement(f"SELECT * FROM {name}"))
-        return pa.Table.from_pylist(found.to_pylist(), schema=found.schema)  # see tests/segments/test_engines.py
+        return self.warehouse.query(statement).to_pylist()
 
     def same(self, what: str, at: datetime, found: Any, expected: Any) -> None:
         """Note a difference."""
         if found != expected:
             self.differences.append(f"{at.isoformat()} {what}: {found} instead of {expected}")
             print(self.differences[-1][:2000], flush=True)
-
-
-def _plain(row: dict[str, Any]) -> tuple[Any, ...]:
-    def value(one: Any) -> Any:
-        if isinstance(one, datetime):
-            return one.replace(tzinfo=None)
-        return round(float(one), 9) if isinstance(one, int | float) or hasattr(one, "as_tuple") else one
-
-    return tuple(value(row[name]) for name in ("number", "amount", "text", "at", "next_edge_at"))
 
 
 def main() -> int:
@@ -217,8 +178,9 @@ def main() -> int:
     asked = parser.parse_args()
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        warehouse = fresh_warehouse(Path(folder))
-        run = Run(warehouse, clickhouse=asked.engine == "clickhouse", number=1000 * asked.seed, segments=asked.segments)
+        opened = warehouse_of if asked.engine == "clickhouse" else fresh_duckdb
+        warehouse = opened(Path(folder))
+        run = Run(warehouse, number=1000 * asked.seed, segments=asked.segments)
         while run.instants < asked.instants:
             run.brand(asked.instants - run.instants)
         warehouse.close()

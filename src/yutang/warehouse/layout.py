@@ -37,6 +37,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "slices": ("slice",),
         "profile_state": ("name",),
         "profiles": ("person",),
+        "profile_more": ("trait", "person"),
         "schema_version": ("version",),
     }
 )

@@ -9,5 +9,5 @@ CREATE TABLE profile_more (
 CREATE TABLE profile_more_touched (kind VARCHAR, person BIGINT);
 CREATE TABLE profile_more_work (kind VARCHAR, birth BIGINT, person BIGINT);
 
--- The touches whose sending profiles have seen, once per receipt. Kept as a set: receipts come in any order.
-CREATE TABLE profile_touches (touch BIGINT);
+-- The receipts of touches sent that profiles have seen. Kept as a set: receipts come in any order.
+CREATE TABLE profile_touches (touch BIGINT, receipt_key VARCHAR);
