@@ -14,7 +14,7 @@ from yutang.api.schemas import EventIn
 from yutang.app.main import root
 from yutang.app.reference import event_example, pages_of
 from yutang.log.vocabulary import VOCABULARY, EventType, check
-from yutang.profiles.traits import TRAITS
+from yutang.profiles.traits import SHIPPED
 from yutang.reach.gate.contracts import RuleName
 from yutang.segments.documents import OPERATORS, RULES
 
@@ -49,7 +49,7 @@ def operations() -> list[str]:
     ("page", "names"),
     [
         ("events.md", [*VOCABULARY, *(prop for kind in VOCABULARY.values() for prop in kind.props)]),
-        ("traits.md", list(TRAITS)),
+        ("traits.md", list(SHIPPED)),
         ("segments.md", [*RULES, *(operator for operators in OPERATORS.values() for operator in operators)]),
         ("gate.md", [rule.value for rule in RuleName]),
         ("commands.md", commands()),

@@ -16,8 +16,10 @@ from yutang.api.routes import api
 from yutang.cli import imports
 from yutang.kernel.documents import KINDS
 from yutang.log.vocabulary import VOCABULARY, EventType
+from yutang.profiles import documents as traits
 from yutang.profiles import shapes
-from yutang.profiles.traits import TRAITS
+from yutang.profiles.formulas import FUNCTIONS
+from yutang.profiles.traits import SHIPPED
 from yutang.reach.gate import ALLOCATION, ARMS, ROW_RULES
 from yutang.segments import documents as segments
 
@@ -101,12 +103,26 @@ def event_example(kind: EventType) -> dict[str, Any]:
 def _traits() -> Lines:
     yield "| name | type | unit | 中文 | English | meaning |"
     yield "|---|---|---|---|---|---|"
-    for trait in TRAITS.values():
+    for trait in SHIPPED.values():
         values = f" ({', '.join(trait.choices)})" if trait.choices else ""
         yield (
             f"| `{trait.name}` | {trait.type.value}{values} | {trait.unit} | {trait.zh} | {trait.en} "
             f"| {trait.note_zh} / {trait.note_en} |"
         )
+
+    yield from (
+        "",
+        "## Traits of your own",
+        "",
+        "A document of `kind: trait` adds up rows, or works out a formula.",
+        "",
+    )
+    for of, fields in traits.FIELDS.items():
+        where = ", ".join(f"`{name}`" for name in traits.WHERE[of])
+        yield f"- `of: {of}`: `what` is one of {', '.join(f'`{name}`' for name in fields)}; `where` asks {where}"
+    yield from ("", "`take` is one of " + ", ".join(f"`{take}`" for take in traits.Take) + ".", "")
+    yield "In `formula` stand numbers, names of traits, `today`, + − × ÷, comparisons, 'texts' and these functions:"
+    yield from ("", *(f"- `{name}` of {least}–{most} parts" for name, (least, most) in FUNCTIONS.items()))
 
 
 def _segments() -> Lines:
