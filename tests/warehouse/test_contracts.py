@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlglot import exp
 
 import yutang
 from tests.warehouse.clickhouse import assert_equal_on_both_engines
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.warehouse import dialects
 from yutang.warehouse.contracts import load_sql, named, sentence
+from yutang.warehouse.versions import uncorrelated
 
 SOURCE = Path(yutang.__file__).parent
 KEPT = sorted(
@@ -65,3 +67,12 @@ def test_every_query_of_the_house_has_a_sentence_and_keeps_to_the_allowed_functi
     assert sentence(name)
     if not load_sql(name, "clickhouse"):
         dialects.check_functions(named(name))
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_no_query_of_the_house_asks_what_a_cluster_refuses(name: str) -> None:
+    """ClickHouse takes no correlated subquery over machines: what is no equality is said by a join."""
+    tree = uncorrelated(dialects.parse(load_sql(name)))
+    for found in tree.find_all(exp.Exists):
+        own = {table.alias_or_name for table in found.this.find_all(exp.Table)}
+        assert not [one.sql() for one in found.this.find_all(exp.Column) if one.table and one.table not in own]

@@ -198,6 +198,18 @@ def test_division_is_exact_enough_and_nested_parts_are_reworded_too() -> None:
     assert_equal_on_both_engines(Statement(text), TABLES)
 
 
+def test_counts_add_to_numbers_with_a_sign() -> None:
+    text = """WITH parts AS (
+            SELECT person, count(*) AS n FROM order_lines GROUP BY person
+            UNION ALL SELECT person, -5 FROM facts
+            UNION ALL SELECT person, bucket FROM facts),
+        ranked AS (
+            SELECT person, CASE WHEN n > 0 THEN row_number() OVER (ORDER BY n, person) ELSE -1 END AS place FROM parts)
+        SELECT (SELECT sum(n) FROM parts) AS n, sum(place) AS places, sum(if(place > 2, length('abc'), -1)) AS lengths
+        FROM ranked"""
+    assert assert_equal_on_both_engines(Statement(text), TABLES).num_rows == 1
+
+
 def test_a_left_join_without_a_partner_gives_null() -> None:
     text = """SELECT f.person, l.sku, l.amount
         FROM facts f LEFT JOIN order_lines l ON l.person = f.person AND l.amount > 950"""

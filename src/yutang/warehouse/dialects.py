@@ -58,6 +58,9 @@ _SAME = {
     "dayofweek_iso": "isodow",
     "explode": "unnest",
 }
+_COUNTS = (exp.Count, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Length)
+"""What ClickHouse answers in numbers without a sign, which it does not add to those with one in a UNION or CASE."""
+
 _SYNTAX = (exp.Connector, exp.Interval)  # `and`, `or`: sqlglot counts them as functions
 
 
@@ -178,8 +181,18 @@ def _float(value: exp.Expr) -> exp.Expr:
     return _call("toFloat64", value)
 
 
+def _counts(node: exp.Expr) -> bool:
+    """Whether the node, with its FILTER and its OVER, is such a count, whole."""
+    core = node
+    while isinstance(core, exp.Window | exp.Filter):
+        core = core.this
+    return isinstance(core, _COUNTS) and not isinstance(node.parent, exp.Window | exp.Filter)
+
+
 def _reworded(node: exp.Expr) -> exp.Expr:
     """What sqlglot leaves wrong."""
+    if _counts(node):
+        return _call("toInt64", node.copy())
     match node:
         case exp.Anonymous():
             return _own_word(node)

@@ -26,11 +26,7 @@ SELECT
 FROM told d
 JOIN last_attempt a ON a.plan = d.plan AND a.occasion = d.occasion AND a.person = d.person AND a.attempt = d.attempt
 LEFT JOIN latest l ON l.touch = d.touch
-WHERE NOT (
-    coalesce(l.state, '') = 'expired' AND EXISTS (
-        SELECT 1 FROM taken_up t
-        WHERE t.plan = d.plan AND t.occasion = d.occasion AND t.person = d.person AND t.attempt > d.attempt
-    )
-)
+LEFT JOIN taken_up t ON t.plan = d.plan AND t.occasion = d.occasion AND t.person = d.person
+WHERE NOT (coalesce(l.state, '') = 'expired' AND coalesce(t.attempt, 0) > d.attempt)
 GROUP BY ALL
 ORDER BY ALL
