@@ -98,7 +98,9 @@ class World:
         self.directory, self.address, self.warehouse, self.setting = directory, address, warehouse, setting
         self.rng = random.Random(seed)
         self.channels = Channels(address)
-        self.http = httpx.Client(base_url=address, timeout=60)
+        # a day takes longer than an idle connection is kept: each question comes by its own
+        once = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(base_url=address, timeout=60, limits=once)
         self.walls = {name: Wall() for name in NEAR}
         self.day = 0
         self.people = 0
