@@ -179,6 +179,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "import coupons": (Ask(words=("ORDERS_FILE",)),),
     "import consent": (Ask(words=("ORDERS_FILE",)),),
     "import partners": (Ask(words=("ORDERS_FILE",)),),
+    "import invites": (Ask(words=("ORDERS_FILE",)),),
     "offgate list": (Ask(words=("--by", "send"), shows=("userid",)),),
     "lists hand-in": (Ask(words=("{list}",)),),
     "lists import": (Ask(words=("{list}", "ORDERS_FILE")),),

@@ -39,6 +39,7 @@ FOLDERS = {
     "accounts": "accounts",
     "rfm": "rfm",
     "ladder": "ladder",
+    "values": "values",
 }
 
 

@@ -16,6 +16,7 @@ TABLES = (
     "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
     "profile_work", "profile_more", "profile_more_touched", "profile_more_work", "profile_touches", "decisions",
     "receipts", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes", "ladder_moves",
+    "person_values", "value_models", "invites",
 )  # fmt: skip
 REVISED = timedelta(hours=1)
 STALE = (("what was corrected away", Decimal(99)),)

@@ -24,6 +24,17 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "between": lambda value, ends: ends[0] <= value <= ends[1],
     "in": lambda value, listed: value in listed,
 }
+WORTH = {
+    "existing_value_365d": "existing_365d",
+    "potential_value": "potential",
+    "potential_low": "potential_low",
+    "potential_high": "potential_high",
+    "alive_probability": "alive",
+    "churn_risk": "churn",
+    "next_order_day": "next_order_day",
+    "model_value_one": "model_one",
+    "model_value_tree": "model_tree",
+}
 BELOW = {"north": {7, 8}, "south": {9}}
 HOURS = {"h": 1, "d": 24, "w": 168}
 
@@ -91,6 +102,8 @@ class Oracle:
         row = self.profiles[person]
         if trait in row:
             return row[trait]
+        if trait in WORTH:
+            return self.pond.worth.get(person, {}).get(WORTH[trait])
         return getattr(self, f"get_{trait}")(row, person)
 
     def get_discount_share_90d(self, row: dict[str, Any], _: int) -> float | None:

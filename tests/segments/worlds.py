@@ -27,6 +27,8 @@ INSTANTS = (
     datetime(2017, 6, 1, 17, 23, 5, 123456, tzinfo=UTC),
     datetime(2018, 1, 1, 5, tzinfo=UTC),  # midnight there
 )
+WORTH_VERSION = 7
+STALE_WORTH = {"existing_365d": Decimal(1), "potential": Decimal(1), "alive": 1.0, "churn": 0.0}
 AWKWARD = ["it's", "back\\slash", "优惠 '券'", "plain"]
 
 
@@ -55,6 +57,7 @@ class Pond(World):
     consents: list[dict[str, Any]] = field(default_factory=list)
     tags: list[dict[str, Any]] = field(default_factory=list)
     scopes: list[dict[str, Any]] = field(default_factory=list)
+    worth: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 def put_pond(pond: Pond) -> list[Statement]:
@@ -66,6 +69,12 @@ def put_pond(pond: Pond) -> list[Statement]:
         "fact_consents": pond.consents,
         "fact_tags": pond.tags,
         "fact_scopes": pond.scopes,
+        "person_values": [
+            {"version": version, "person": person, **row}
+            for person, told in pond.worth.items()
+            for version, row in ((WORTH_VERSION, told), (WORTH_VERSION - 1, STALE_WORTH))
+        ],
+        "profile_state": [{"name": "values_version", "value": str(WORTH_VERSION)}],
     }
     people = [*put_people(pond), Statement("DELETE FROM facts"), insert("facts", flags)]
     ledger = put_touches(pond.touches)
@@ -131,9 +140,23 @@ def ponds(draw: st.DrawFn, at: datetime) -> Pond:
         ),
         tags=draw(rows({"person": living, "tag": st.sampled_from(AWKWARD)}, ("person", "tag"))),
         scopes=draw(rows({"person": living, "node": st.sampled_from([1, 7, 8, 9, 10, 11])}, ("person", "node"))),
+        worth=draw(st.dictionaries(living, st.fixed_dictionaries(WORTH), max_size=5)),
     )
 
 
+maybe_cents = st.none() | cents
+chances = st.none() | st.sampled_from([0.0, 0.25, 0.5, 1.0])
+WORTH: dict[str, st.SearchStrategy[Any]] = {
+    "existing_365d": cents,
+    "potential": maybe_cents,
+    "potential_low": maybe_cents,
+    "potential_high": maybe_cents,
+    "alive": chances,
+    "churn": chances,
+    "next_order_day": st.none() | st.dates(date(2017, 1, 1), date(2018, 3, 1)),
+    "model_one": cents,
+    "model_tree": cents,
+}
 rare = st.sampled_from([False, False, False, True, None])
 channels = st.sampled_from(["wecom", "sms"])
 channels_or_all = st.sampled_from(["wecom", "sms", "*"])

@@ -1,6 +1,7 @@
 """A person out of the warehouse, as one transaction; again does no harm.
 
-Deleted: events but those of orders, facts, profile, consents, tags, scopes, preferences, segment entries. Kept as
+Deleted: events but those of orders, facts, profile, values, consents, tags, scopes, preferences, segment entries, and
+who brought them or whom they brought. Kept as
 nobody's, under hashes: orders with their lines and events, so that turnover stays true. Kept under a tombstone:
 decisions and frozen audiences, so that every plan still adds up. `tests/guard/test_erasing.py` holds the list of tables
 against the schema.
@@ -33,6 +34,8 @@ FORGOTTEN = {
     "profile_more": ("person",),
     "profile_more_touched": ("person",),
     "profile_more_work": ("birth", "person"),
+    "invites": ("person", "inviter"),
+    "person_values": ("person",),
 }
 """Tables whose rows about the person are deleted, by the columns that bear a person's number."""
 NOBODYS = ("events", "orders", "order_lines")

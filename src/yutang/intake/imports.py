@@ -30,6 +30,7 @@ from yutang.intake.append import append_statements
 from yutang.intake.columns import apply_facts, distinct, group_of, incoming, known, persons_of
 from yutang.intake.files.contracts import BLOCK_ROWS, Rows, Source
 from yutang.intake.files.opening import Given, ahead, digest, filled, full_disk_is_said, open_source
+from yutang.intake.invites import INVITES, invite_statements, invites_of
 from yutang.intake.kinds.contracts import Context, Kind
 from yutang.intake.kinds.every import kind_named
 from yutang.intake.kinds.fields import folded
@@ -417,12 +418,13 @@ def _append_chunks(warehouse: Warehouse, row: Import, progress: Progress, mine: 
     for chunk in range(row.chunks):
         if mine is not None:
             mine.renew()
-        table, lines, turned_away = tables(here, chunk)
+        table, lines, invites, turned_away = tables(here, chunk)
         marker = {"id": row.pk, "chunk": chunk}
         count = {"rows": table.num_rows, "at": wall_now()}
         wrote = warehouse.write(
             [
                 *append_statements(table, lines, import_id=row.pk),
+                *invite_statements(invites),
                 Statement("INSERT INTO import_chunks VALUES ($id, $chunk, $rows, $at)", {**marker, **count}),
             ],
             unless=Statement(
@@ -550,8 +552,8 @@ class _Orders:
             np.save(file, of_code)
 
     @staticmethod
-    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table, tuple[int, int]]:
-        """A chunk as INCOMING and LINES; and how much came of erased persons: dropped, and kept as nobody's."""
+    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table, pa.Table, tuple[int, int]]:
+        """A chunk as INCOMING, LINES, INVITES; and how much came of erased persons: dropped, kept as nobody's."""
         births = np.load(here / "persons.npy")
         events, lines = (_whole(here / f"chunk-{chunk}-{name}.arrow") for name in ("events", "lines"))
         found = births[events["person"].to_numpy()]
@@ -559,7 +561,7 @@ class _Orders:
             events = nobodys(events, found == 0)
         place = events.schema.get_field_index("person")
         persons = pa.array(found, pa.int64(), mask=found == 0)
-        return events.set_column(place, "person", persons), lines, (0, persons.null_count)
+        return events.set_column(place, "person", persons), lines, INVITES.empty_table(), (0, persons.null_count)
 
 
 def _whole(path: Path) -> pa.Table:
@@ -640,7 +642,7 @@ class _Events:
         """Events meet their persons when they are appended, as in the pump."""
 
     @staticmethod
-    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table, tuple[int, int]]:
+    def tables(here: Path, chunk: int) -> tuple[pa.Table, pa.Table, pa.Table, tuple[int, int]]:
         """As `_Orders.tables`, its operational facts applied (again does no harm)."""
         codes = known()
         sealed = (here / f"chunk-{chunk}.sealed").read_bytes()
@@ -649,6 +651,7 @@ class _Events:
         failpoint("import.after_persons")
         chosen, births, *turned_away = turn_away(chosen, births)
         apply_facts(chosen, births, codes)
+        invites = invites_of(chosen, births)
         failpoint("import.after_identity")
         dropped, nobody = turned_away
-        return *incoming(chosen, births, codes), (dropped, nobody)
+        return *incoming(chosen, births, codes), invites, (dropped, nobody)

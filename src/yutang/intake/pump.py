@@ -16,6 +16,7 @@ from django.db import transaction
 from yutang.intake.append import append_statements, fact_statements, fence_statements, fenced
 from yutang.intake.collect.writer import current_collector
 from yutang.intake.columns import apply_facts, distinct, incoming, known, persons_of, unknown_stores
+from yutang.intake.invites import invite_statements, invites_of
 from yutang.intake.lease import Held, lease
 from yutang.intake.mirror import LEASE, mirror_changed
 from yutang.intake.models import Slice
@@ -192,6 +193,7 @@ def _append(
     failpoint("pump.after_persons")
     chosen, persons, dropped, nobodys = turn_away(chosen, persons)
     apply_facts(chosen, persons, codes)
+    invites = invites_of(chosen, persons)
     failpoint("pump.after_identity")
     marks, changed = people.unmirrored()
     facts = people.fact_tables(changed) if changed else None
@@ -201,6 +203,7 @@ def _append(
     wrote = warehouse.write(
         [
             *append_statements(table, lines, slice_id=current.pk),
+            *invite_statements(invites),
             *(fact_statements(facts) if facts is not None else ()),
             *fence_statements(held.token),
             Statement("INSERT INTO slices VALUES ($slice, $at)", {"slice": current.pk, "at": wall_now()}),

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from yutang.intake.columns import Births, group_of, only
+from yutang.intake.invites import INVITED, inviter_of
 from yutang.kernel.ids import EventId
 from yutang.log.contracts import Event, EventColumns, IdentifierValue, heard
 from yutang.log.services import rewrite
@@ -116,10 +117,14 @@ def forget_in_inbox(persons: frozenset[int], after: int, upto: int) -> int | Non
         for text in private:
             phone = _from_json(text).get("phone")
             named |= {IdentifierValue("phone", "", phone)} if isinstance(phone, str) and phone.strip() else set()
+            if '"inviter"' in text:  # whose number it is stands in the event, which `kept` looks at
+                return True
         return look(named) or not numbers.isdisjoint(persons)
 
     def kept(event: Event) -> Event | None:
-        if event.person not in persons and not look(set(group_of(event))):
+        inviter = inviter_of(event.props, event.source) if event.type == INVITED else None
+        beside = set() if inviter is None else {inviter}
+        if event.person not in persons and not look({*group_of(event), *beside}):
             return event
         if not event.type.startswith(ORDERS):
             return None

@@ -350,6 +350,23 @@ VOCABULARY = Vocabulary(
                     "campaign": Prop(str, zh="活动", en="what the list was made for"),
                 },
             ),
+            EventType(
+                "invite.joined",
+                "老带新",
+                "a customer brought somebody new; the event is the newcomer's",
+                {
+                    "inviter": Prop(
+                        str,
+                        required=True,
+                        pii=True,
+                        zh="邀请人",
+                        en="who brought them: a member number of the event's source, or `kind:value`, or "
+                        "`kind:namespace:value` with the kind of an identifier, such as `phone:13800138000`",
+                    ),
+                    "by": Prop(str, zh="方式", en="by what: a card, a code, a group-buy and so on"),
+                    "synthetic": _SYNTHETIC,
+                },
+            ),
             EventType("person.linked", "合并标识", "two identifiers were said to be one person's"),
         )
     }

@@ -55,6 +55,7 @@ from yutang.organisation.clock import BrandClock
 from yutang.organisation.queries import brand, is_set_up, tree_version
 from yutang.profiles import queries as profile_queries
 from yutang.profiles import services as profiles
+from yutang.profiles.values import services as values
 from yutang.reach import services as reach
 from yutang.reach.issuing import Ports
 from yutang.reflex import services as reflex
@@ -105,6 +106,7 @@ class Loop:
     behind: bool = True
     kept_ways: float = float("-inf")
     noticed: datetime | None = None
+    valued: datetime | None = None
     learned: datetime | None = None
     heard: datetime | None = None
     retried: float = float("-inf")
@@ -205,6 +207,7 @@ class Loop:
             "chase": self._chase,
             "ways": self._keep_ways,
             "refresh": self._refresh,
+            "value": self._value,
             "notice": self._notice,
             "climb": self._climb,
             "service": self._serve,
@@ -326,6 +329,13 @@ class Loop:
             climb(self.warehouse)
             end = monotonic()
             self.climbs = end + CLIMB * (end - start)
+
+    def _value(self) -> None:
+        """What people are worth follows their profiles, a day behind them at most."""
+        as_of = profile_queries.as_of(self.warehouse)
+        if as_of is not None and as_of != self.valued:
+            values.turn(self.warehouse)
+            self.valued = as_of
 
     def _watch(self) -> None:
         today = local_day(business_now(), brand().zone)

@@ -15,6 +15,7 @@ from yutang.kernel.errors import BadInput, YutangError
 from yutang.layers.documents import LadderDocument, RfmDocument
 from yutang.log.documents import EventTypeDocument
 from yutang.profiles.documents import TraitDocument
+from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.policy import PolicyDocument
 from yutang.reflex.documents import ReflexRule
@@ -39,6 +40,8 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     AccountRules,
     RfmDocument,
     LadderDocument,
+    ValuesDocument,
+    CategorySizeDocument,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

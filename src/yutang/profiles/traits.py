@@ -23,10 +23,10 @@ NEW_DAYS, ACTIVE_DAYS, SILENT_DAYS = 30, 90, 365
 LIFECYCLE = ("prospect", "new", "active", "silent", "lapsed")
 POOLS = ("nurturing", "customer")
 LADDER = ("prospect", "customer", "fan", "loyalist", "agent", "partner")
-REACHABLE, LAYER = "reachable", "layer"
+REACHABLE, LAYER, WORTH = "reachable", "layer", "worth"
 MORE = "more"
 """The alias under which the brand's own traits stand, each as a column: see `profiles.queries.join_beside`."""
-BESIDE = {REACHABLE: "profiles/reachable", LAYER: "profiles/layer"}
+BESIDE = {REACHABLE: "profiles/reachable", LAYER: "profiles/layer", WORTH: "profiles/values/worth"}
 """What traits that are no columns of `profiles` are read from: a named query with one row per `person`, at most, under
 the alias by which a trait's expression names it. A query joins only those that its traits ask for."""
 
@@ -197,6 +197,66 @@ def _ladder(_: Moment) -> exp.Expr:
 
 
 _T = TraitType
+
+
+def _worth() -> list[Trait]:
+    """What a person is worth, as it was last told (`values`); none of what the models cannot tell."""
+    told = (
+        (
+            "existing_value_365d", "existing_365d", _T.MONEY, "money", "既成价值，近 365 天",
+            "Existing value, last 365 days",
+            "上次打分时近 365 天已实现的毛利（没有毛利率时为消费额）",
+            "margin realised in the 365 days before the last scoring (spend where no margin is known)",
+        ),
+        (
+            "potential_value", "potential", _T.MONEY, "money", "潜在价值", "Potential value",
+            "预计在设定期限内（默认一年）带来的价值；看不出的没有",
+            "what they are expected to bring within the horizon (a year by default); none where it cannot be told",
+        ),
+        (
+            "potential_low", "potential_low", _T.MONEY, "money", "潜在价值下限", "Potential value, lower end",
+            "80% 区间的下限", "the lower end of the 80 % interval",
+        ),
+        (
+            "potential_high", "potential_high", _T.MONEY, "money", "潜在价值上限", "Potential value, upper end",
+            "80% 区间的上限", "the upper end of the 80 % interval",
+        ),
+        (
+            "alive_probability", "alive", _T.NUMBER, "0–1", "仍是顾客的概率", "Probability of still being a customer",
+            "按购买节奏推算；只在一天买过的看不出",
+            "by their rhythm of buying; none for who bought on one day only",
+        ),
+        (
+            "churn_risk", "churn", _T.NUMBER, "0–1", "流失风险", "Churn risk",
+            "设定期限内（默认一年）一单都没有的概率",
+            "the probability of no order at all within the horizon (a year by default)",
+        ),
+        (
+            "next_order_day", "next_order_day", _T.DAY, "day", "预计下次下单日", "Next order expected",
+            "有规律的按其间隔，其他人按模型的中位数；更可能不再来的没有",
+            "of regulars by their own gaps, of others the model's median; none where no order is likelier",
+        ),
+        (
+            "model_value_one", "model_one", _T.MONEY, "money", "模型价值，直接带来", "Model value, brought directly",
+            "其直接带来的新客的既成与潜在价值之和；每位新客只计一次",
+            "existing and potential value of those whom they brought themselves; each newcomer counts once",
+        ),
+        (
+            "model_value_tree", "model_tree", _T.MONEY, "money", "模型价值，整棵树", "Model value, whole tree",
+            "其带来的人、再由这些人带来的人……的价值之和",
+            "the same with those whom the newcomers brought, and so on",
+        ),
+    )  # fmt: skip
+    return [
+        Trait(name, type_, unit, zh, en, note_zh, note_en, derive=_of_worth(column))
+        for name, column, type_, unit, zh, en, note_zh, note_en in told
+    ]
+
+
+def _of_worth(column: str) -> Callable[[Moment], exp.Expr]:
+    return lambda _: exp.column(column, WORTH)
+
+
 SHIPPED: dict[str, Trait] = {
     trait.name: trait
     for trait in (
@@ -383,6 +443,7 @@ SHIPPED: dict[str, Trait] = {
             LADDER,
             _ladder,
         ),
+        *_worth(),
     )
 }
 """By name, in the order in which they are shown."""

@@ -19,6 +19,7 @@ KINDS = {
         people.COUPONS,
         people.CONSENT,
         people.PARTNERS,
+        people.INVITES,
         EVENTS,
     )
 }

@@ -118,6 +118,12 @@ def _partner(line: Line, context: Context) -> Iterator[Told]:
     yield from _tags(line, at)
 
 
+def _invite(line: Line, context: Context) -> Iterator[Told]:
+    yield Told("invite.joined", line.times["invited_at"], _said(line, "inviter", "by"))
+    if "name" in line.words:
+        yield Told("person.seen", line.times["invited_at"], _said(line, "name"))
+
+
 PERSONS = Kind(
     "persons", "客户", "persons", (), IDENTITY,
     ("name", "home_store", "tags", "zone", "gender", "birthday", "seen_at"),
@@ -142,4 +148,8 @@ CONSENT = Kind(
 PARTNERS = Kind(
     "partners", "伙伴名单", "partner lists", ("partner", "tags", "basis"), IDENTITY, ("name", "campaign", "seen_at"),
     constants=("partner", "tags", "basis", "campaign", "seen_at"), tell=_partner,
+)  # fmt: skip
+INVITES = Kind(
+    "invites", "老带新", "who brought whom", ("inviter", "invited_at"), IDENTITY, ("by", "name"), constants=("by",),
+    tell=_invite,
 )  # fmt: skip

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 Floats = npt.NDArray[np.float64]
 LogLikelihood = Callable[[Floats], tuple[float, Floats]]
@@ -17,6 +16,8 @@ FAR = 14.0
 """A parameter whose logarithm goes beyond this runs away: the data do not say where it ends."""
 FLAT = 1e-3
 """Of a maximum, how much of log-likelihood a step of one Newton iteration may still promise."""
+CLIMB, NEAR = 200, 1e-9
+"""How many steps are climbed at most, and the gain per person below which a top is near enough for Newton."""
 VAGUE = 2.0
 """Where the data say nothing of a parameter, its logarithm is known to about so much: a weak prior, of the covariance
 only, so that an interval does not become endless. The estimates are those of the likelihood alone."""
@@ -35,33 +36,16 @@ class Fitted:
 
 
 def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], persons: float) -> Fitted:
-    """The best of the maxima that L-BFGS-B finds from each start (parameters, not their logarithms).
+    """The best of the maxima that are climbed to from each start (parameters, not their logarithms), and from there by
+    Newton's method, so that the printed digits are those of the maximum.
 
-    `persons` scales what is minimised to about one. Not `converged`: a parameter ran away, the Hessian is not that of a
+    `persons` scales what is climbed to about one. Not `converged`: a parameter ran away, the Hessian is not that of a
     maximum, or a Newton step would still gain something.
     """
-
-    def cost(at: Floats) -> tuple[float, Floats]:
-        value, gradient = log_likelihood(at)
-        if not np.isfinite(value):
-            return 1e10, np.zeros_like(at)
-        return -value / persons, -gradient / persons
-
-    found = [
-        minimize(
-            cost,
-            np.log(np.asarray(start, dtype=np.float64)),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(-FAR - 1, FAR + 1)] * len(start),
-            options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-6},
-        )
-        for start in starts
-    ]
-    at: Floats = min(found, key=lambda one: float(one.fun)).x
-    for _ in range(4):  # what L-BFGS leaves, Newton finds: the printed digits are those of the maximum
-        hessian = hessian_of(log_likelihood, at)
-        step = _newton(hessian, log_likelihood(at)[1])
+    tops = [_climbed(log_likelihood, np.log(np.asarray(start, dtype=np.float64)), persons) for start in starts]
+    at = max(tops, key=lambda top: log_likelihood(top)[0])
+    for _ in range(8):
+        step = _newton(hessian_of(log_likelihood, at), log_likelihood(at)[1])
         if step is None or log_likelihood(at + step)[0] <= log_likelihood(at)[0]:
             break
         at = at + step
@@ -74,6 +58,41 @@ def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], p
     errors = params * np.sqrt(np.diag(covariance))
     inside = bool(np.all(np.abs(at) < FAR))
     return Fitted(tuple(params.tolist()), tuple(errors.tolist()), covariance, value, flat and inside)
+
+
+def _climbed(log_likelihood: LogLikelihood, at: Floats, persons: float) -> Floats:
+    """Near the top, by BFGS (Nocedal & Wright 2006, algorithm 6.1) with halved steps. (SciPy's L-BFGS-B spends thirty
+    times as long on four parameters, in threads that wait for each other.)"""
+    one = np.eye(len(at))
+    inverse, (value, gradient) = one, _scaled(log_likelihood, at, persons)
+    for _ in range(CLIMB):
+        step = inverse @ gradient
+        step = step / max(1.0, float(np.max(np.abs(step))))
+        promised = float(gradient @ step)
+        if promised < NEAR:
+            break
+        share = 1.0
+        while True:
+            after, turned = _scaled(log_likelihood, at + share * step, persons)
+            if after >= value + 1e-4 * share * promised or share < 1e-6:
+                break
+            share /= 2
+        moved, change = share * step, gradient - turned
+        at, value, gradient = at + moved, after, turned
+        curve = float(moved @ change)
+        if curve > 1e-12:
+            left = one - np.outer(moved, change) / curve
+            inverse = left @ inverse @ left.T + np.outer(moved, moved) / curve
+        else:
+            inverse = one
+        if np.max(np.abs(at)) > FAR:
+            break
+    return at
+
+
+def _scaled(log_likelihood: LogLikelihood, at: Floats, persons: float) -> tuple[float, Floats]:
+    value, gradient = log_likelihood(at)
+    return (value / persons, gradient / persons) if np.isfinite(value) else (-np.inf, np.zeros_like(at))
 
 
 def hessian_of(log_likelihood: LogLikelihood, at: Floats, step: float = 1e-4) -> Floats:

@@ -26,11 +26,11 @@ SHARE = 0.8
 TAIL = (1 - SHARE) / 2
 GROUPS = 20_000
 """Intervals are worked out for so many groups of like persons at most, and scaled to each person's own mean."""
-CELLS = 700
+CELLS = 400
 """And the shape of the law, which changes slowly, for so many of (x, T)."""
 EXACT = 12.0
 """Up to so many purchases are told apart one by one; above, in steps that grow with them."""
-_GRID = np.exp(np.linspace(np.log(0.004), np.log(40.0), 72))
+_GRID = np.exp(np.linspace(np.log(0.006), np.log(25.0), 48))
 _STEP = np.log(_GRID[1] / _GRID[0])
 
 
@@ -72,6 +72,16 @@ class Model:
     def of(buying: Fitted, spending: Fitted) -> Model:
         """As fitted."""
         return Model(BgNbd(*buying.params), GammaGamma(*spending.params), buying.covariance, spending.covariance)
+
+    def expect(self, of: Persons, horizon: float, discount: float = 0.0) -> tuple[Floats, Floats]:
+        """Only the means of `tell`: of orders and of value, without intervals."""
+        orders = self.buying.expected(of.x, of.t_x, of.T, horizon)
+        value = orders * self.spending.mean(of.x, of.m)
+        if discount > 0 and len(of.x):
+            cells, cell = _coarse(of.x, of.T)
+            mean = self.buying.expected_alive(cells.x, cells.T, horizon)
+            value = value * self._present(cells, horizon, discount, mean)[cell]
+        return orders, value
 
     def tell(self, of: Persons, horizon: float, discount: float = 0.0) -> Told:
         """Everything of everybody."""
@@ -165,9 +175,9 @@ def _steps(most: float) -> tuple[Floats, Floats]:
     """Counts that stand for those from their edge to the next."""
     edges = [float(y) for y in range(1, int(EXACT) + 1)]
     while edges[-1] < 3 * most + 60:
-        edges.append(np.ceil(edges[-1] * 1.12))
+        edges.append(np.ceil(edges[-1] * 1.2))
     lower = np.array(edges)
-    upper = np.append(lower[1:] - 1, np.ceil(lower[-1] * 1.12))
+    upper = np.append(lower[1:] - 1, np.ceil(lower[-1] * 1.2))
     return (lower + upper) / 2, lower
 
 
@@ -230,7 +240,7 @@ def _coarse(x: Floats, T: Floats) -> tuple[Persons, npt.NDArray[np.intp]]:  # no
     step = 1.12
     while True:
         times = np.where(x <= EXACT, np.round(x), np.round(np.log(np.maximum(x, 1)) / np.log(step)) + 1000)
-        width = max(float(np.max(T)) / 14, 1e-9)
+        width = max(float(np.max(T)) / 10, 1e-9)
         _, at, count = np.unique(times * 4096 + np.floor(T / width), return_inverse=True, return_counts=True)
         if len(count) <= CELLS or step > 3:
             break

@@ -1,0 +1,296 @@
+"""Bringing values up to date: models are fitted rarely, persons are scored every day, and all is written at once.
+
+A turn writes its rows under a version of its own and names that version in `profile_state`, in one transaction, unless
+another turn did so meanwhile: then nothing is written. So it may run twice, at once, and be killed anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from yutang.documents.queries import documents_of
+from yutang.kernel.calendars import day_start
+from yutang.kernel.clock import monotonic
+from yutang.kernel.errors import Unavailable
+from yutang.profiles import queries as profiles
+from yutang.profiles.contracts import Moment
+from yutang.profiles.values.contracts import (
+    BackTest,
+    Cannot,
+    Measure,
+    ModelFacts,
+    Quarter,
+    ValueReport,
+    ValueState,
+    Wallet,
+)
+from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
+from yutang.profiles.values.queries import STATE, VERSION, models, parse_state, settings, state_text
+from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
+from yutang.warehouse.dialects import parse
+
+SCORE = timedelta(days=1)
+"""Business time between two scorings."""
+_NEVER = date(1970, 1, 1)
+_ATTEMPTS = 3
+Say = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done, and of how much."""
+
+
+def _silent(stage: str, done: int, of: int) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a turn works with: until when, by which settings."""
+
+    warehouse: Warehouse
+    at: Moment
+    settings: ValuesDocument
+
+    @property
+    def measure(self) -> Measure:
+        return Measure.SPEND if self.settings.margins is None else Measure.MARGIN
+
+    def rate(self, category: str) -> float:
+        """What is left of a category's sales."""
+        margins = self.settings.margins
+        return 1.0 if margins is None else margins.categories.get(category, margins.otherwise)
+
+    def ask(self, name: str, category: str | None = None, **params: object) -> pa.Table:
+        """A query over the table `worth`: of the brand's orders, or of one category's lines."""
+        given: dict[str, object] = {"zone": self.at.zone, **params}
+        tables: dict[str, pa.Table] = {}
+        source = "profiles/values/spend"
+        if category is not None:
+            source, given["category"] = "profiles/values/shelf", category
+        elif self.settings.margins is not None:
+            margins = self.settings.margins
+            source, given["rate"] = "profiles/values/margin", margins.otherwise
+            names, rates = list(margins.categories), list(margins.categories.values())
+            tables["rates"] = pa.table(
+                {"category": pa.array(names, pa.string()), "rate": pa.array(rates, pa.float64())}
+            )
+        query = f"profiles/values/{name}"
+        return self.warehouse.query(Statement(over_worth(query, source), given, tables, query))
+
+    def history(self, as_of: datetime, today: date, category: str | None = None) -> pa.Table:
+        """Everybody's history at an instant."""
+        recent = as_of - timedelta(days=365)
+        params = {"as_of": as_of, "from_365": recent, "today": today, "never": _NEVER}
+        return self.ask("history", category, **params)
+
+
+@cache
+def over_worth(query: str, source: str) -> str:
+    """A named query with the rows of another as its table `worth`, before its own tables, which ask it."""
+    select = parse(load_sql(query))
+    assert isinstance(select, exp.Select)
+    select = select.with_("worth", as_=parse(load_sql(source)))
+    whole = select.find(exp.With)
+    assert whole is not None
+    whole.set("expressions", [whole.expressions[-1], *whole.expressions[:-1]])
+    return select.sql(dialect="duckdb", identify=True)
+
+
+def bring(warehouse: Warehouse, *, fit: bool = False, say: Say = _silent) -> ValueReport:
+    """Score everybody at the instant of the profiles; fit the models first where that is due, or asked for.
+
+    Raises Refused before profiles were ever computed, Unavailable where other processes keep getting ahead.
+    """
+    for _ in range(_ATTEMPTS):
+        start = monotonic()
+        kept = state_text(warehouse)
+        report, statements = _turn(warehouse, parse_state(kept), fit=fit, say=say, start=start)
+        overtaken = Statement(
+            "SELECT coalesce((SELECT value FROM profile_state WHERE name = $name), '') <> $kept",
+            {"name": STATE, "kept": kept},
+            name="profiles/values/overtaken",
+        )
+        if warehouse.write(statements, unless=overtaken):
+            return report
+    raise Unavailable(
+        "价值正被别的进程反复重算，请稍后再试。", "Other processes keep computing the values; try again in a moment."
+    )
+
+
+def turn(warehouse: Warehouse) -> ValueReport | None:
+    """What the clock does: `bring`, where the last scoring is a day old, or made by other settings; else None, and as
+    long as nobody ever bought."""
+    at, last = profiles.as_of(warehouse), parse_state(state_text(warehouse))
+    if at is None or (last is None and not _anybody_bought(warehouse)):
+        return None
+    if last is not None and timedelta(0) <= at - last.as_of < SCORE and last.settings == digest_of(settings()):
+        return None
+    return bring(warehouse)
+
+
+def _anybody_bought(warehouse: Warehouse) -> bool:
+    asked = Statement("SELECT EXISTS (SELECT 1 FROM orders)", name="profiles/values/anybody")
+    return bool(warehouse.query(asked).column(0)[0].as_py())
+
+
+def digest_of(document: ValuesDocument) -> str:
+    """Changes whenever what is computed would: the settings, and the sizes of categories."""
+    sizes = [one.as_data() for one in documents_of(CategorySizeDocument)]
+    text = json.dumps([document.as_data(), sizes], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _turn(
+    warehouse: Warehouse, last: ValueState | None, *, fit: bool, say: Say, start: float
+) -> tuple[ValueReport, list[Statement]]:
+    document, at = settings(), profiles.moment(warehouse)
+    from yutang.profiles.values.scoring import score  # not above: SciPy takes a third of a second of every command
+
+    seen = _Seen(warehouse, at, document)
+    digest = digest_of(document)
+    say("history", 0, 1)
+    history = seen.history(at.as_of, at.today)
+    say("history", 1, 1)
+    stale = last is None or last.settings != digest or at.as_of < last.fitted_at
+    due = stale or (last is not None and at.as_of - last.fitted_at >= timedelta(days=document.fit_every_days))
+    fitting = fit or due or last is None
+    if last is None or fitting:
+        found, fitted_at, began = fit_all(seen, history, say), at.as_of, monotonic()
+        fit_seconds = began - start
+    else:
+        found, fitted_at, fit_seconds, began = models(warehouse, last.version), last.fitted_at, last.fit_seconds, start
+    say("scoring", 0, 1)
+    version = secrets.randbits(62)
+    links = warehouse.query(named("profiles/values/brought", {"as_of": at.as_of}))
+    scored = score(found[0], history, links, at.today, document.horizon_days, document.discount_rate)
+    state = ValueState(
+        version=version,
+        as_of=at.as_of,
+        zone=at.zone,
+        fitted_at=fitted_at,
+        settings=digest,
+        measure=seen.measure,
+        horizon=document.horizon_days,
+        discount=document.discount_rate,
+        fit_seconds=round(fit_seconds, 3),
+        score_seconds=round(monotonic() - began, 3),
+        totals=scored.totals,
+        quarters=_quarters(seen),
+        tenths=scored.tenths,
+        wallets=_wallets(seen),
+    )
+    say("scoring", 1, 1)
+    report = ValueReport(version, at.as_of, scored.totals.persons, len(found), fitting, monotonic() - start)
+    return report, _written(state, found, scored.rows)
+
+
+def _written(state: ValueState, found: Sequence[ModelFacts], rows: pa.Table) -> list[Statement]:
+    """The rows of a version beside those of others, then that version named, then the others let go of: again, under
+    another version, comes to the same."""
+    whole = rows.add_column(0, "version", pa.array(np.full(rows.num_rows, state.version), pa.int64()))
+    bodies = pa.table(
+        {
+            "version": pa.array([state.version] * len(found), pa.int64()),
+            "category": pa.array([one.category for one in found], pa.string()),
+            "body": pa.array([json.dumps(one.as_data(), ensure_ascii=False) for one in found], pa.string()),
+        }
+    )
+    kept = {STATE: json.dumps(state.as_data(), ensure_ascii=False), VERSION: str(state.version)}
+    return [
+        Statement("INSERT INTO person_values BY NAME SELECT * FROM told", tables={"told": whole}),
+        Statement("INSERT INTO value_models BY NAME SELECT * FROM bodies", tables={"bodies": bodies}),
+        *(
+            statement
+            for name, value in kept.items()
+            for statement in (
+                Statement("DELETE FROM profile_state WHERE name = $name", {"name": name}),
+                Statement("INSERT INTO profile_state VALUES ($name, $value)", {"name": name, "value": value}),
+            )
+        ),
+        Statement("DELETE FROM person_values WHERE version <> $version", {"version": state.version}),
+        Statement("DELETE FROM value_models WHERE version <> $version", {"version": state.version}),
+    ]
+
+
+# Fitting ------------------------------------------------------------------------------------------------------------
+
+
+def fit_all(seen: _Seen, history: pa.Table, say: Say = _silent) -> list[ModelFacts]:
+    """The brand's model first, then those of the categories with most buyers, each tried on the past."""
+    shelves = _shelves(seen).slice(0, seen.settings.categories)["category"].to_pylist()
+    found = []
+    for index, category in enumerate((None, *shelves)):
+        say("fitting", index, 1 + len(shelves))
+        own = history if category is None else seen.history(seen.at.as_of, seen.at.today, category)
+        found.append(fit_one(seen, own, category))
+    say("fitting", 1 + len(shelves), 1 + len(shelves))
+    return found
+
+
+def fit_one(seen: _Seen, history: pa.Table, category: str | None) -> ModelFacts:
+    """A model, tried on the past, with what it expects of everybody."""
+    from yutang.profiles.values import modelling  # not above: SciPy takes a third of a second of every command
+
+    known = modelling.Known.of(history)
+    rate = 1.0 if category is None else seen.rate(category)
+    least, horizon = seen.settings.least_repeaters, seen.settings.horizon_days
+    facts = modelling.fitted(known, category, seen.at.as_of, least, rate)
+    days = int(known.T.max()) if len(known.T) else 0
+    if facts.cannot is None and horizon > days:
+        facts = replace(facts, cannot=Cannot.SHORT_HISTORY)
+    facts = modelling.judged(facts, _back_test(seen, category, rate, days))
+    if facts.cannot is not None:
+        return facts
+    orders, value = modelling.model_of(facts).expect(known.persons(rate), float(horizon), seen.settings.discount_rate)
+    return replace(facts, expected_orders=float(orders.sum()), expected=float(value.sum()))
+
+
+def _back_test(seen: _Seen, category: str | None, rate: float, history: int) -> BackTest | None:
+    """The same model of what was known `test_days` ago, beside what came since; None where the past is too short."""
+    from yutang.profiles.values import modelling  # as above
+
+    days, today = seen.settings.test_days, seen.at.today
+    if history < 3 * days:
+        return None
+    cut = today - timedelta(days=days)
+    edges = [day_start(day, seen.at.zone) - timedelta(microseconds=1) for day in (cut - timedelta(days=days), cut)]
+    earlier, until = edges
+    known = modelling.Known.of(seen.history(until, cut, category))
+    facts = modelling.fitted(known, category, until, seen.settings.least_repeaters, rate)
+    after = seen.ask("afterwards", category, as_of=until, until=day_start(today, seen.at.zone))
+    before = seen.ask("afterwards", category, as_of=earlier, until=until)
+    return modelling.tried(facts, known, after, before, cut, days)
+
+
+def _shelves(seen: _Seen) -> pa.Table:
+    recent = seen.at.before(365)
+    return seen.warehouse.query(named("profiles/values/categories", {"as_of": seen.at.as_of, "from_365": recent}))
+
+
+def _wallets(seen: _Seen) -> tuple[Wallet, ...]:
+    sizes = {one.category: one for one in documents_of(CategorySizeDocument)}
+    shelves = _shelves(seen).to_pylist() if sizes else ()
+    return tuple(
+        Wallet(
+            row["category"],
+            row["buyers_365d"],
+            float(row["spend_365d"]),
+            sizes[row["category"]].yearly_per_buyer,
+            sizes[row["category"]].source,
+        )
+        for row in shelves
+        if row["category"] in sizes and row["buyers_365d"]
+    )
+
+
+def _quarters(seen: _Seen) -> tuple[Quarter, ...]:
+    rows = seen.ask("quarters", as_of=seen.at.as_of).to_pylist()
+    return tuple(Quarter(row["year"], row["quarter"], float(row["amount"]), row["persons"]) for row in rows)
