@@ -22,6 +22,7 @@ PATHS: tuple[str, ...] = (
     "/persons/same/?part=shared",
     "/persons/same/compare/?first={person}&second={prospect}",
     "/persons/{person}/split/?out=1",
+    "/values/",
     "/growth/",
     "/growth/?month=2026-01&region=north",
     "/league/",

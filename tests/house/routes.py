@@ -91,6 +91,8 @@ API: dict[str, tuple[Ask, ...]] = {
     "GET /persons/{person}/export": (
         Ask("/persons/{person}/export", shows=("name", "phone", "member", "external", "order", "sku")),
     ),
+    "GET /persons/{person}/values": (Ask("/persons/{person}/values"),),
+    "GET /values": (Ask("/values"),),
     "GET /persons/{person}/touches": (Ask("/persons/{person}/touches", shows=("plan",)),),
     "GET /persons/{person}/history": (Ask("/persons/{person}/history", shows=("phone", "member")),),
     "POST /persons/{person}/merge": (Ask("/persons/{person}/merge", {"other": 999999, "reason": "asked"}),),
@@ -186,6 +188,8 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "lists list": (Ask(shows=("list",)),),
     "lists note": (Ask(words=("{list}", "sent", "--line", "1")),),
     "lists take": (Ask(words=("{list}", "--output", os.devnull)),),
+    "values fit": (Ask(),),
+    "values show": (Ask(), Ask(words=("--person", "{person}"))),
     "persons erase": (Ask(words=("{person}",)),),
     "persons erase-again": (Ask(),),
     "persons erasures": (Ask(),),
@@ -353,6 +357,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/persons/{person}/export/", {"form": "html"}, shows=("name", "phone", "external")),
     ),
     "person_erase": (Ask("/persons/{person}/erase/", shows=("name",)),),
+    "values": (Ask("/values/"), Ask("/values/?export=csv")),
     "growth": (Ask("/growth/"), Ask("/growth/?export=csv")),
     "league": (Ask("/league/"), Ask("/league/?export=csv")),
     "health": (

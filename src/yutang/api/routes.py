@@ -18,6 +18,7 @@ from yutang.api import (
     segments,
     stores,
     traits,
+    values,
     ways,
 )
 from yutang.api.door import api
@@ -33,6 +34,21 @@ def nothing_here(request: HttpRequest, rest: str) -> None:
     raise Http404
 
 
-_rooms = (events, segments, persons, sameness, plans, stores, ways, groups, drill, execution, guides, layers, traits)
+_rooms = (
+    events,
+    segments,
+    persons,
+    sameness,
+    plans,
+    stores,
+    ways,
+    groups,
+    drill,
+    execution,
+    guides,
+    layers,
+    traits,
+    values,
+)
 for _router in (*(_room.router for _room in _rooms), _elsewhere):
     api.add_router("", _router)

@@ -59,6 +59,7 @@ def root(opener: Opener | None = None) -> click.Group:
         sameness,
         traits,
         transfers,
+        values,
         ways,
     )
     from yutang.cli.context import Shell
@@ -81,6 +82,7 @@ def root(opener: Opener | None = None) -> click.Group:
         traits,
         transfers,
         execution,
+        values,
         groups,
         guides,
         hooks,

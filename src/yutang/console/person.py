@@ -30,8 +30,10 @@ from yutang.people.contracts import ALL_CHANNELS, PersonCard
 from yutang.people.grouped import groups_of
 from yutang.people.queries import person_card
 from yutang.people.sameness import history
+from yutang.profiles.contracts import Moment
 from yutang.profiles.queries import as_of, traits_of
 from yutang.profiles.traits import TRAITS, Trait, TraitType
+from yutang.profiles.values import queries as values
 from yutang.reach import queries as reach
 from yutang.reach.contracts import PlanFacts, TouchFact
 from yutang.reach.ledger import touches_of
@@ -129,6 +131,7 @@ def person(request: Page, number: int) -> HttpResponse:
             for kind in _TABLE
             if ready
         ],
+        **_values(request, card.person, births, ready=ready),
         "friends": _friends(guides, card, places),
         "in_groups": groups_of(request.viewer, card.births),
         "way": _way(card),
@@ -143,6 +146,18 @@ def person(request: Page, number: int) -> HttpResponse:
         "decides": request.viewer.may_operate and request.viewer.sees_all,
     }
     return render(request, "console/person.html", context)
+
+
+def _values(request: Page, who: PersonId, births: pa.Table, *, ready: bool) -> dict[str, object]:
+    """The three values. What is expected by category is of all stores, and only for who sees them all."""
+    found = values.state(request.warehouse) if ready else None
+    worth = values.worth_of(request.warehouse, request.viewer, who) if found is not None else None
+    if found is None or worth is None:
+        return {"worth": None}
+    at = Moment(found.as_of, found.zone)
+    shelves = values.categories_of(request.warehouse, births, worth, found) if request.viewer.sees_all else []
+    quarters = values.quarters_of(request.warehouse, births, at)
+    return {"worth": worth, "valued": found, "shelves": shelves, "quarters": quarters}
 
 
 def _way(card: PersonCard) -> str:

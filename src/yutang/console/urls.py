@@ -49,6 +49,7 @@ from yutang.console import (
     today,
     traits,
     transfers,
+    values,
 )
 from yutang.console.settings import Checked
 from yutang.warehouse.contracts import Warehouse
@@ -82,6 +83,7 @@ def pages(doctor: Callable[[Warehouse], Sequence[Checked]], counter: corps.Desk)
         *offgate.urls,
         *campaigns.urls,
         *growth.urls,
+        *values.urls,
         *league.urls,
         *account_health.urls,
         *guard.urls,

@@ -18,6 +18,24 @@ WAYS: dict[str, Promise] = {
     "refused": _("不同意或已撤回"),
     "unasked": _("还没有问过是否同意"),
 }
+VALUE_CANNOT: dict[str, Promise] = {
+    "never_bought": _("从没买过"),
+    "few_repeaters": _("再来过的人太少"),
+    "short_history": _("要看的期限比历史还长"),
+    "identical": _("每次金额都一样，分不出人与人的差别"),
+    "no_convergence": _("模型没有收敛"),
+    "no_mean": _("金额差别太大，没有可靠的平均"),
+    "wrong_before": _("用它预测最近一段，差了一倍以上"),
+}
+VALUE_PARAMETERS: dict[str, Promise] = {
+    "r": _("来的快慢在人与人之间差多少：越小差别越大"),
+    "α": _("来的快慢的尺度（天）：α ÷ r 是平均间隔"),
+    "a": _("每次之后离开的概率：a ÷ (a + b) 是平均"),
+    "b": _("a + b 越小，人与人差别越大"),
+    "p": _("同一个人每次金额有多稳：越大越稳"),
+    "q": _("人与人之间金额差多少：越小差别越大"),
+    "v": _("金额的尺度：p v ÷ (q − 1) 是平均每次"),
+}
 VOICES: dict[str, Promise] = {"guide": _("导购口吻"), "store": _("门店口吻"), "brand": _("品牌口吻")}
 CONTENT_STEPS: dict[str, Promise] = {
     "prospect": _("潜客"),

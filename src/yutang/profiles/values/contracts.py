@@ -155,9 +155,14 @@ class Wallet:
     source: str
 
     @property
+    def each(self) -> float:
+        """What a buyer spends with us in a year."""
+        return self.spend / self.buyers if self.buyers else 0.0
+
+    @property
     def share(self) -> float:
         """At most one: who spends more than a buyer spends in a year leaves nothing to others."""
-        return min(1.0, self.spend / self.buyers / self.size) if self.buyers else 0.0
+        return min(1.0, self.each / self.size)
 
 
 @dataclass(frozen=True, slots=True)

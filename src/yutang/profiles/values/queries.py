@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
 from sqlglot import exp
 
 from yutang.documents.queries import documents_of
+from yutang.kernel.calendars import local_day
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
+from yutang.profiles.contracts import Moment
 from yutang.profiles.queries import in_scope, join_beside
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.values.contracts import (
     Cannot,
+    CategoryWorth,
     ModelFacts,
     NextBy,
     PersonWorth,
+    Quarter,
     Tenth,
     Totals,
     ValueState,
 )
-from yutang.profiles.values.documents import ValuesDocument
-from yutang.warehouse.contracts import Statement, Warehouse
+from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
+from yutang.warehouse.contracts import Statement, Warehouse, named
 
 STATE, VERSION = "values", "values_version"
 NAME = "values"
@@ -74,6 +80,49 @@ def worth_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> PersonWo
     row["cannot"] = Cannot(row["cannot"]) if row["cannot"] else None
     row["next_by"] = NextBy(row["next_by"]) if row["next_by"] else None
     return PersonWorth(**row)
+
+
+def quarters_of(warehouse: Warehouse, births: pa.Table, at: Moment, most: int = 8) -> list[Quarter]:
+    """What a person's orders came to by quarter, the latest first; `births` are all their numbers. Totals only: other
+    stores' orders show as no more. `persons` says on how many days."""
+    params = {"zone": at.zone, "as_of": at.as_of, "most": most}
+    rows = warehouse.query(named("profiles/values/person_quarters", params, {"births": births})).to_pylist()
+    return [Quarter(row["year"], row["quarter"], float(row["amount"]), row["days"]) for row in rows]
+
+
+def categories_of(
+    warehouse: Warehouse, births: pa.Table, worth: PersonWorth, found: ValueState, most: int = 5
+) -> list[CategoryWorth]:
+    """What is expected of a person in the categories on which they spent most of late: by the category's own model;
+    where it has none, or it does not hold, their share of what the brand's expects. (Unscoped: of all stores.)"""
+    from yutang.profiles.values.modelling import model_of  # not above: SciPy takes a third of a second of every command
+    from yutang.profiles.values.predictive import Persons
+
+    params = {
+        "zone": found.zone,
+        "as_of": found.as_of,
+        "from_365": found.as_of - timedelta(days=365),
+        "today": local_day(found.as_of, found.zone),
+        "most": most,
+    }
+    rows = warehouse.query(named("profiles/values/person_shelves", params, {"births": births})).to_pylist()
+    own = {one.category: one for one in models(warehouse, found.version) if one.cannot is None}
+    sizes = {one.category: one.yearly_per_buyer for one in documents_of(CategorySizeDocument)}
+    spend = float(worth.existing_365d)
+    told = []
+    for row in rows:
+        category, recent = row["category"], float(row["spend_365d"])
+        facts = own.get(category)
+        expected: float | None = None
+        if facts is not None:
+            columns = (row["x"], row["t_x"], row["watched"], facts.rate * float(row["repeats"]) / max(row["x"], 1))
+            person = Persons(*(np.array([float(one)]) for one in columns))
+            expected = float(model_of(facts).expect(person, float(found.horizon), found.discount)[1][0])
+        elif worth.potential is not None and spend > 0:
+            expected = float(worth.potential) * min(1.0, recent / spend)
+        size = sizes.get(category)
+        told.append(CategoryWorth(category, recent, expected, facts is not None, recent / size if size else None))
+    return told
 
 
 def totals_of(warehouse: Warehouse, viewer: Viewer) -> tuple[Totals, tuple[Tenth, ...]]:
