@@ -28,7 +28,8 @@ BASELINES = {
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
     "/persons/{person}/": (22, 12),
-    "/settings/": (54, 2),  # two for each kind of document, and one or two for what each part shows
+    "/settings/": (60, 2),  # two for each kind of document, and one or two for what each part shows
+    "/values/": (12, 4),
     "/execution/": (18, 0),
     "/execution/?days=28": (18, 0),
     "/execution/tasks/?days=28": (22, 0),

@@ -24,8 +24,8 @@ from yutang.profiles.values.fitting import Fitted, Floats, maximise
 LEAST_LOG = -600.0
 """Below this a probability's logarithm cannot be left: the recursion would start from zero."""
 FINEST = 1e-12
-STARTERS = 20_000
-"""Starting points are tried on so many groups at most; all of them decide where the maximum is."""
+STARTERS = 4_000
+"""The way to the maximum is sought on so many groups, about; all of them decide where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,20 @@ class Histories:
         counts = np.ones(len(whole)) if n is None else np.asarray(n, dtype=np.float64)
         if not len(whole):
             return Histories(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))
-        order = np.lexsort(whole.T)
+        order = _sorted(whole)
         ordered = whole[order]
         first = np.append(True, np.any(ordered[1:] != ordered[:-1], axis=1))
         starts = np.flatnonzero(first)
         once = ordered[starts]
         return Histories(once[:, 0], once[:, 1], once[:, 2], np.add.reduceat(counts[order], starts))
+
+
+def _sorted(whole: Floats) -> npt.NDArray[np.intp]:
+    """An order in which equal rows stand together. Whole days fit into one key, which sorts several times as fast."""
+    if np.all(whole == np.floor(whole)) and whole.min() >= 0 and whole.max() < 2**20:
+        x, t_x, T = whole.astype(np.int64).T  # noqa: N806
+        return np.argsort((x << 40) | (t_x << 20) | T)
+    return np.lexsort(whole.T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +180,7 @@ def log_likelihood(histories: Histories, at: Floats) -> tuple[float, Floats]:
     """
     r, alpha, a, b = np.exp(at)
     x, n = histories.x, histories.n
-    values, place = np.unique(x, return_inverse=True)
+    values, place = np.arange(x.max() + 1), x.astype(np.intp)  # counts
     of_x = (
         gammaln(r + values)
         - gammaln(r)
@@ -210,10 +218,8 @@ def fit(histories: Histories) -> Fitted:
     few = _some(histories)
     rate = max(float(np.average(few.x, weights=few.n)), 1e-3) / max(float(np.average(few.T, weights=few.n)), 1e-9)
     starts = [(shape, shape / rate, a, b) for shape in (0.3, 1.5) for a, b in ((0.8, 2.5), (0.2, 6.0))]
-    if few is not histories:
-        first = maximise(lambda at: log_likelihood(few, at), starts, few.persons)
-        starts = [first.params]  # type: ignore[list-item]
-    return maximise(lambda at: log_likelihood(histories, at), starts, histories.persons)
+    some = None if few is histories else ((lambda at: log_likelihood(few, at)), few.persons)
+    return maximise(lambda at: log_likelihood(histories, at), starts, histories.persons, some)
 
 
 def _some(histories: Histories) -> Histories:

@@ -35,22 +35,41 @@ class Fitted:
     converged: bool
 
 
-def maximise(log_likelihood: LogLikelihood, starts: Sequence[Sequence[float]], persons: float) -> Fitted:
+def maximise(
+    log_likelihood: LogLikelihood,
+    starts: Sequence[Sequence[float]],
+    persons: float,
+    some: tuple[LogLikelihood, float] | None = None,
+) -> Fitted:
     """The best of the maxima that are climbed to from each start (parameters, not their logarithms), and from there by
     Newton's method, so that the printed digits are those of the maximum.
 
-    `persons` scales what is climbed to about one. Not `converged`: a parameter ran away, the Hessian is not that of a
-    maximum, or a Newton step would still gain something.
+    `persons` scales what is climbed to about one. Where there are very many, `some` of them, drawn evenly, and their
+    number, show the way and how it curves; where the maximum is, everybody decides. Not `converged`: a parameter ran
+    away, the Hessian is not that of a maximum, or a Newton step would still gain something.
     """
-    tops = [_climbed(log_likelihood, np.log(np.asarray(start, dtype=np.float64)), persons) for start in starts]
-    at = max(tops, key=lambda top: log_likelihood(top)[0])
+    near, share = some or (log_likelihood, persons)
+    tops = [_climbed(near, np.log(np.asarray(start, dtype=np.float64)), share) for start in starts]
+    at = max(tops, key=lambda top: near(top)[0])
+    hessian = hessian_of(near, at)
     for _ in range(8):
-        step = _newton(hessian_of(log_likelihood, at), log_likelihood(at)[1])
-        if step is None or log_likelihood(at + step)[0] <= log_likelihood(at)[0]:
+        gradient = near(at)[1]
+        step = _newton(hessian, gradient)
+        if step is None or float(gradient @ step) < FLAT * 1e-4 or near(at + step)[0] <= near(at)[0]:
             break
         at = at + step
+        hessian = hessian_of(near, at)
     value, gradient = log_likelihood(at)
-    hessian = hessian_of(log_likelihood, at)
+    if some is not None:
+        hessian = hessian * (persons / share)
+        for _ in range(30):
+            step = _newton(hessian, gradient)
+            if step is None or float(gradient @ step) < FLAT * 1e-4:
+                break
+            after, turned = log_likelihood(at + step)
+            if after <= value:
+                break
+            at, value, gradient = at + step, after, turned
     step = _newton(hessian, gradient)
     flat = step is not None and abs(float(gradient @ step)) / 2 < FLAT
     covariance: Floats = np.linalg.inv(_positive(-hessian) + np.eye(len(at)) / VAGUE**2).astype(np.float64)

@@ -221,7 +221,7 @@ def _grouped(of: Persons, if_alive: Floats) -> tuple[Persons, npt.NDArray[np.int
         log_m = np.log(np.maximum(of.m[known], 1e-9))
         middle, spread = float(np.median(log_m)), max(float(np.std(log_m)), 1e-9)
         level[known] = np.clip(np.round((log_m - middle) / spread / 0.5), -7, 7)
-    width = 1.0
+    width = 1.0 if len(of.x) <= GROUPS else max(1.0, float(np.max(of.T)) / 100)
     while True:
         times = np.where(of.x <= EXACT, of.x, np.round(np.log(np.maximum(of.x, 1)) / np.log(1.08)) + 1000)
         recent = np.round((of.T - of.t_x) / width)

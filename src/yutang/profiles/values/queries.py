@@ -55,13 +55,14 @@ def parse_state(kept: str) -> ValueState | None:
 
 
 def state(warehouse: Warehouse) -> ValueState | None:
-    """What stands; None before the first scoring. Its sums are the whole brand's: `totals_of` asks for whom."""
+    """What stands; None before the first scoring. Unscoped because it says how the brand is
+    scored; sums for a viewer are those of `totals_of`."""
     return parse_state(state_text(warehouse))
 
 
 def models(warehouse: Warehouse, version: int) -> list[ModelFacts]:
-    """The models of a version, the brand's first, then by buyers. (Unscoped: they speak of nobody by name, and pages
-    show them to who sees the whole brand.)"""
+    """The models of a version, the brand's first, then by buyers. Unscoped because they speak of nobody; pages
+    show their sums to who sees the whole brand only."""
     asked = Statement("SELECT category, body FROM value_models WHERE version = $version", {"version": version})
     found = [ModelFacts.of(json.loads(row["body"])) for row in warehouse.query(asked).to_pylist()]
     return sorted(found, key=lambda one: (one.category is not None, -one.persons, one.category or ""))
@@ -83,8 +84,9 @@ def worth_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> PersonWo
 
 
 def quarters_of(warehouse: Warehouse, births: pa.Table, at: Moment, most: int = 8) -> list[Quarter]:
-    """What a person's orders came to by quarter, the latest first; `births` are all their numbers. Totals only: other
-    stores' orders show as no more. `persons` says on how many days."""
+    """What a person's orders came to by quarter, the latest first; `births` are all their numbers. Unscoped because
+    the caller has found the person in scope, and of other stores' orders totals may be shown. `persons` says on how many
+    days."""
     params = {"zone": at.zone, "as_of": at.as_of, "most": most}
     rows = warehouse.query(named("profiles/values/person_quarters", params, {"births": births})).to_pylist()
     return [Quarter(row["year"], row["quarter"], float(row["amount"]), row["days"]) for row in rows]
@@ -94,7 +96,8 @@ def categories_of(
     warehouse: Warehouse, births: pa.Table, worth: PersonWorth, found: ValueState, most: int = 5
 ) -> list[CategoryWorth]:
     """What is expected of a person in the categories on which they spent most of late: by the category's own model;
-    where it has none, or it does not hold, their share of what the brand's expects. (Unscoped: of all stores.)"""
+    where it has none, or it does not hold, their share of what the brand's expects. Unscoped because the caller asks
+    only for who sees all stores."""
     from yutang.profiles.values.modelling import model_of  # not above: SciPy takes a third of a second of every command
     from yutang.profiles.values.predictive import Persons
 
