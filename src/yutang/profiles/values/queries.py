@@ -85,8 +85,8 @@ def worth_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> PersonWo
 
 def quarters_of(warehouse: Warehouse, births: pa.Table, at: Moment, most: int = 8) -> list[Quarter]:
     """What a person's orders came to by quarter, the latest first; `births` are all their numbers. Unscoped because
-    the caller has found the person in scope, and of other stores' orders totals may be shown. `persons` says on how many
-    days."""
+    the caller has found the person in scope, and of other stores' orders totals may be shown. `persons` says how many
+    days there were."""
     params = {"zone": at.zone, "as_of": at.as_of, "most": most}
     rows = warehouse.query(named("profiles/values/person_quarters", params, {"births": births})).to_pylist()
     return [Quarter(row["year"], row["quarter"], float(row["amount"]), row["days"]) for row in rows]
