@@ -22,7 +22,7 @@ from yutang.profiles import registry
 from yutang.profiles.contracts import Mode, Moment
 from yutang.profiles.documents import TraitDocument
 from yutang.profiles.formulas import Call, Name, Number, parse_formula
-from yutang.profiles.queries import select_traits
+from yutang.profiles.queries import join_beside, select_traits
 from yutang.profiles.registry import learn_these
 from yutang.profiles.services import refresh
 from yutang.profiles.spread import spread
@@ -225,6 +225,16 @@ def test_a_window_is_left_to_the_microsecond(warehouse: Warehouse) -> None:
     assert stored_more(warehouse) == {}
     value = select_traits(["mine"], Moment(AT, ZONE))
     assert warehouse.query(Statement(value)).to_pylist() == [{"person": 1, "mine": 0}]
+
+
+def test_a_query_may_ask_for_one_trait_more_after_it_was_joined(warehouse: Warehouse) -> None:
+    warehouse.write([*put_people(World({1})), insert("events", [written(1, AT - timedelta(days=2))])])
+    learn_these([one("mine", **REPLIES), one("other", of="events", take="last", where={"type": "message.received"})])
+    refresh(warehouse, AT, zone=ZONE)
+    at = Moment(AT, ZONE)
+    query = select_traits(["mine"], at).select(TRAITS["other"].expression(at).as_("other"))
+    found = warehouse.query(Statement(join_beside(query))).to_pylist()
+    assert found == [{"person": 1, "mine": 1, "other": naive(AT - timedelta(days=2))}]
 
 
 @pytest.mark.django_db

@@ -91,7 +91,7 @@ _TYPES = {
     Field_.MONEY: TraitType.MONEY,
     Field_.NUMBER: TraitType.NUMBER,
     Field_.TEXT: TraitType.TEXT,
-    Field_.PART: TraitType.NUMBER,
+    Field_.PART: TraitType.COUNT,
 }
 
 

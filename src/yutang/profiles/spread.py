@@ -143,7 +143,9 @@ def _plain(value: Any, at: Moment) -> Any:
     """A number as it is counted, an instant by its local day."""
     match value:
         case Decimal():
-            return float(value)
+            return _plain(float(value), at)
+        case float() if value.is_integer():
+            return int(value)
         case datetime():
             return local_day(aware(value), at.zone)
     return value
