@@ -80,7 +80,9 @@ def place(warehouse: Warehouse) -> dict[str, NodeId]:
         common = {"store": nodes[code], "net_amount": Decimal(9), "synthetic": False, "person": 1}
         times = [NOW - (1 + one % 25) * DAY for one in range(20 * number)]
         times += [NOW - timedelta(hours=1), NOW - 40 * DAY, NOW - 120 * DAY]  # today, of size only, and too old
-        orders += [common | {"placed_at": at.replace(tzinfo=None)} for at in times]
+        orders += [
+            common | {"order_id": f"{code}-{n}", "placed_at": at.replace(tzinfo=None)} for n, at in enumerate(times)
+        ]
         for one in range(number // 2 + 1):
             at = (NOW - 9 * DAY).replace(tzinfo=None)
             who = {"person": 1000 * number + one, "staff": staff[nodes[code]], "store": nodes[code]}
