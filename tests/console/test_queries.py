@@ -28,7 +28,7 @@ BASELINES = {
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
     "/persons/{person}/": (22, 12),
-    "/settings/": (60, 2),  # two for each kind of document, and one or two for what each part shows
+    "/settings/": (64, 2),  # two for each kind of document, and one or two for what each part shows
     "/values/": (12, 4),
     "/execution/": (18, 0),
     "/execution/?days=28": (18, 0),
@@ -47,6 +47,7 @@ BASELINES = {
     "/desk/": (14, 0),
     "/guard/drill/": (20, 3),  # as "/"
     "/guard/drill/of/?level=corp&of=ww-house": (40, 8),
+    "/growth/tree/": (20, 6),
     "/league/": (12, 8),
     "/guard/accounts/": (18, 4),
     "/league/guides/": (15, 8),

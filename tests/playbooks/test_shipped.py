@@ -38,6 +38,7 @@ FOLDERS = {
     "walls": "walls",
     "accounts": "accounts",
     "rfm": "rfm",
+    "advisor": "advisor",
     "ladder": "ladder",
     "values": "values",
 }

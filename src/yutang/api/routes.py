@@ -10,6 +10,7 @@ from yutang.api import (
     events,
     execution,
     groups,
+    growth,
     guides,
     layers,
     persons,
@@ -49,6 +50,7 @@ _rooms = (
     layers,
     traits,
     values,
+    growth,
 )
 for _router in (*(_room.router for _room in _rooms), _elsewhere):
     api.add_router("", _router)

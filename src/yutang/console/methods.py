@@ -25,6 +25,7 @@ from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
 from yutang.layers.documents import DEFAULT, LadderDocument, RfmDocument
 from yutang.layers.ladder import keep_ladder
 from yutang.organisation.contracts import Viewer
+from yutang.review.advisor_documents import AdvisorDocument
 
 Keep = Callable[[Any, Viewer, int], StoredDocument]
 
@@ -47,6 +48,7 @@ METHODS: dict[str, Method] = {
     one.kind.KIND: one
     for one in (
         Method(RfmDocument, gettext_lazy("RFM 怎么分"), "layers", _keep),
+        Method(AdvisorDocument, gettext_lazy("品类顾问的规则与三个问题"), "advisor", _keep),
         Method(
             LadderDocument,
             gettext_lazy("客户阶段的规则"),

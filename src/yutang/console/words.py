@@ -45,6 +45,20 @@ CONTENT_STEPS: dict[str, Promise] = {
     "agent": _("代理"),
     "partner": _("合伙人"),
 }
+ADVICE_LEVELS: dict[str, Promise] = {"low": _("低"), "high": _("高"), "very_high": _("极高")}
+YARDSTICKS: dict[str, Promise] = {"frequency": _("频次"), "price": _("价格"), "cognition": _("认知")}
+UNKNOWN: dict[str, Promise] = {
+    "few_buyers": _("买的人太少"),
+    "short": _("看的时间太短"),
+    "unanswered": _("三个问题还没回答"),
+}
+CAUSES: dict[str, Promise] = {
+    "traffic": _("客流"),
+    "conversion": _("转化"),
+    "buyers": _("顾客数"),
+    "frequency": _("频次"),
+    "basket": _("客单价"),
+}
 NEXT_MEASURES: dict[str, Promise] = {
     "first_1": _("第一个猜对"),
     "first_3": _("前三个里猜对的"),

@@ -44,15 +44,21 @@ class Next:
 
 def firsts(warehouse: Warehouse, until: datetime, sample: int = SAMPLE) -> Firsts:
     """When customers first bought of each category, until an instant. (Unscoped: pairs of goods tell of nobody.)"""
-    chosen = warehouse.query(named("layers/next_births"))
-    everybody = np.unique(chosen["person"].to_numpy())
-    if len(everybody) > sample:
-        drawn = draw_array(chosen["person"].to_numpy(), salt("next category")) < sample / len(everybody)
-        chosen = chosen.filter(pa.array(drawn))
+    chosen = sampled(warehouse, sample)
     params = {"as_of": until, **_everywhere(OWNER)}
     rows = warehouse.query(named("layers/next_firsts", params, {"chosen": chosen}))
     days = rows["first_at"].cast(pa.timestamp("s")).cast(pa.int64()).to_numpy() // 86_400
     return arranged(rows["person"].to_numpy(), rows["category"].to_pylist(), days, CATEGORIES)
+
+
+def sampled(warehouse: Warehouse, sample: int) -> pa.Table:
+    """Customers by every number of theirs (`birth`, `person`), no more than about so many of them, drawn by hash."""
+    chosen = warehouse.query(named("layers/next_births"))
+    everybody = np.unique(chosen["person"].to_numpy())
+    if len(everybody) <= sample:
+        return chosen
+    drawn = draw_array(chosen["person"].to_numpy(), salt("next category")) < sample / len(everybody)
+    return chosen.filter(pa.array(drawn))
 
 
 def _everywhere(viewer: Viewer) -> dict[str, object]:

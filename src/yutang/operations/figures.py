@@ -13,6 +13,7 @@ from yutang.layers import next_queries
 from yutang.operations.lanes import until
 from yutang.profiles.beforehand import Beforehand, keep_up, let_go
 from yutang.reach.settled import SETTLED
+from yutang.review import advisor_queries, growth_tree_queries
 from yutang.warehouse.contracts import Warehouse
 
 FIGURES: tuple[Beforehand[Any], ...] = (
@@ -25,6 +26,8 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     SETTLED,
     next_queries.NEXT,
     drill.CONTACTS,
+    growth_tree_queries.GROWTH,
+    advisor_queries.MEASURED,
 )
 
 

@@ -19,6 +19,7 @@ from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocumen
 from yutang.reach.documents import BroadcastDocument
 from yutang.reach.policy import PolicyDocument
 from yutang.reflex.documents import ReflexRule
+from yutang.review.advisor_documents import AdvisorDocument
 from yutang.review.documents import TrustDocument
 from yutang.segments.documents import SegmentDocument
 from yutang.tasks.documents import TodayDocument
@@ -42,6 +43,7 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     LadderDocument,
     ValuesDocument,
     CategorySizeDocument,
+    AdvisorDocument,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them

@@ -28,7 +28,7 @@ def monthly_sales(
     """
     everywhere = viewer.sees_all and place is None
     chosen = [] if everywhere else sorted(node for node in inside(tree, place) if viewer.sees(node))
-    tables = {"chosen": pa.table({"node": pa.array(chosen, pa.int64())}), "months": _months(warehouse)}
+    tables = {"chosen": pa.table({"node": pa.array(chosen, pa.int64())}), "months": months_table(warehouse)}
     params = {"now": business_now(), "everywhere": everywhere}
     rows = warehouse.query(named("review/growth_months", params, tables)).to_pylist()
     known = {row["month"]: MonthSales(**row) for row in rows}
@@ -39,7 +39,7 @@ def monthly_sales(
     ]
 
 
-def _months(warehouse: Warehouse) -> pa.Table:
+def months_table(warehouse: Warehouse) -> pa.Table:
     """Each local month from the first order's to the current one: its first day, and its instants as naive UTC."""
     zone = brand().zone
     first_at = warehouse.query(named("review/first_order")).column(0)[0].as_py()
