@@ -138,6 +138,8 @@ API: dict[str, tuple[Ask, ...]] = {
     "GET /layers/moves": (Ask("/layers/moves?days=90"), Ask("/layers/moves?format=csv")),
     "GET /growth/tree": (Ask("/growth/tree"), Ask("/growth/tree?at=near")),
     "GET /advisor": (Ask("/advisor"),),
+    "GET /super-users": (Ask("/super-users"), Ask("/super-users?format=csv")),
+    "GET /super-users/membership": (Ask("/super-users/membership"),),
     "GET /totals": (Ask("/totals"),),
     "GET /guides/trust": (Ask("/guides/trust"), Ask("/guides/trust?format=csv")),
     "GET /guides/accounts": (
@@ -210,6 +212,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "layers show": (Ask(),),
     "growth advisor": (Ask(),),
     "growth tree": (Ask(), Ask(words=("--at", "near"))),
+    "layers super-users": (Ask(), Ask(words=("--fees",))),
     "layers next": (Ask(),),
     "layers moves": (Ask(words=("--days", "90")),),
     "rebuild profiles": (Ask(),),
@@ -322,6 +325,11 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/growth/tree/?export=csv"),
     ),
     "advisor": (Ask("/advisor/"), Ask("/advisor/?export=csv")),
+    "layers_super": (
+        Ask("/layers/super-users/"),
+        Ask("/layers/super-users/?sign=repeat&reachable=yes&sort=-orders_365d"),
+        Ask("/layers/super-users/?export=csv"),
+    ),
     "method": (Ask("/methods/rfm/"), Ask("/methods/ladder/")),
     "method_keep": (Ask("/methods/rfm/keep/", {"text": ""}),),
     "guard": (Ask("/guard/"),),

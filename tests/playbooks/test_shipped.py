@@ -38,6 +38,7 @@ FOLDERS = {
     "walls": "walls",
     "accounts": "accounts",
     "rfm": "rfm",
+    "super_users": "super_users",
     "advisor": "advisor",
     "ladder": "ladder",
     "values": "values",

@@ -11,8 +11,9 @@ from ninja import Query, Router, Schema
 from yutang.api.door import REFUSALS, Limit, Offset, Token, viewer_of, warehouse
 from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.kernel.clock import business_now
-from yutang.layers import ladder
-from yutang.layers.telling import told_layers, told_move
+from yutang.layers import ladder, super_users
+from yutang.layers.telling import told_layers, told_membership, told_move, told_super_user
+from yutang.organisation.queries import nodes
 
 router = Router(tags=["layers"])
 Days = Annotated[int, Query(30, ge=1, le=3650)]
@@ -90,3 +91,76 @@ def list_moves(
     total, found = ladder.moves(warehouse(), viewer_of(request), since, limit=limit, offset=offset)
     rows = [told_move(one) for one in found]
     return file_of(request, "ladder-moves", format, rows) if format != "json" else {"total": total, "items": rows}
+
+
+class SuperUserOut(Schema):
+    """A super-user; a sign without a rule is null."""
+
+    person: int
+    signs: int
+    repeat: bool | None = None
+    spend: bool | None = None
+    loyalty: bool | None = None
+    sharing: bool | None = None
+    orders_365d: int
+    spend_365d: float
+    days_since_last_visit: int | None
+    home_store: str | None
+    reachable: bool
+
+
+class SuperUsersOut(Schema):
+    """A page of super-users, who spent most first."""
+
+    total: int
+    items: list[SuperUserOut]
+
+
+class EndsOut(Schema):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class FeeOut(Schema):
+    """A yearly fee: whom it serves, and what each of them and all together bring; null where they are fewer than 10."""
+
+    fee: float
+    invited: int
+    spend: float | None
+    each: EndsOut | None
+    together: EndsOut | None
+    needed_uplift: EndsOut | None
+    pays: bool
+
+
+class MembershipOut(Schema):
+    """What each fee would bring, beside what it assumes."""
+
+    assumes: dict[str, float]
+    least_fee: EndsOut | None
+    fees: list[FeeOut]
+
+
+@router.get("/super-users", response={200: SuperUsersOut, **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)
+def list_super_users(
+    request: HttpRequest, limit: Limit, offset: Offset, format: Format
+) -> dict[str, Any] | StreamingHttpResponse:
+    """The super-users whom the token sees, who spent most first."""
+    if format != "json":
+        limit, offset = MOST_ROWS, 0
+    viewer, document = viewer_of(request), super_users.super_users_document()
+    total, found = super_users.listed(warehouse(), viewer, document, limit=limit, offset=offset)
+    codes = {int(node.id): node.code for node in nodes() if viewer.sees(node.id)}
+    rows = [told_super_user(row, codes) for row in found]
+    return file_of(request, "super-users", format, rows) if format != "json" else {"total": total, "items": rows}
+
+
+@router.get("/super-users/membership", response={200: MembershipOut, **REFUSALS}, auth=Token("read"))
+def get_membership(request: HttpRequest) -> dict[str, Any]:
+    """At which fee a paid membership of the super-users would pay back."""
+    document = super_users.super_users_document()
+    found, least = super_users.membership(warehouse(), viewer_of(request), document)
+    return told_membership(found, least, document.membership)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 import click
 
 from yutang.cli.context import Shell, command, table
 from yutang.kernel.clock import business_now
-from yutang.layers import ladder, next_queries
-from yutang.layers.telling import told_layers, told_move
+from yutang.layers import ladder, next_queries, super_users
+from yutang.layers.membership import Ends
+from yutang.layers.telling import told_layers, told_membership, told_move, told_super_user
 from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import nodes
 
 Answer = tuple[object, list[object]]
 
@@ -66,3 +69,26 @@ def following(shell: Shell, viewer: Viewer, limit: int) -> Answer:
     names = ("has", "next", "support", "confidence", "lift", "low", "high")
     rows = [[one.has, one.next, one.support, *(f"{getattr(one, name):.3f}" for name in names[3:])] for one in pairs]
     return data, [table(columns, tested), table(names, rows)]
+
+
+@command(layers_group, "super-users")
+@click.option("--fees", is_flag=True, help="付费会员各档年费算下来怎样 / what each fee of a membership would bring")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="最多几人 / how many")
+def super_users_(shell: Shell, viewer: Viewer, fees: bool, limit: int) -> Answer:
+    """超级用户，花得多的在前；邀请谁做付费会员 / super-users; whom to invite to a paid membership"""
+    document = super_users.super_users_document()
+    if fees:
+        found, least = super_users.membership(shell.warehouse, viewer, document)
+        data: dict[str, Any] = told_membership(found, least, document.membership)
+        rows = [[row.fee, row.invited, *_ends(row.each), *_ends(row.needed_uplift)] for row in found]
+        return data, [table(("fee", "invited", "each", "low", "high", "uplift", "low", "high"), rows)]
+    codes = {int(node.id): node.code for node in nodes() if viewer.sees(node.id)}
+    total, several = super_users.listed(shell.warehouse, viewer, document, limit=limit)
+    persons = [told_super_user(row, codes) for row in several]
+    columns = ("person", "signs", "spend_365d", "orders_365d", "days_since_last_visit", "home_store")
+    lines = [[row[name] if row[name] is not None else "-" for name in columns] for row in persons]
+    return {"total": total, "persons": persons}, [table(columns, lines)]
+
+
+def _ends(given: Ends | None) -> list[object]:
+    return ["-"] * 3 if given is None else [f"{end:.2f}" for end in (given.value, given.low, given.high)]

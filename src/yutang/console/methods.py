@@ -22,7 +22,7 @@ from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
 from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput, NotFound, Refused, YutangError
-from yutang.layers.documents import DEFAULT, LadderDocument, RfmDocument
+from yutang.layers.documents import DEFAULT, LadderDocument, RfmDocument, SuperUsersDocument
 from yutang.layers.ladder import keep_ladder
 from yutang.organisation.contracts import Viewer
 from yutang.review.advisor_documents import AdvisorDocument
@@ -48,6 +48,7 @@ METHODS: dict[str, Method] = {
     one.kind.KIND: one
     for one in (
         Method(RfmDocument, gettext_lazy("RFM 怎么分"), "layers", _keep),
+        Method(SuperUsersDocument, gettext_lazy("超级用户与付费会员"), "layers_super", _keep),
         Method(AdvisorDocument, gettext_lazy("品类顾问的规则与三个问题"), "advisor", _keep),
         Method(
             LadderDocument,

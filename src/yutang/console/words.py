@@ -52,6 +52,12 @@ UNKNOWN: dict[str, Promise] = {
     "short": _("看的时间太短"),
     "unanswered": _("三个问题还没回答"),
 }
+SUPER_SIGNS: dict[str, Promise] = {
+    "repeat": _("复购"),
+    "spend": _("消费高"),
+    "loyalty": _("忠诚"),
+    "sharing": _("分享"),
+}
 CAUSES: dict[str, Promise] = {
     "traffic": _("客流"),
     "conversion": _("转化"),

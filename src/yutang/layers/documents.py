@@ -129,3 +129,60 @@ def refuse_circles(rule: Part) -> None:
             "客户阶段的规则不能用属性 ladder：它正是由这些规则算出来的。请换一个属性。",
             "A rule of the ladder may not use the trait ladder: it is what these rules compute. Use another trait.",
         )
+
+
+SIGNS = ("repeat", "spend", "loyalty", "sharing")
+Sign = Literal["repeat", "spend", "loyalty", "sharing"]
+Fee = Annotated[float, Field(gt=0, le=10**7, allow_inf_nan=False)]
+Part_ = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Membership(Part):
+    """A paid membership as it is thought of: yearly fees to compare; by which share members would spend more (`uplift`,
+    an assumption); which share of spend is earned (`margin`), which is given back to members (`benefit`), and what a
+    member costs a year beside."""
+
+    fees: tuple[Fee, ...] = Field(default=(29, 69, 99, 199), min_length=1, max_length=12)
+    uplift: Part_ = 0.1
+    margin: Part_ = 0.3
+    benefit: Part_ = 0.05
+    cost: Bound = 10
+
+    @model_validator(mode="after")
+    def _earns(self) -> Self:
+        if self.benefit >= self.margin:
+            raise BadInput(
+                "benefit 要小于 margin，不然卖得越多亏得越多。",
+                "benefit must be below margin, or each sale loses money.",
+            )
+        return self
+
+
+@register
+class SuperUsersDocument(Document):
+    """Who is a super-user: a rule for each sign; who has all under `must`, and `needed` in all. A sign without a rule
+    is not looked at."""
+
+    KIND: ClassVar[str] = "super_users"
+
+    repeat: Rule
+    spend: Rule
+    loyalty: Rule | None = None
+    sharing: Rule | None = None
+    must: tuple[Sign, ...] = ("repeat", "spend")
+    needed: int = Field(default=2, ge=1, le=len(SIGNS))
+    membership: Membership = Membership()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        known = [sign for sign in SIGNS if getattr(self, sign) is not None]
+        if self.needed > len(known) or not set(self.must) <= set(known):
+            raise BadInput(
+                f"must 和 needed 只能用写了规则的标志：{'、'.join(known)}。",
+                f"must and needed may ask only for signs that have a rule: {', '.join(known)}.",
+            )
+        return self
+
+    def rules(self) -> dict[str, Part]:
+        """The signs that have a rule, in their order."""
+        return {sign: getattr(self, sign) for sign in SIGNS if getattr(self, sign) is not None}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 from yutang.layers import ladder, rfm
 from yutang.layers.contracts import LayerCount, Move
+from yutang.layers.documents import Membership
+from yutang.layers.membership import Ends, FeeRow
 from yutang.organisation.contracts import Viewer
 from yutang.warehouse.contracts import Warehouse
 
@@ -44,3 +49,18 @@ def _layer(one: LayerCount) -> dict[str, Any]:
 def told_move(one: Move) -> dict[str, Any]:
     """A move: whose, from where to where, when."""
     return {"person": int(one.person), "before": one.before, "step": one.step, "at": one.at.isoformat()}
+
+
+def told_super_user(row: Mapping[str, Any], codes: Mapping[int, str]) -> dict[str, Any]:
+    """A super-user: number, signs, and what is known of them; the store by its code, where it is seen."""
+    plain = {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+    return {**plain, "home_store": codes.get(row["home_store"])}
+
+
+def told_membership(rows: Sequence[FeeRow], least: Ends | None, plan: Membership) -> dict[str, Any]:
+    """What each fee would bring, beside the assumptions."""
+    return {
+        "assumes": plan.model_dump(exclude={"fees"}),
+        "least_fee": asdict(least) if least else None,
+        "fees": [{**asdict(row), "pays": row.pays} for row in rows],
+    }

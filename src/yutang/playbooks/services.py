@@ -12,7 +12,7 @@ from yutang.guard.radar.documents import WallsDocument
 from yutang.intake.hooks.documents import WebhookDocument
 from yutang.kernel.documents import Document, read
 from yutang.kernel.errors import BadInput, YutangError
-from yutang.layers.documents import LadderDocument, RfmDocument
+from yutang.layers.documents import LadderDocument, RfmDocument, SuperUsersDocument
 from yutang.log.documents import EventTypeDocument
 from yutang.profiles.documents import TraitDocument
 from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
@@ -44,6 +44,7 @@ SHIPPED_KINDS: tuple[type[Document], ...] = (
     ValuesDocument,
     CategorySizeDocument,
     AdvisorDocument,
+    SuperUsersDocument,
 )
 
 _PACKAGED = Path(__file__).parent / "shipped"  # where the wheel puts them
