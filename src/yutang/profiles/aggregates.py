@@ -6,7 +6,8 @@ that counts leaves its window, or one that is to come enters. Who has neither ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import pyarrow as pa
@@ -21,6 +22,11 @@ from yutang.warehouse.dialects import parse
 
 COLUMNS = {"number": "double", "amount": "decimal(18, 2)", "text": "text", "at": "timestamp"}
 """Where a value stands, by its type."""
+_INTO = 'INSERT INTO profile_more (person, trait, number, amount, "text", "at", next_edge_at)'
+_ANY = datetime(2001, 2, 3, 4, 5, 6, 70809, tzinfo=UTC)  # no day begins then
+_MOST_WRITTEN = 50
+_Written = tuple[str, Mapping[str, timedelta], Mapping[str, pa.Table]]
+_written: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[_Written]] = {}
 SEEN_AT = {Of.EVENTS: "occurred_at", Of.ORDERS: "placed_at", Of.LINES: "placed_at", Of.TOUCHES: "at"}
 
 
@@ -43,17 +49,36 @@ def selects(
 
 
 def inserts(documents: Sequence[TraitDocument], moment: Moment, work: Callable[[Of], exp.Query]) -> list[Statement]:
-    """Statements that put these rows into `profile_more`."""
-    into = exp.Schema(
-        this=exp.to_table("profile_more"),
-        expressions=[
-            exp.to_identifier(name) for name in ("person", "trait", "number", "amount", "text", "at", "next_edge_at")
-        ],
-    )
+    """Statements that put these rows into `profile_more`.
+
+    Their texts are written once for the documents, with the instants as parameters: writing them takes longer than
+    asking a small pond.
+    """
+    births = {of: work(of).sql() for of in Of}
+    key = (moment.zone, tuple(map(repr, documents)), tuple(births.values()))
+    if key not in _written:
+        if len(_written) >= _MOST_WRITTEN:
+            _written.clear()
+        at = Moment(_ANY, moment.zone)
+        spans = {one.span for one in documents if one.span is not None}
+        _written[key] = [_parametrised(select, spans, tables) for select, tables in selects(documents, at, work)]
     return [
-        Statement(exp.Insert(this=into.copy(), expression=select), tables=tables, name="profiles/more")
-        for select, tables in selects(documents, moment, work)
+        Statement(text_, {name: moment.as_of - back for name, back in backs.items()}, tables, "profiles/more")
+        for text_, backs, tables in _written[key]
     ]
+
+
+def _parametrised(
+    select: exp.Select, spans: Collection[timedelta], tables: Mapping[str, pa.Table]
+) -> tuple[str, Mapping[str, timedelta], Mapping[str, pa.Table]]:
+    """The text that inserts, and for each of its parameters how long before the instant it is."""
+    written = f"{_INTO} {select.sql(dialect='duckdb', identify=True)}"
+    backs = {}
+    for back in (timedelta(0), *spans):
+        literal_, name = f"'{instant(_ANY - back).this.name}'", f"back_{int(back.total_seconds())}"
+        if literal_ in written:
+            written, backs[name] = written.replace(literal_, f"${name}"), back
+    return written, backs, tables
 
 
 def _of(document: TraitDocument) -> Of:
