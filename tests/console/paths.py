@@ -10,6 +10,7 @@ PATHS: tuple[str, ...] = (
     "/layers/?type=",
     "/layers/ladder/",
     "/layers/ladder/?way=down",
+    "/layers/flow/",
     "/layers/next/",
     "/layers/super-users/",
     "/layers/super-users/?sign=loyalty&reachable=yes&sort=-orders_365d",

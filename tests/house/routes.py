@@ -317,6 +317,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/layers/ladder/", shows=("person", "name")),
         Ask("/layers/ladder/?way=up&export=csv", shows=("person",)),
     ),
+    "layers_flow": (Ask("/layers/flow/"), Ask("/layers/flow/?export=csv")),
     "layers_next": (Ask("/layers/next/"), Ask("/layers/next/?export=csv")),
     "growth_tree": (
         Ask("/growth/tree/"),

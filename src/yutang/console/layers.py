@@ -15,11 +15,11 @@ from django.views.decorators.http import require_safe
 from yutang.console.figures import bar
 from yutang.console.pages import Page, language, page
 from yutang.console.tables import PAGE_SIZE, Pager, exported, page_number, wanted_format
-from yutang.console.words import LADDER_STEPS, LIFECYCLES, said
+from yutang.console.words import FLOW_STEPS, LADDER_STEPS, LIFECYCLES, said
 from yutang.documents import queries as documents
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
-from yutang.layers import ladder, next_queries, rfm
+from yutang.layers import flow, ladder, next_queries, rfm
 from yutang.layers.contracts import LayerCount, Move, MoveCount
 from yutang.layers.documents import DEFAULT, LadderDocument, RfmDocument
 from yutang.organisation.contracts import Viewer
@@ -30,6 +30,7 @@ from yutang.profiles.traits import LADDER
 SPAN = timedelta(days=30)
 COLOURS = 5
 PAIRS = 60
+DAYS_SHOWN = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,35 @@ def next_category(request: Page) -> HttpResponseBase:
     return render(request, "console/layers_next.html", context)
 
 
+@page
+@require_safe
+def flowing(request: Page) -> HttpResponseBase:
+    """The loop day by day; `?export=` gives the days as a file."""
+    counted = flow.flow(request.warehouse, request.viewer)
+    if wanted_format(request):
+        head = [_("日期"), _("没买过"), _("买过一次"), _("再买过"), _("新认识"), _("首购"), _("再买"), _("买别的品类")]
+        rows = [(one.day.isoformat(), *one.standing, *one.taken) for one in counted.value]
+        return exported(request, "flow", head, rows)
+    standing, taken = flow.over(counted.value)
+    stages = [
+        (FLOW_STEPS[step], stood, moved, moved / stood if stood else None)
+        for step, stood, moved in zip(("bought", "again", "wider"), standing, taken[1:], strict=True)
+    ]
+    most = max((max(one.taken[1:]) for one in counted.value), default=0)
+    days = [(one, bar(sum(one.taken[1:]), 3 * most or 1)) for one in counted.value[:DAYS_SHOWN]]
+    context = {
+        "tab": "flow",
+        "as_of": counted.as_of if counted.value else None,
+        "stages": stages,
+        "met": taken[0],
+        "days": days,
+        "span": SPAN.days,
+    }
+    return render(request, "console/layers_flow.html", context)
+
+
 urls = [
+    path("layers/flow/", flowing, name="layers_flow"),
     path("layers/next/", next_category, name="layers_next"),
     path("layers/", layers, name="layers"),
     path("layers/ladder/", climbing, name="layers_ladder"),

@@ -58,6 +58,11 @@ SUPER_SIGNS: dict[str, Promise] = {
     "loyalty": _("忠诚"),
     "sharing": _("分享"),
 }
+FLOW_STEPS: dict[str, Promise] = {
+    "bought": _("没买过 → 首购"),
+    "again": _("买过一次 → 再买"),
+    "wider": _("再买过 → 买别的品类"),
+}
 CAUSES: dict[str, Promise] = {
     "traffic": _("客流"),
     "conversion": _("转化"),

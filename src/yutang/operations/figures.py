@@ -9,7 +9,7 @@ from yutang.console import counted
 from yutang.execution import board
 from yutang.guard.accounts import queries as accounts
 from yutang.guard.drill import queries as drill
-from yutang.layers import next_queries
+from yutang.layers import flow, next_queries
 from yutang.operations.lanes import until
 from yutang.profiles.beforehand import Beforehand, keep_up, let_go
 from yutang.reach.settled import SETTLED
@@ -25,6 +25,7 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     board.LATELY,
     SETTLED,
     next_queries.NEXT,
+    flow.FLOW,
     drill.CONTACTS,
     growth_tree_queries.GROWTH,
     advisor_queries.MEASURED,
