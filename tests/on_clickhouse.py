@@ -12,7 +12,19 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("warehouse", "profiles", "segments", "reach", "review", "intake", "guard", "connect", "tasks", "execution")
+ROOMS = (
+    "warehouse",
+    "profiles",
+    "segments",
+    "layers",
+    "reach",
+    "review",
+    "intake",
+    "guard",
+    "connect",
+    "tasks",
+    "execution",
+)
 
 
 def run(*given: str) -> subprocess.CompletedProcess[str]:
