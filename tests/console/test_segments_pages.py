@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from html import unescape
 
 import httpx
 import pytest
 from django.http import QueryDict
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.console.conftest import World, complaints, opened
 from tests.console.pond import CUSTOMERS
@@ -170,6 +171,29 @@ def test_overlap_counts_who_is_in_both(owner: httpx.Client) -> None:
     assert '<td class="n">0</td><td class="n">0 %</td>' in page
 
 
+def test_beside_the_members_stand_reasons_a_past_day_and_who_came_and_went(owner: httpx.Client) -> None:
+    base = "/segments/of/customer_pool"
+    assert 'aria-label="成立"' in text(owner.get(f"{base}/why/"))
+    then = text(owner.get(f"{base}/past/?day=2026-01-15"))
+    assert "只知道今天的" in then
+    assert "2026-01-15&amp;segment=customer_pool" in owner.get(f"{base}/past/?day=2026-01-15").text
+    assert "人，" in then
+    assert "没有人进出" in text(owner.get(f"{base}/flow/")) or "还没有看过" in text(owner.get(f"{base}/flow/"))
+    assert owner.get(f"{base}/differing/?version=9").status_code == 404
+
+
+def test_the_builder_says_who_would_come_and_go(owner: httpx.Client) -> None:
+    first = "kind: segment\nname: changes_much\ntitle: {zh: 变, en: Change}\nwhere: {trait: orders_ever, at_least: 1}\n"
+    assert post(owner, "/segments/save/", {**ROW, "text": first}).status_code == 200
+    other = first.replace("at_least: 1", "is: 0")
+    said = text(post(owner, "/segments/differing/", {"text": other, "editing": "changes_much"}))
+    assert f"出去 {CUSTOMERS} 人，0 人不变" in said
+    assert post(owner, "/segments/save/", {**ROW, "text": other, "editing": "changes_much", "version": "1"}).is_success
+    assert "hx-get" in owner.get("/segments/of/changes_much/?version=1").text
+    assert f"出去 {CUSTOMERS} 人" in text(owner.get("/segments/of/changes_much/differing/?version=1"))
+    assert "当天结束时" in text(post(owner, "/segments/past/", {"text": first, "past_day": "2026-01-15"}))
+
+
 @pytest.mark.long
 @pytest.mark.browser
 def test_a_segment_is_built_with_the_keyboard_and_saved(chromium: Browser, owner: httpx.Client) -> None:
@@ -184,13 +208,13 @@ def test_a_segment_is_built_with_the_keyboard_and_saved(chromium: Browser, owner
     page.focus("#r-add")
     page.keyboard.press("Enter")
     page.wait_for_selector("#r_1-kind")
-    page.wait_for_function("!document.querySelector('.htmx-added')")  # until then a new field tells nobody of a change
+    page.locator(".htmx-added").first.wait_for(state="detached")  # until then a new field tells nobody of a change
     page.select_option("#r_1-kind", "bought")
     page.wait_for_selector("#r_1-categories")
     page.fill("#r_1-categories", "乳品")
     page.keyboard.press("Tab")
     page.wait_for_selector("#r_1-kind ~ .chips .chip")
-    page.wait_for_function("document.getElementById('text').value.includes('乳品')")
+    expect(page.locator("#text")).to_have_value(re.compile("乳品"))
     page.wait_for_selector("#said button:not([disabled])")
     page.locator("#said button").press("Enter")
     page.wait_for_url("**/segments/of/dairy_buyers/")

@@ -434,6 +434,12 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "trait": (Ask("/traits/of/home_store/"), Ask("/traits/of/usual_source/")),
     "trait_remove": (Ask("/traits/of/never_was/remove/", {}),),
     "person_then": (Ask("/persons/{person}/then/"), Ask(f"/persons/{{person}}/then/?segment={BOTH}")),
+    "segment_built_past": (Ask("/segments/past/", {"text": "", "past_day": "2026-01-01"}),),
+    "segment_built_differing": (Ask("/segments/differing/", {"text": "", "editing": BOTH}),),
+    "segment_why": (Ask(f"/segments/of/{BOTH}/why/", shows=_SEEN),),
+    "segment_past": (Ask(f"/segments/of/{BOTH}/past/?day=2026-01-01"),),
+    "segment_flow": (Ask(f"/segments/of/{BOTH}/flow/"),),
+    "segment_differing": (Ask(f"/segments/of/{BOTH}/differing/?version=1"),),
     "segment_overlap": (Ask(f"/segments/of/{BOTH}/overlap/?with=overdue"),),
     "offgate": (
         Ask("/offgate/?place=far", shows=("guide",)),

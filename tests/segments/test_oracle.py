@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from tests.profiles.brand import brands, read_traits
 from tests.profiles.worlds import Order, naive
@@ -141,3 +142,21 @@ def test_a_window_is_open_at_its_far_end_and_ends_with_the_instant(
     for rule in ({"event": "message.sent", **window}, {"bought": {"categories": "milk"}, **window}):
         found = warehouse.query(Statement(compile_segment(segment(rule), context(INSTANT, {}))))
         assert sorted(found["person"].to_pylist()) == list(range(1, len(inside) + 1))
+
+
+def test_a_segment_of_segments_reads_each_table_once() -> None:
+    bought = {"bought": {"categories": "milk"}, "within": "30d"}
+    others = {
+        "other": {"all": [{"event": "message.sent"}, bought, {"tag": "plain"}, {"trait": "pool", "is": "customer"}]},
+        "another": {"any": [{"segment": "other"}, {"event": "campaign.targeted", "within": "90d"}]},
+    }
+    whole = {"all": [{"segment": "other"}, {"not": {"segment": "another"}}, {"event": "coupon.redeemed"}, bought]}
+    compiled = compile_memberships(
+        [segment(whole), *(segment(rule, name) for name, rule in others.items())], context(INSTANT, others)
+    )
+    scans = Counter(table.name for table in compiled.find_all(exp.Table))
+    assert {name: scans[name] for name in ("profiles", "events", "order_lines", "orders", "fact_tags")} == {
+        "profiles": 1, "events": 1, "order_lines": 1, "orders": 1, "fact_tags": 1,
+    }  # fmt: skip
+    alone = compile_segment(segment({"event": "message.sent"}), context(INSTANT, others))
+    assert Counter(table.name for table in alone.find_all(exp.Table))["events"] == scans["events"]

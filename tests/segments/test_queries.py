@@ -19,7 +19,7 @@ from yutang.organisation.queries import OWNER
 from yutang.organisation.services import NewNode, add_nodes, set_up_brand
 from yutang.profiles.queries import traits_of
 from yutang.profiles.services import rebuild
-from yutang.segments import queries, services
+from yutang.segments import queries, services, then, why
 from yutang.segments.documents import SegmentDocument
 from yutang.warehouse.contracts import Statement, Warehouse
 
@@ -125,3 +125,51 @@ def test_a_document_survives_its_yaml() -> None:
     assert isinstance(document, SegmentDocument)
     assert "at_least: '2017-08-01'" in document.as_yaml()
     assert "within" not in document.as_yaml(), "defaults are left out"
+
+
+def test_a_sample_says_of_each_why_they_are_in_it(warehouse: Warehouse) -> None:
+    rule = segment({"any": [{"trait": "spend_ever", "at_least": 50}, {"not": {"trait": "orders_30d", "at_least": 1}}]})
+    found = why.sample(warehouse, OWNER, rule, 9)
+    assert set(found) == {2, 3, 4}
+    assert all(one.holds for one in found.values())
+    spend, quiet = found[PersonId(2)].below
+    assert (spend.holds, spend.value, quiet.holds, quiet.below[0].value) == (True, Decimal("50.00"), False, 1)
+    assert set(why.sample(warehouse, manager(8), rule)) == {3}, "a sample shows nobody whom the viewer does not see"
+    assert why.sample(warehouse, manager(), rule) == {}
+
+
+def test_what_a_change_of_the_document_does_to_its_members(warehouse: Warehouse) -> None:
+    before, after = segment({"trait": "spend_ever", "at_least": 10}), segment({"trait": "orders_30d", "is": 0})
+    assert then.differing(warehouse, OWNER, before, after) == then.Difference(come=2, go=2, stay=0)
+    assert then.differing(warehouse, manager(8), before, after) == then.Difference(come=1, go=0, stay=0)
+    assert then.differing(warehouse, OWNER, before, before) == then.Difference(0, 0, 2)
+
+
+def test_a_past_day_says_what_is_only_known_as_of_today(warehouse: Warehouse) -> None:
+    services.save(segment({"tag": "vip"}, "tagged"), OWNER)
+    rule = segment(
+        {"any": [{"trait": "orders_30d", "at_least": 1}, {"segment": "tagged"}, {"trait": "reachable", "is": True}]}
+    )
+    past = then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=5))
+    assert (past.members["person"].to_pylist(), past.count, past.share) == ([2], 1, 1.0)
+    assert [type(leaf).__name__ for leaf in past.today] == ["TagRule", "TraitRule"]
+    with pytest.raises(BadInput, match="over"):
+        then.as_of(warehouse, OWNER, rule, AS_OF + timedelta(days=1))
+
+
+def test_the_clock_records_all_segments_and_the_flow_tells_days(warehouse: Warehouse) -> None:
+    services.save(segment({"trait": "orders_30d", "at_least": 1}), OWNER)
+    services.save(segment(BUYERS, "buyers"), OWNER)
+    services.save(segment(BUYERS, "watched"), OWNER)
+    assert then.flow(warehouse, OWNER, "one") is None, "nobody has looked"
+    told = {one.segment: (one.entered, one.left) for one in services.record_all(warehouse, {"watched"})}
+    assert told == {"one": (2, 0), "buyers": (3, 0)}
+    assert then.flow(warehouse, OWNER, "one") == [], "who was found in it has not come"
+    rebuild(warehouse, AS_OF + timedelta(days=25))
+    for _again in range(2):  # killed after it was written, the same look is had again
+        services.record_all(warehouse, {"watched"})
+        days = then.flow(warehouse, OWNER, "one")
+        assert days is not None
+        assert [(str(one.day), one.entered, one.left, one.versions) for one in days] == [("2018-01-26", 0, 1, (1,))]
+    assert then.flow(warehouse, manager(8), "one") == [], "whoever came or went there is not seen"
+    assert then.flow(warehouse, OWNER, "watched") is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse
@@ -51,8 +51,7 @@ def person_then(request: Page, number: int) -> HttpResponse:
     """`?day=` is a local day, at whose end it is looked (default: a month ago); `?segment=` asks why."""
     card = person_card(request.viewer, PersonId(number))
     now = moment(request.warehouse)
-    day = _day(request.GET.get("day", ""), now)
-    at = min(day_start(day + timedelta(days=1), now.zone) - MICROSECOND, now.as_of)
+    day, at = past_day(request.GET.get("day", ""), now)
     then = traits_at(request.warehouse, request.viewer, list(TRAITS), Moment(at, now.zone), [card.person]).to_pylist()
     today = traits_of(request.warehouse, request.viewer, card.person)
     stores = {node.id: node.name for node in nodes()}
@@ -67,19 +66,20 @@ def person_then(request: Page, number: int) -> HttpResponse:
         "segments": offered,
         "wanted": wanted,
         "reason": reason,
-        "lines": list(_lines(reason, {one.name: one.title.text(language()) for one in offered}, stores, 0))
+        "lines": list(lines(reason, {one.name: one.title.text(language()) for one in offered}, stores, 0))
         if reason
         else [],
     }
     return render(request, "console/person_then.html", context)
 
 
-def _day(given: str, now: Moment) -> date:
+def past_day(given: str, now: Moment) -> tuple[date, datetime]:
+    """The local day that is asked for (a month ago, if none is), and its last instant; never later than now."""
     try:
-        day = date.fromisoformat(given)
+        day = min(max(date.fromisoformat(given), date(1990, 1, 1)), now.today)
     except ValueError:
-        return now.today - timedelta(days=30)
-    return min(max(day, date(1990, 1, 1)), now.today)
+        day = now.today - timedelta(days=30)
+    return day, min(day_start(day + timedelta(days=1), now.zone) - MICROSECOND, now.as_of)
 
 
 def _row(name: str, then: Any, today: Any, stores: Mapping[Any, str]) -> tuple[Cell, Cell, str]:
@@ -87,13 +87,14 @@ def _row(name: str, then: Any, today: Any, stores: Mapping[Any, str]) -> tuple[C
     return cell_of(name, then, stores), cell_of(name, today, stores), known
 
 
-def _lines(reason: Reason, titles: Mapping[str, str], stores: Mapping[Any, str], depth: int) -> Iterator[Told]:
+def lines(reason: Reason, titles: Mapping[str, str], stores: Mapping[Any, str], depth: int) -> Iterator[Told]:
+    """A reason and those below it, line by line."""
     group = isinstance(reason.rule, All | Any_ | Not)
     trait = getattr(reason.rule, "trait", None)
     value = cell_of(trait, reason.value, stores) if trait else None
     yield Told(depth, "" if group else rule_said(reason.rule, titles), reason, value)
     for below in reason.below:
-        yield from _lines(below, titles, stores, depth + 1)
+        yield from lines(below, titles, stores, depth + 1)
 
 
 urls = [path("persons/<int:number>/then/", person_then, name="person_then")]

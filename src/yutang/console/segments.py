@@ -213,7 +213,7 @@ def segment_said(request: Page) -> HttpResponseBase:
 def segment_read(request: Page) -> HttpResponseBase:
     """The form after the document's text was edited; a text that cannot be read leaves the form as it is."""
     try:
-        document = _read(request.POST.get("text", ""))
+        document = read_document(request.POST.get("text", ""))
     except YutangError as error:
         response = render(request, "console/_segments_problem.html", {"sentences": sentences(error)})
         response["HX-Reswap"] = "none"
@@ -234,7 +234,7 @@ def segment_read(request: Page) -> HttpResponseBase:
 @require_POST
 def segment_count(request: Page) -> HttpResponseBase:
     """The size of what the text says, for rules that take longer than a moment."""
-    document = _read(request.POST.get("text", ""))
+    document = read_document(request.POST.get("text", ""))
     size = queries.count(request.warehouse, request.viewer, document)
     return render(request, "console/_segments_count.html", {"count": size})
 
@@ -246,7 +246,7 @@ def segment_save(request: Page) -> HttpResponseBase:
     operators_only(request.viewer)
     text = request.POST.get("text", "")
     try:
-        document = _read(text)
+        document = read_document(text)
         if not request.POST.get("editing") and documents.versions(SegmentDocument, document.name):
             raise BadInput(
                 f"已经有名为 {document.name} 的分群，请换一个名字，或去修改它。",
@@ -263,7 +263,8 @@ def segment_save(request: Page) -> HttpResponseBase:
     return redirect("segment", document.name)
 
 
-def _read(text: str) -> SegmentDocument:
+def read_document(text: str) -> SegmentDocument:
+    """The segment that a text says. Raises BadInput and BadDocument."""
     document = read_as(SegmentDocument, text)
     keeping.check(document)
     return document
@@ -299,7 +300,7 @@ def _said(request: Page, tree: Node) -> dict[str, Any]:
         keeping.check(document)
     except BadInput as error:
         return {"sentences": sentences(error)}
-    return {"text": document.as_yaml(), **_counted(request, document)}
+    return {"text": document.as_yaml(), "editing": request.POST.get("editing", ""), **_counted(request, document)}
 
 
 def _counted(request: Page, document: SegmentDocument) -> dict[str, Any]:

@@ -59,6 +59,7 @@ from yutang.profiles.values import services as values
 from yutang.reach import services as reach
 from yutang.reach.issuing import Ports
 from yutang.reflex import services as reflex
+from yutang.segments.services import record_all
 from yutang.tasks import today
 from yutang.warehouse.contracts import Warehouse
 
@@ -66,6 +67,7 @@ IDLE = 0.5  # wall seconds between turns
 STRIDE = timedelta(hours=12)  # the longest step of a stepped clock
 OTHERS = 30.0  # wall seconds after which a worker looks whether profiles are behind by what others did
 BREATH = 3.0  # wall seconds between two refreshes of profiles while the clock hurries
+RECORD = 600.0  # wall seconds from one look at who came into and left segments until the next, at least
 CLIMB = 20.0  # so many times as long as a look at the ladder took, at least, until the next
 RECALL = 30.0  # wall seconds between two looks at who has refused since their message was handed out
 WAYS = 2.0  # wall seconds between two looks at whom contact ways should lead to
@@ -115,6 +117,8 @@ class Loop:
     let_go: float = float("-inf")
     recalled: float = float("-inf")
     climbs: float = float("-inf")
+    recorded: datetime | None = None
+    records: float = float("-inf")
     patience: float = PATIENCE
     pump: Pump = field(init=False)
     sealer: Sealer = field(default_factory=Sealer)
@@ -210,6 +214,7 @@ class Loop:
             "value": self._value,
             "notice": self._notice,
             "climb": self._climb,
+            "record": self._record,
             "service": self._serve,
             "transfers": self._hand_over,
             "retry": self._retry,
@@ -320,6 +325,14 @@ class Loop:
         if as_of is not None and as_of != self.noticed:
             reflex.notice_entered(self.warehouse)
             self.noticed = as_of
+
+    def _record(self) -> None:
+        """Who came into each segment and who went, for its page. As `_climb` does, for a twentieth of the time."""
+        as_of, start = profile_queries.as_of(self.warehouse), monotonic()
+        if as_of is not None and as_of != self.recorded and start >= self.records:
+            record_all(self.warehouse, reflex.segments_waited_for())
+            end = monotonic()
+            self.recorded, self.records = as_of, end + max(RECORD, CLIMB * (end - start))
 
     def _climb(self) -> None:
         """Who moved on the ladder. A look at all costs seconds where there are millions: a busy pond is looked at for a

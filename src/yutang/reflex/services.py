@@ -252,6 +252,12 @@ def notice_entered(warehouse: Warehouse) -> int:
     return kept
 
 
+def segments_waited_for() -> frozenset[str]:
+    """The segments whose entries rules wait for: `notice_entered` records who enters and leaves them."""
+    rules = _current_rules().by_type.get(SEGMENT_ENTERED, ())
+    return frozenset(rule.segment for rule, _ in rules if rule.segment is not None)
+
+
 def _entered(warehouse: Warehouse, segment: str, run: int) -> list[int]:
     sql = "SELECT DISTINCT person FROM segment_changes WHERE segment = $segment AND run = $run AND entered"
     return sorted(warehouse.query(Statement(sql, {"segment": segment, "run": run}))["person"].to_pylist())

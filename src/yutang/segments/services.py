@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
+import pyarrow as pa
+
+from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
 from yutang.kernel.errors import BadInput, Refused
@@ -12,7 +16,7 @@ from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand, nodes
 from yutang.profiles import registry
 from yutang.profiles.contracts import Moment
-from yutang.segments.compile import compile_segment
+from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Changes, Context, Nodes
 from yutang.segments.documents import SegmentDocument, traits_in
 from yutang.segments.queries import context, segment_named, segments
@@ -49,6 +53,38 @@ def remove_trait(name: str, viewer: Viewer) -> None:
     registry.remove_trait(name, viewer)
 
 
+def record_all(warehouse: Warehouse, but: Collection[str] = ()) -> list[Changes]:
+    """Append who entered and who left every segment since the last record, `but` for those that others record; who is
+    in which is asked in one pass. A segment that names what is no more is passed over, until it is mended.
+
+    Runs are named by the instant, so that a look repeated, or killed in the middle, appends nobody twice.
+    """
+    at = context(warehouse)
+    kept = {
+        stored.document.name: (stored, stored.document)
+        for stored in documents.current(SegmentDocument)
+        if isinstance(stored.document, SegmentDocument) and stored.document.name not in but
+        and _compiles(stored.document, at)
+    }  # fmt: skip
+    if not kept:
+        return []
+    query = compile_memberships([document for _, document in kept.values()], at)
+    each = warehouse.query(Statement(query, name="segments/memberships"))
+    run = RunId(int(at.moment.as_of.timestamp()))
+    return [
+        _append(warehouse, stored, each.filter(each[name]).select(["person"]), at, run)
+        for name, (stored, _) in kept.items()
+    ]
+
+
+def _compiles(document: SegmentDocument, at: Context) -> bool:
+    try:
+        compile_segment(document, at)
+    except BadInput:
+        return False
+    return True
+
+
 def record_changes(warehouse: Warehouse, stored: StoredDocument, run: RunId) -> Changes:
     """Append who entered and who left since the last record, at the instant at which profiles stand.
 
@@ -59,6 +95,11 @@ def record_changes(warehouse: Warehouse, stored: StoredDocument, run: RunId) -> 
         raise TypeError(document.kind)
     at = context(warehouse)
     members = warehouse.query(Statement(compile_segment(document, at), name=f"segments/{document.name}"))
+    return _append(warehouse, stored, members, at, run)
+
+
+def _append(warehouse: Warehouse, stored: StoredDocument, members: pa.Table, at: Context, run: RunId) -> Changes:
+    document = stored.document
     what: dict[str, object] = {"segment": document.name, "version": stored.version, "at": at.moment.as_of, "run": run}
     warehouse.write([named("segments/changes", what, {"members": members})])
     told = warehouse.query(named("segments/changed", {"segment": document.name, "run": run})).to_pylist()[0]

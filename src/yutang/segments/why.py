@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
 from yutang.kernel.documents import Part, Title
 from yutang.kernel.errors import BadInput, NotFound
-from yutang.kernel.ids import PersonId
+from yutang.kernel.ids import PersonId, draw_array, salt
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
 from yutang.profiles.past import AS_OF_TODAY, RANKS, tables_at
@@ -33,10 +34,11 @@ from yutang.segments.documents import (
     TagRule,
     TraitRule,
 )
-from yutang.segments.queries import context
+from yutang.segments.queries import context, statement
 from yutang.warehouse.contracts import Statement, Warehouse
 
 MOST = 300
+SHOWN = 5
 VALUE = "value"
 
 
@@ -69,17 +71,39 @@ def reason(
     warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, person: PersonId, then: Context, *, past: bool
 ) -> Reason:
     """The same, compiled against a context whose moment may be past."""
+    found = _reasons(warehouse, viewer, document, [person], then, past=past)
+    if person not in found:
+        raise NotFound(f"没有编号为 {person} 的客户。", f"There is no person {person}.")
+    return found[person]
+
+
+def sample(
+    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, size: int = SHOWN
+) -> dict[PersonId, Reason]:
+    """Some of the members whom the viewer sees, drawn by hash (the same again while nobody comes or goes), each with
+    why they are in it; in two queries. Raises BadInput for a segment of too many rules."""
+    now = context(warehouse)
+    everyone = warehouse.query(statement(document, viewer, now))["person"].to_numpy()
+    drawn = everyone[np.argsort(draw_array(everyone, salt(f"sample of {document.name}")))[:size]]
+    return _reasons(warehouse, viewer, document, [PersonId(int(one)) for one in drawn], now, past=False)
+
+
+def _reasons(
+    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, persons: Collection[PersonId], then: Context,
+    *, past: bool,
+) -> dict[PersonId, Reason]:  # fmt: skip
     asked = _Asked(then)
     whole = asked.rule(document.where)
+    if not persons:
+        return {}
     query = compile_memberships(asked.documents, then)
     for name in sorted(asked.traits):
         query = query.select(TRAITS[name].expression(then.moment).as_(f"{VALUE}_{name}"))
-    query = in_scope(join_beside(query), viewer).where(exp.column("person", "profiles").eq(int(person)))
-    tables: Mapping[str, pa.Table] = tables_at(warehouse, [person], then.moment) if past else {}
+    query = in_scope(join_beside(query), viewer).where(exp.column("person", "profiles").isin(*map(int, persons)))
+    tables: Mapping[str, pa.Table] = tables_at(warehouse, persons, then.moment) if past else {}
     rows = warehouse.query(Statement(query, tables=tables, name="segments/why")).to_pylist()
-    if not rows:
-        raise NotFound(f"没有编号为 {person} 的客户。", f"There is no person {person}.")
-    return _reason(whole, rows[0], past=past)
+    by_person = {PersonId(row["person"]): _reason(whole, row, past=past) for row in rows}
+    return {person: by_person[person] for person in persons if person in by_person}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +146,19 @@ class _Asked:
 
 def _reason(asked: _Rule, row: Mapping[str, Any], *, past: bool) -> Reason:
     rule = asked.rule
-    value, today, unknown = None, False, False
-    match rule:
-        case TraitRule():
-            value = row[f"{VALUE}_{rule.trait}"]
-            today, unknown = past and rule.trait in AS_OF_TODAY, past and rule.trait in RANKS
-        case TagRule() | ConsentRule() | PoolRule():
-            today = past
-        case StoreRule() | RegionRule():
-            today = past and rule.by == "scope"
+    value, unknown = None, False
+    if isinstance(rule, TraitRule):
+        value, unknown = row[f"{VALUE}_{rule.trait}"], past and rule.trait in RANKS
+    today = past and of_today(rule)
     below = tuple(_reason(one, row, past=past) for one in asked.below)
     return Reason(rule, bool(row[asked.name]), below, value, today, unknown)
+
+
+def of_today(rule: Part) -> bool:
+    """Whether what a leaf asks is known as of today only, whatever the day."""
+    match rule:
+        case TraitRule():
+            return rule.trait in AS_OF_TODAY
+        case StoreRule() | RegionRule():
+            return rule.by == "scope"
+    return isinstance(rule, TagRule | ConsentRule | PoolRule)
