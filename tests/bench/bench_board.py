@@ -131,6 +131,7 @@ def _ask(stores: int, plans: int, rounds: int) -> None:
             "/execution/tasks/", "/execution/over-time/", "/execution/over-time/?at=r1", "/execution/chase/?at=r1",
             "/execution/chase/?at=s1", "/execution/chase/", "/", "/guard/drill/", "/guard/drill/?level=corp",
             f"/guard/drill/of/?level=account&of={account}", f"/guard/drill/of/?level=corp&of={CORP}", "/offgate/",
+            "/offgate/?by=store&days=90", "/offgate/?by=send&days=30",
         ),
         "region": ("/", "/execution/", "/execution/?days=28", "/execution/over-time/", "/guard/drill/"),
         "keeper": ("/", "/execution/", "/execution/?days=28", "/execution/over-time/", "/execution/chase/"),

@@ -14,6 +14,7 @@ from tests.warehouse.clickhouse import assert_equal_on_both_engines
 from tests.warehouse.fixtures import rows
 from yutang.reach.ledger import with_latest
 from yutang.warehouse.contracts import Statement, named
+from yutang.warehouse.dialects import beside
 
 NOW = naive(START)
 PERSONS, MERGED = 20, 10  # the last so many persons are the first ones by another number
@@ -82,7 +83,8 @@ def questions() -> list[Statement]:
     stamp = pa.timestamp("us")
     waves = pa.table({"occasion": ["w1"], "horizon": pa.array([NOW], stamp)})
     measured = pa.table({"plan": pa.array([1], number), "occasion": ["w1"], "until": pa.array([NOW], stamp)})
-    who = pa.table({"staff": pa.array([1, 2, 0], number), "key": pa.array([7, 7, 0], number)})
+    starts = pa.array([NOW - timedelta(days=1), NOW - timedelta(days=2)], stamp)
+    windows = pa.table({"days": pa.array([1, 2], number), "since": starts})
     window = {"since": START - timedelta(days=2), "until": START}
     wanted = pa.table({"run": pa.array([1, 2], number), "purpose": ["marketing"] * 2, "channel": ["wecom"] * 2,
                        "topic": pa.array(["tips", None], pa.string())})  # fmt: skip
@@ -90,12 +92,16 @@ def questions() -> list[Statement]:
         named("reach/refusing", {"now": START}, {"wanted": wanted}),
         named("reach/contamination", {"plan": 1, **window}, {"committed": committed, "waves": waves}),
         *(
-            named(
-                "reach/offgate",
-                {**window, "each": each, "kind": kind, "day": 1, "week": 2, "month": 3, "limit": 99},
-                {"who": who, "committed": committed, "measured": measured},
+            beside(
+                named(
+                    f"reach/{name}",
+                    {**window, "day": 1, "week": 2, "month": 3},
+                    {"committed": committed, "measured": measured, **more},
+                ),
+                "said",
+                "reach/offgate_said",
             )
-            for each, kind in ((False, ""), (True, "mass"))
+            for name, more in (("offgate_pairs", {}), ("offgate_sends", {"windows": windows}))
         ),
         with_latest(named("reach/plan_counts", tables={"wanted": pa.table({"plan": [1, 2]}), "committed": committed})),
         with_latest(named("reach/touches_of", {"person": 5, "limit": 50}, {"committed": committed})),

@@ -129,7 +129,7 @@ def test_who_sent_what_on_their_own_and_what_it_did(stage: Stage) -> None:
     to = mine(0, 12)
     sends(stage, "guide00", *to)
     stage.to(5)
-    (row,) = off_gate(stage.warehouse, look_at(OWNER, OffGateFilter(days=1)), By.GUIDE)
+    (row,) = off_gate(look_at(stage.warehouse, OWNER, OffGateFilter(days=1)), By.GUIDE).rows()
     assert row.guide is not None
     assert (row.guide.userid, row.mass, row.sends, row.persons) == ("guide00", 1, 1, 12)
     assert (row.held_out, row.over_cap) == (len(held & set(to)), len(sent & set(to))), "one marketing message a day"
@@ -138,23 +138,26 @@ def test_who_sent_what_on_their_own_and_what_it_did(stage: Stage) -> None:
     sends(stage, "guide00", *to[:2], text="再说一次")
     stage.ask("moment", userid="guide00", text="花开了")
     stage.to(7)
-    by = {kind: off_gate(stage.warehouse, look_at(OWNER, OffGateFilter(days=1)), kind) for kind in By}
+    by = {kind: off_gate(look_at(stage.warehouse, OWNER, OffGateFilter(days=1)), kind).rows() for kind in By}
     assert [len(by[kind]) for kind in (By.ALL, By.REGION, By.STORE, By.GUIDE, By.SEND)] == [1, 1, 1, 1, 3]
     (row,) = by[By.STORE]
     assert (row.mass, row.moments, row.persons, row.could_see, row.sends) == (2, 1, 12, 20, 3)
     assert row.over_cap == len((sent & set(to)) | set(to[:2])), "each person once"
     (store,) = [node for node in nodes() if node.code == "s0"]
-    assert row.node == store
+    assert row.node is not None
+    assert row.node.id == store.id
     assert {one.kind for one in by[By.SEND]} == {SendKind.MASS, SendKind.MOMENTS}
     assert len({one.content for one in by[By.SEND]}) == 3
     asked = OffGateFilter(days=1, kind=SendKind.MOMENTS)
-    assert [(one.sends, one.persons) for one in off_gate(stage.warehouse, look_at(OWNER, asked), By.GUIDE)] == [(1, 0)]
+    assert [(one.sends, one.persons) for one in off_gate(look_at(stage.warehouse, OWNER, asked), By.GUIDE).rows()] == [
+        (1, 0)
+    ]
     other = Viewer("other", RoleName.MANAGER, frozenset({node.id for node in nodes() if node.code == "s1"}))
-    assert off_gate(stage.warehouse, look_at(other, OffGateFilter(days=30)), By.SEND) == []
-    (only,) = off_gate(stage.warehouse, look_at(OWNER, OffGateFilter(days=30, node=store.id)), By.REGION)
+    assert off_gate(look_at(stage.warehouse, other, OffGateFilter(days=30)), By.SEND).rows() == []
+    (only,) = off_gate(look_at(stage.warehouse, OWNER, OffGateFilter(days=30, node=store.id)), By.REGION).rows()
     assert only.persons == 12
     guide = next(one for one in senders(OWNER) if one.userid == "guide01")
-    assert off_gate(stage.warehouse, look_at(OWNER, OffGateFilter(days=30, staff=guide.staff)), By.SEND) == []
+    assert off_gate(look_at(stage.warehouse, OWNER, OffGateFilter(days=30, staff=guide.staff)), By.SEND).rows() == []
 
 
 def test_a_share_of_nobody_is_none_and_of_all_leaves_nothing_to_compare() -> None:

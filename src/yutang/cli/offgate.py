@@ -46,7 +46,7 @@ def list_off_gate(shell: Shell, viewer: Viewer, by: str, days: int, place: str, 
             f"没有编号为「{place[:60]}」的门店或大区。", f"There is no store or region with the code “{place[:60]}”."
         )
     asked = OffGateFilter(days, places[place].id if place else None, None, SendKind(kind) if kind else None)
-    found = off_gate(shell.warehouse, look_at(viewer, asked), By(by), limit)
+    found = off_gate(look_at(shell.warehouse, viewer, asked), By(by)).rows(limit)
     data = [
         {
             "place": row.node.code if row.node else None,

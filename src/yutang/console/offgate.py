@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC
 
 from django.http import HttpResponseBase
 from django.shortcuts import render
@@ -17,15 +16,12 @@ from yutang.channels.ports.sent import SendKind
 from yutang.console.pages import Page, page
 from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
 from yutang.console.words import OFF_GATE_KINDS, said
-from yutang.organisation.contracts import NodeFacts, NodeKind, SenderFacts
-from yutang.organisation.queries import nodes, senders
-from yutang.profiles.remembered import Remembered
-from yutang.reach.offgate import By, Look, OffGateFilter, OffGateRow, look_at, off_gate
+from yutang.organisation.contracts import NodeKind, SenderFacts
+from yutang.organisation.queries import Place, homes, places, senders
+from yutang.reach.offgate import DAYS, By, OffGateFilter, OffGateRow, look_at, off_gate
 
-DAYS = (1, 7, 30, 90)
 SORTS = ("sends", "persons", "could_see", "held_out", "over_cap", "last_at")
 MOST_IN_FILE = 20_000
-_TOLD: Remembered[list[OffGateRow]] = Remembered(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +31,7 @@ class Asked:
     by: By
     days: int
     kind: str
-    place: NodeFacts | None
+    place: Place | None
     guide: SenderFacts | None
 
     @property
@@ -61,20 +57,21 @@ def off_gate_touches(request: Page) -> HttpResponseBase:
     """The list; `?by=`, `?days=`, `?kind=`, `?place=` and `?guide=` say of what, `?export=` gives it as a file."""
     asked = _asked(request)
     order = sorting(request, SORTS, "-persons")
-    look = look_at(request.viewer, asked.filter)
-    found = _told(request, look, asked.by)
-    rows = sorted(found, key=lambda row: _sort_key(row, order), reverse=order.startswith("-"))
+    look = look_at(request.warehouse, request.viewer, asked.filter)
+    found = off_gate(look, asked.by)
+    column, descending = order.removeprefix("-"), order.startswith("-")
     if wanted_format(request):
-        return _export(request, rows)
-    pager = Pager(page_number(request), len(rows))
-    total = _told(request, look, By.ALL) if rows else []
+        return _export(request, found.rows(MOST_IN_FILE, order=column, descending=descending))
+    pager = Pager(page_number(request), min(len(found), MOST_IN_FILE))
+    total = off_gate(look, By.ALL).rows() if len(found) else []
     regions = [node for node in look.places.values() if node.kind is NodeKind.REGION and request.viewer.sees(node.id)]
     context = {
         "asked": asked,
-        "rows": rows[pager.offset : pager.offset + pager.size],
+        "rows": found.rows(pager.size, offset=pager.offset, order=column, descending=descending),
         "pager": pager,
         "total": total[0] if total else None,
-        "cut": len(rows) >= MOST_IN_FILE,
+        "cut": len(found) > MOST_IN_FILE,
+        "as_of": look.spoken.as_of,
         "ways": [By.REGION, By.STORE, By.GUIDE, By.SEND] if regions else [By.STORE, By.GUIDE, By.SEND],
         "days": DAYS,
         "kinds": list(SendKind),
@@ -85,26 +82,16 @@ def off_gate_touches(request: Page) -> HttpResponseBase:
     return render(request, "console/offgate.html", context)
 
 
-def _told(request: Page, look: Look, by: By) -> list[OffGateRow]:
-    """What was sent, as of this hour's last refresh of profiles: of a chain's month it takes seconds to count."""
-    caps = (look.caps.day, look.caps.week, look.caps.month)
-    key = (request.viewer.nodes, look.asked, by, caps, look.now.replace(minute=0, second=0, microsecond=0))
-    return _TOLD.answer(request.warehouse, key, lambda: off_gate(request.warehouse, look, by, MOST_IN_FILE))
-
-
 def _asked(request: Page) -> Asked:
     """What the address says; what is none of its words is left out."""
     given = {name: request.GET.get(name, "").strip() for name in ("by", "days", "kind", "place", "guide")}
     by = By(given["by"]) if given["by"] in (By.REGION, By.STORE, By.GUIDE, By.SEND) else By.GUIDE
     days = int(given["days"]) if given["days"] in map(str, DAYS) else 7
-    places = {node.code: node for node in nodes() if request.viewer.sees(node.id)} if given["place"] else {}
-    guides = [one for one in senders(request.viewer) if one.userid == given["guide"]] if given["guide"] else []
+    seen = {node.code: node for node in places() if request.viewer.sees(node.id)} if given["place"] else {}
+    guides = [one.sender for one in homes(request.viewer, userid=given["guide"])] if given["guide"] else []
+    guide = senders(request.viewer, guides[:1])
     kind = given["kind"] if given["kind"] in list(SendKind) else ""
-    return Asked(by, days, kind, places.get(given["place"]), guides[0] if guides else None)
-
-
-def _sort_key(row: OffGateRow, order: str) -> tuple[Any, datetime]:
-    return getattr(row, order.removeprefix("-")), row.last_at
+    return Asked(by, days, kind, seen.get(given["place"]), guide[0] if guide else None)
 
 
 def _export(request: Page, rows: Sequence[OffGateRow]) -> HttpResponseBase:

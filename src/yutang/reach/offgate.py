@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import sqrt
-from typing import Any
 
 import pyarrow as pa
 
 from yutang.channels.ports.sent import SendKind
 from yutang.kernel.calendars import aware, naive
 from yutang.kernel.clock import business_now
+from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, StaffId
-from yutang.organisation.contracts import NodeFacts, NodeKind, SenderFacts, Viewer
-from yutang.organisation.queries import nodes, senders
+from yutang.organisation.contracts import NodeKind, SenderFacts, Viewer
+from yutang.organisation.queries import Home, Place, homes, places, senders
+from yutang.profiles.beforehand import Beforehand, Counted
 from yutang.reach.contracts import RunState
 from yutang.reach.crowding import ENOUGH
 from yutang.reach.ledger import STAMP, committed
@@ -24,9 +25,14 @@ from yutang.reach.lift import Interval
 from yutang.reach.models import Run
 from yutang.reach.planning import document_of, rulebook
 from yutang.reach.policy import PersonCaps
-from yutang.warehouse.contracts import Warehouse, named
+from yutang.reach.spoken import GROUP, KINDS, MASS, MOMENTS, Spoken, Sums
+from yutang.warehouse.contracts import Statement, Warehouse, named
+from yutang.warehouse.dialects import beside
 
 Z = 1.959964
+DAYS = (1, 7, 30, 90)  # the windows that are counted beforehand
+MANY = 1_000  # accounts from which all are read
+NOBODY = StaffId(0)  # who is none of our accounts
 
 
 class By(StrEnum):
@@ -58,7 +64,7 @@ class OffGateRow:
     group it was written, or among whose moments it stands. Of `persons`, `held_out` of a plan that was being measured,
     and `over_cap` by it. `node` and `guide` are null for members who are none of our accounts."""
 
-    node: NodeFacts | None
+    node: Place | None
     guide: SenderFacts | None
     last_at: datetime
     kind: SendKind
@@ -80,65 +86,127 @@ class OffGateRow:
 @dataclass(frozen=True, slots=True)
 class Look:
     """What is looked up once, for however many tables of the same filter: whose sends a viewer sees (`accounts`, by
-    staff), where they are, and the caps that bind now. `strangers`: members who are none of our accounts count too."""
+    staff), where they are, the caps that bind now, and everything that was sent (`spoken`): of the windows in `DAYS` as
+    counted beforehand. `strangers`: members who are none of our accounts count too."""
 
+    viewer: Viewer
     asked: OffGateFilter
-    accounts: Mapping[StaffId, SenderFacts]
-    places: Mapping[NodeId, NodeFacts]
+    accounts: Mapping[StaffId, Home]
+    places: Mapping[NodeId, Place]
     strangers: bool
     caps: PersonCaps
-    now: datetime
-    measured: pa.Table
-    committed: pa.Table
+    spoken: Counted[Spoken]
 
 
-def look_at(viewer: Viewer, asked: OffGateFilter) -> Look:
-    """What the people whom a viewer sees sent on their own. Of members who are none of our accounts only who sees the
-    whole brand is told."""
-    places = {node.id: node for node in nodes()}
-    accounts = {one.staff: one for one in senders(viewer) if _asked_for(one, asked, places)}
+@dataclass(frozen=True, slots=True)
+class OffGate:
+    """What was sent, by whatever was asked for, in columns: rows are made of those that are shown."""
+
+    look: Look
+    by: By
+    sums: Sums
+
+    def __len__(self) -> int:
+        return len(self.sums.key)
+
+    def rows(
+        self, limit: int | None = None, *, offset: int = 0, order: str = "persons", descending: bool = True
+    ) -> list[OffGateRow]:
+        """Some of the rows, by default those first whose sends spoke to most persons. Names are opened of these."""
+        shown = self.sums.in_order(order, descending=descending)[offset:][:limit]
+        keys = self.sums.key[shown].tolist()
+        guides = self._guides(keys) if self.by in (By.GUIDE, By.SEND) else {}
+        names = ("persons", "could_see", "held_out", "over_cap")
+        counts = zip(*(getattr(self.sums, name)[shown].tolist() for name in names), strict=True)
+        kinds, sends = self.sums.kind[shown].tolist(), self.sums.sends[shown].tolist()
+        content = [""] * len(keys) if self.sums.content is None else self.sums.content.take(shown).to_pylist()
+        found = []
+        for key, kind, said, at, of_kind, heads in zip(
+            keys, kinds, content, self.sums.last_at[shown].tolist(), sends, counts, strict=True
+        ):
+            guide = guides.get(StaffId(key))
+            node = self.look.places.get(guide.store if guide is not None else NodeId(key)) if key else None
+            numbers = (of_kind[one] for one in (MASS, GROUP, MOMENTS))
+            found.append(OffGateRow(node, guide, aware(at), KINDS[kind], said, *numbers, *heads))
+        return found
+
+    def _guides(self, keys: Sequence[int]) -> Mapping[StaffId, SenderFacts]:
+        wanted = {self.look.accounts[StaffId(key)].sender for key in keys if key}
+        only = wanted if len(wanted) < MANY else None
+        return {one.staff: one for one in senders(self.look.viewer, only) if one.id in wanted}
+
+
+def look_at(warehouse: Warehouse, viewer: Viewer, asked: OffGateFilter) -> Look:
+    """What the people whom a viewer sees sent on their own; a window that is not counted beforehand is counted now. Of
+    members who are none of our accounts only who sees the whole brand is told."""
+    all_places = {place.id: place for place in places()}
+    accounts = {one.staff: one for one in homes(viewer, staff=asked.staff) if _asked_for(one, asked, all_places)}
     strangers = viewer.sees_all and asked.node is None and asked.staff is None
-    now = business_now()
-    since = now - timedelta(days=asked.days)
-    return Look(asked, accounts, places, strangers, rulebook().policy.caps, now, _measured(since), committed())
+    if asked.days in DAYS:
+        spoken = SPOKEN.answer(warehouse)
+    else:
+        now = business_now()
+        spoken = Counted(_spoken(warehouse, (asked.days,), now), now)
+    return Look(viewer, asked, accounts, all_places, strangers, _caps(), spoken)
 
 
-def off_gate(warehouse: Warehouse, look: Look, by: By, limit: int = 10_000) -> list[OffGateRow]:
-    """What was sent, most persons first. (Unscoped because whose sends are looked at was said by `look_at`.)"""
+def off_gate(look: Look, by: By) -> OffGate:
+    """What was sent. (Unscoped because whose sends are looked at was said by `look_at`.)"""
     if by in (By.GUIDE, By.SEND):
         keys = {staff: int(staff) for staff in look.accounts}
     elif by is By.ALL:
         keys = dict.fromkeys(look.accounts, 0)
     else:
-        keys = {staff: _place(one.store, by, look.places) for staff, one in look.accounts.items()}
-    strangers = [0] if look.strangers else []
-    who = pa.table(
-        {
-            "staff": pa.array([*keys, *strangers], pa.int64()),
-            "key": pa.array([*keys.values(), *strangers], pa.int64()),
-        }
+        nodes = {one.node for one in look.accounts.values()}
+        place = {node: _place(node, by, look.places) for node in nodes}
+        keys = {staff: place[one.node] for staff, one in look.accounts.items()}
+    if look.strangers:
+        keys[NOBODY] = 0
+    sums = look.spoken.value.sums(keys, look.asked.days, look.asked.kind, each=by is By.SEND)
+    return OffGate(look, by, sums)
+
+
+def _caps() -> PersonCaps:
+    return rulebook().policy.caps
+
+
+def _said(query: Statement, since: datetime, until: datetime) -> Statement:
+    """A query over `said`: every touch that staff sent on their own between two instants. (Unscoped.)"""
+    caps = _caps()
+    most = {"day": caps.day, "week": caps.week, "month": caps.month}
+    params = {"since": since, "until": until, **{name: ENOUGH if one is None else one for name, one in most.items()}}
+    tables = {"committed": committed(), "measured": _measured(since)}
+    asked = replace(query, params={**params, **query.params}, tables={**tables, **query.tables})
+    return beside(asked, "said", "reach/offgate_said")
+
+
+def _spoken(warehouse: Warehouse, windows: Sequence[int], now: datetime) -> Spoken:
+    """Of everybody, in windows of so many days."""
+    starts = {days: now - timedelta(days=days) for days in windows}
+    edges = pa.array([naive(one) for one in starts.values()], STAMP)
+    of_sends = {"windows": pa.table({"days": pa.array(list(starts), pa.int64()), "since": edges})}
+    pairs, sends = (
+        warehouse.query(_said(named(name, tables=tables), min(starts.values()), now))
+        for name, tables in (("reach/offgate_pairs", {}), ("reach/offgate_sends", of_sends))
     )
-    caps = {"day": look.caps.day, "week": look.caps.week, "month": look.caps.month}
-    params = {
-        "since": look.now - timedelta(days=look.asked.days),
-        "until": look.now,
-        "each": by is By.SEND,
-        "kind": look.asked.kind or "",
-        "limit": limit,
-        **{name: ENOUGH if most is None else most for name, most in caps.items()},
-    }
-    tables = {"who": who, "committed": look.committed, "measured": look.measured}
-    rows = warehouse.query(named("reach/offgate", params, tables)).to_pylist()
-    return [_row(row, by, look.accounts, look.places) for row in rows]
+    return Spoken.of(pairs, sends, starts)
 
 
-def _asked_for(one: SenderFacts, asked: OffGateFilter, places: Mapping[NodeId, NodeFacts]) -> bool:
-    if asked.staff is not None and one.staff != asked.staff:
-        return False
-    return asked.node is None or asked.node in _above(one.store, places)
+def _bound_by() -> PersonCaps | None:
+    try:
+        return _caps()
+    except NotFound:
+        return None  # nothing is set up yet
 
 
-def _above(node: NodeId, places: Mapping[NodeId, NodeFacts]) -> list[NodeId]:
+SPOKEN = Beforehand(lambda warehouse: _spoken(warehouse, DAYS, business_now()), _bound_by)
+
+
+def _asked_for(one: Home, asked: OffGateFilter, places: Mapping[NodeId, Place]) -> bool:
+    return asked.node is None or asked.node in _above(one.node, places)
+
+
+def _above(node: NodeId, places: Mapping[NodeId, Place]) -> list[NodeId]:
     """The node and those it belongs to, the nearest first."""
     found: list[NodeId] = []
     here: NodeId | None = node
@@ -148,7 +216,7 @@ def _above(node: NodeId, places: Mapping[NodeId, NodeFacts]) -> list[NodeId]:
     return found
 
 
-def _place(store: NodeId, by: By, places: Mapping[NodeId, NodeFacts]) -> int:
+def _place(store: NodeId, by: By, places: Mapping[NodeId, Place]) -> int:
     """The store itself, or the nearest region above it; a store without one stands for itself."""
     if by is By.REGION:
         regions = [node for node in _above(store, places) if places[node].kind is NodeKind.REGION]
@@ -168,19 +236,6 @@ def _measured(since: datetime) -> pa.Table:
             "until": pa.array([naive(until) for _, until in rows], STAMP),
         }
     )
-
-
-def _row(
-    row: Mapping[str, Any], by: By, accounts: Mapping[StaffId, SenderFacts], places: Mapping[NodeId, NodeFacts]
-) -> OffGateRow:
-    values = dict(row)
-    key = values.pop("key")
-    values.pop("send")
-    guide = accounts.get(StaffId(key)) if by in (By.GUIDE, By.SEND) else None
-    node = places.get(guide.store if guide is not None else NodeId(key)) if key else None
-    values["kind"] = SendKind(values["kind"])
-    values["last_at"] = aware(values["last_at"])
-    return OffGateRow(node, guide, **values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,26 @@
--- What staff sent on their own between two instants, by the key of `who` sent it, and with `$each` by send: how many
--- sends of each kind, whom they spoke to (`persons`) and who could see them (`could_see`: what is written into a group or
--- published among moments nobody can tell was read). Of those spoken to, how many were then held out of a plan that was
--- being measured, and how many the message put over a cap: it counted with what the gate had let out to them before.
-WITH mine AS (
+-- Every touch that staff sent on their own between two instants: who (`staff`, 0 for members who are none of our
+-- accounts), to whom, when, how, in which send, and what it says (`content` stands for its words). Of those who were
+-- spoken to themselves: whether they were then held out of a plan that was being measured (`held`), each wave in its own
+-- window, and whether the message put them over a cap (`beyond`): it counted with what the gate had let out to them
+-- before. Neither depends on `$since`. What is written into a group or published among moments counts for no cap.
+WITH asked AS (
     SELECT
-        w.key, coalesce(o.survivor, e.person) AS person, e.occurred_at,
+        coalesce(e.staff, 0) AS staff, coalesce(o.survivor, e.person) AS person, e.occurred_at,
         CASE e.source WHEN 'offgate:group' THEN 'group' WHEN 'offgate:moments' THEN 'moments' ELSE 'mass' END AS kind,
         coalesce(json_extract_string(e.props, '$.send'), e.event_id) AS send,
-        CASE WHEN $each THEN coalesce(json_extract_string(e.props, '$.content'), '') ELSE '' END AS content
+        coalesce(json_extract_string(e.props, '$.content'), '') AS content
     FROM events e
-    JOIN who w ON w.staff = coalesce(e.staff, 0)
     LEFT JOIN person_overrides o ON o.birth = e.person
     WHERE e.type = 'offgate.sent' AND e.occurred_at > $since AND e.occurred_at <= $until
 ),
-asked AS (SELECT * FROM mine WHERE $kind = '' OR kind = $kind),
 spoken AS (SELECT DISTINCT person, occurred_at FROM asked WHERE kind = 'mass'),
 held AS (
-    SELECT coalesce(o.survivor, d.person) AS person, d.plan, min(d.decided_at) AS since, min(m.until) AS until
+    SELECT DISTINCT coalesce(o.survivor, d.person) AS person, d.decided_at AS since, m.until
     FROM decisions d
     SEMI JOIN committed c ON c.run = d.run
     JOIN measured m ON m.plan = d.plan AND m.occasion = d.occasion
     LEFT JOIN person_overrides o ON o.birth = d.person
     WHERE d.attempt = 1 AND d.outcome = 'held_out'
-    GROUP BY 1, 2
 ),
 kept AS (
     SELECT DISTINCT s.person, s.occurred_at
@@ -62,21 +60,9 @@ beyond AS (
         OR count(*) FILTER (WHERE t."at" > s.occurred_at - INTERVAL 1 DAY) > $day
 )
 SELECT
-    a.key,
-    CASE WHEN $each THEN a.send ELSE '' END AS send,
-    max(a.occurred_at) AS last_at,
-    max(a.kind) AS kind,
-    max(a.content) AS content,
-    count(DISTINCT CASE WHEN a.kind = 'mass' THEN a.send END) AS mass,
-    count(DISTINCT CASE WHEN a.kind = 'group' THEN a.send END) AS into_groups,
-    count(DISTINCT CASE WHEN a.kind = 'moments' THEN a.send END) AS moments,
-    count(DISTINCT CASE WHEN a.kind = 'mass' THEN a.person END) AS persons,
-    count(DISTINCT CASE WHEN a.kind <> 'mass' THEN a.person END) AS could_see,
-    count(DISTINCT CASE WHEN a.kind = 'mass' THEN k.person END) AS held_out,
-    count(DISTINCT CASE WHEN a.kind = 'mass' THEN v.person END) AS over_cap
+    a.staff, a.person, a.occurred_at, a.kind, a.send, a.content,
+    a.kind = 'mass' AND k.person IS NOT NULL AS held,
+    a.kind = 'mass' AND v.person IS NOT NULL AS beyond
 FROM asked a
 LEFT JOIN kept k ON k.person = a.person AND k.occurred_at = a.occurred_at
 LEFT JOIN beyond v ON v.person = a.person AND v.occurred_at = a.occurred_at
-GROUP BY 1, 2
-ORDER BY persons DESC, could_see DESC, last_at DESC, 1, 2
-LIMIT $limit
