@@ -36,7 +36,7 @@ BASELINES = {
     "/execution/tasks/?days=28": (22, 0),
     "/execution/over-time/": (20, 0),
     "/execution/chase/": (31, 0),
-    "/offgate/": (14, 4),
+    "/offgate/": (20, 4),  # as "/"
     "/lists/": (12, 0),
     "/content/": (16, 0),
     "/content/of/care_tip/": (18, 0),
