@@ -94,14 +94,13 @@ def nodes() -> list[NodeFacts]:
     zones: dict[str, tuple[NodeId, str]] = {}
     result = []
     default = brand().zone
-    for row in Node.objects.order_by("path"):
-        parent_path = row.path[: -Node.steplen]
-        parent, inherited = zones.get(parent_path, (None, default))
-        zone = row.zone or inherited
-        zones[row.path] = (NodeId(row.pk), zone)
-        kind = NodeKind(row.kind)
-        place = None if row.latitude is None or row.longitude is None else (row.latitude, row.longitude)
-        result.append(NodeFacts(NodeId(row.pk), parent, kind, row.code, row.name, zone, row.synthetic, place))
+    columns = ("pk", "path", "kind", "code", "name", "zone", "synthetic", "latitude", "longitude")
+    for pk, path, kind, code, name, own, synthetic, north, east in Node.objects.order_by("path").values_list(*columns):
+        parent, inherited = zones.get(path[: -Node.steplen], (None, default))
+        zone = own or inherited
+        zones[path] = (NodeId(pk), zone)
+        place = None if north is None or east is None else (north, east)
+        result.append(NodeFacts(NodeId(pk), parent, NodeKind(kind), code, name, zone, synthetic, place))
     return result
 
 

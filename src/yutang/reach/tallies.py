@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Count, F, QuerySet, Sum, TextField
+from django.db.models import Count, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
 
 from yutang.kernel.errors import NotFound
@@ -187,13 +188,14 @@ def waiting(
     for part in _of(viewer, wanted, accounts):
         rows = part.filter(standing=Standing.WAITING.value, deadline__gt=now)
         rows = rows.exclude(sender__in=list(without)) if without else rows
-        rows = rows.annotate(ends=Cast("deadline", TextField()), people=F("asked") - F("done"))
-        for pk, sender, run, ends, people, task in rows.values_list("pk", "sender", "run", "ends", "people", "task"):
+        rows = rows.annotate(ends=Cast("deadline", TextField()))
+        columns = ("pk", "sender", "run", "ends", "asked", "done", "task")
+        for pk, sender, run, ends, asked, done, task in rows.values_list(*columns):
             if run not in plan_of:
                 continue
             deadline = deadlines.get(ends) or deadlines.setdefault(ends, _instant(ends))
-            found.append(Open(BatchId(pk), SenderId(sender), PlanId(plan_of[run]), deadline, people, task))
-    return sorted(found, key=lambda one: (one.deadline, one.batch))
+            found.append(Open(BatchId(pk), SenderId(sender), PlanId(plan_of[run]), deadline, asked - done, task))
+    return sorted(found, key=attrgetter("deadline", "batch"))
 
 
 def _instant(told: str) -> datetime:
