@@ -50,6 +50,8 @@ RULES = [
     {"consent": {"purpose": "marketing", "channel": "wecom"}},
     {"segment": "overdue"},
     {"pool": "nurturing"},
+    {"in_group": ["wr-a", "wr-b"]},
+    {"recorded": {"segment": "customer_pool", "at": "2026-03-01T00:00:00Z"}},
     {"not": {"any": [{"pool": "customer"}, {"not": {"tag": "x"}}]}},
     {"any": [{"all": [{"tag": "a"}, {"tag": "b"}]}, {"not": {"pool": "customer"}}]},
 ]
@@ -192,6 +194,16 @@ def test_the_builder_says_who_would_come_and_go(owner: httpx.Client) -> None:
     assert "hx-get" in owner.get("/segments/of/changes_much/?version=1").text
     assert f"出去 {CUSTOMERS} 人" in text(owner.get("/segments/of/changes_much/differing/?version=1"))
     assert "当天结束时" in text(post(owner, "/segments/past/", {"text": first, "past_day": "2026-01-15"}))
+
+
+def test_a_segment_is_held_fast_from_its_page(owner: httpx.Client, keeper: httpx.Client) -> None:
+    assert 'value="customer_pool_20260302"' in owner.get("/segments/of/customer_pool/").text
+    page = text(post(owner, "/segments/of/customer_pool/freeze/", {"as_name": "pool_fast"}))
+    assert "已定格" in page
+    assert "时在分群「成交池（2026-03-02 定格）」里" in page
+    assert "请换一个名字" in text(post(owner, "/segments/of/customer_pool/freeze/", {"as_name": "customer_pool"}))
+    assert post(keeper, "/segments/of/customer_pool/freeze/", {"as_name": "mine"}).status_code == 403
+    assert "pool_fast" in owner.get("/segments/new/?from=pool_fast").text
 
 
 @pytest.mark.long

@@ -438,6 +438,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "segment_built_differing": (Ask("/segments/differing/", {"text": "", "editing": BOTH}),),
     "segment_why": (Ask(f"/segments/of/{BOTH}/why/", shows=_SEEN),),
     "segment_past": (Ask(f"/segments/of/{BOTH}/past/?day=2026-01-01"),),
+    "segment_freeze": (Ask(f"/segments/of/{BOTH}/freeze/", {"as_name": "asked_fast"}),),
     "segment_flow": (Ask(f"/segments/of/{BOTH}/flow/"),),
     "segment_differing": (Ask(f"/segments/of/{BOTH}/differing/?version=1"),),
     "segment_overlap": (Ask(f"/segments/of/{BOTH}/overlap/?with=overdue"),),

@@ -212,6 +212,23 @@ class Oracle:
     def if_consent(self, rule: dict[str, Any], person: int) -> bool:
         return self.consented(person, rule["consent"]["purpose"], rule["consent"]["channel"])
 
+    def if_in_group(self, rule: dict[str, Any], person: int) -> bool:
+        mine = [
+            (json.loads(e["props"])["group"], e["type"]) for e in self.pond.events
+            if e["type"] in ("group.joined", "group.left") and self.pond.survivor(e["person"]) == person
+            and e["occurred_at"].replace(tzinfo=UTC) <= self.as_of
+        ]  # fmt: skip
+        return any(mine.count((g, "group.joined")) > mine.count((g, "group.left")) for g in listed(rule["in_group"]))
+
+    def if_recorded(self, rule: dict[str, Any], person: int) -> bool:
+        until = datetime.fromisoformat(rule["recorded"]["at"]).replace(tzinfo=None)
+        mine = [
+            change["entered"] for change in self.pond.changes
+            if change["segment"] == rule["recorded"]["segment"] and change["at"] <= until
+            and self.pond.survivor(change["person"]) == person
+        ]  # fmt: skip
+        return mine.count(True) > mine.count(False)
+
     def if_pool(self, rule: dict[str, Any], person: int) -> bool:
         return self.get_pool(self.profiles[person], person) == rule["pool"]
 

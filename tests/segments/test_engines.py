@@ -63,6 +63,8 @@ RULES: list[dict[str, Any]] = [
     {"region": "south"},
     {"consent": {"purpose": "marketing", "channel": "wecom"}},
     {"pool": "nurturing"},
+    {"in_group": AWKWARD[:2]},
+    {"recorded": {"segment": "other", "at": "2017-11-01T00:00:00+00:00"}},
     {"any": [{"segment": "other"}, {"all": [{"tag": AWKWARD[3]}, {"not": {"pool": "customer"}}]}]},
 ]
 
@@ -86,6 +88,13 @@ def pond() -> Pond:
             "props": None if n % 2 else json.dumps({"campaign": AWKWARD[n // 2 % 4]}),
         }
         for n in range(120)
+    ] + [
+        {
+            "event_id": f"g{n}", "type": ["group.joined", "group.left"][n % 3 % 2], "person": births[n * 7 % 40],
+            "occurred_at": naive(AS_OF - timedelta(hours=n * n % 5000 - 20)), "source": "sync:groups",
+            "channel": "wecom", "amount": None, "props": json.dumps({"group": AWKWARD[n % 3]}),
+        }
+        for n in range(60)
     ]  # fmt: skip
     return Pond(
         set(survivors),
@@ -100,6 +109,13 @@ def pond() -> Pond:
         ],
         [{"person": p, "tag": AWKWARD[p % 4]} for p in survivors[:20]],
         [{"person": p, "node": n} for p in survivors[:20] for n in (1, 10 + p % 2, 7 + p % 3)],
+        changes=[
+            {
+                "segment": ["other", "another"][n % 3 % 2], "version": 1, "person": births[n * 7 % 40],
+                "entered": n % 4 > 0, "at": datetime(2017, 10, 30) + timedelta(days=n % 4), "run": n % 4,
+            }
+            for n in range(60)
+        ],
         touches=[
             {
                 "touch": n, "person": births[n * 3 % 40], "at": AS_OF - timedelta(hours=n * n * 7 % 3000),
@@ -157,7 +173,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pa.Ta
     rebuild(warehouse, AS_OF, zone=ZONE)
     names = (
         "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes person_overrides profiles "
-        "profile_more decisions receipts"
+        "profile_more decisions receipts segment_changes"
     )
     stored = {name: warehouse.query(Statement(f"SELECT * FROM {name}")) for name in names.split()}
     # Built anew: chdb range-checks even what stands under a null, and DuckDB leaves INT_MIN there for a day.

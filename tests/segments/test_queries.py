@@ -173,3 +173,27 @@ def test_the_clock_records_all_segments_and_the_flow_tells_days(warehouse: Wareh
         assert [(str(one.day), one.entered, one.left, one.versions) for one in days] == [("2018-01-26", 0, 1, (1,))]
     assert then.flow(warehouse, manager(8), "one") == [], "whoever came or went there is not seen"
     assert then.flow(warehouse, OWNER, "watched") is None
+
+
+def test_a_segment_held_fast_stays_as_it_was(warehouse: Warehouse) -> None:
+    services.save(segment({"trait": "orders_30d", "at_least": 1}), OWNER)
+    still = services.freeze(warehouse, "one", "one_then", OWNER)
+    assert services.freeze(warehouse, "one", "one_then", OWNER) == still, "twice is once"
+    rebuild(warehouse, AS_OF + timedelta(days=60))
+    services.record_all(warehouse)
+    assert queries.count(warehouse, OWNER, segment({"segment": "one"}, "live")) == 0
+    assert queries.count(warehouse, OWNER, queries.segment_named("one_then")) == 2
+    assert queries.count(warehouse, manager(8), queries.segment_named("one_then")) == 0
+    assert "recorded" in still.document.as_yaml()
+    flow = then.flow(warehouse, OWNER, "one_then")
+    assert flow == [], "nobody comes or goes"
+    for name in ("one", "One then", "one_then"):  # taken, no name, and of another instant
+        with pytest.raises(BadInput):
+            services.freeze(warehouse, "one", name, OWNER)
+    with pytest.raises(Refused):
+        services.freeze(warehouse, "one", "mine", manager(8))
+    with pytest.raises(BadInput, match="nobody"):
+        services.save(segment({"recorded": {"segment": "nobody", "at": "2018-01-01T00:00:00Z"}}, "typo"), OWNER)
+    for at in ("2018-01-01", "2018-01-01T00:00:00", "yesterday"):
+        with pytest.raises(BadInput):
+            segment({"recorded": {"segment": "one", "at": at}}, "naive")

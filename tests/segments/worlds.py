@@ -58,6 +58,7 @@ class Pond(World):
     tags: list[dict[str, Any]] = field(default_factory=list)
     scopes: list[dict[str, Any]] = field(default_factory=list)
     worth: dict[int, dict[str, Any]] = field(default_factory=dict)
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
 
 def put_pond(pond: Pond) -> list[Statement]:
@@ -75,6 +76,7 @@ def put_pond(pond: Pond) -> list[Statement]:
             for version, row in ((WORTH_VERSION, told), (WORTH_VERSION - 1, STALE_WORTH))
         ],
         "profile_state": [{"name": "values_version", "value": str(WORTH_VERSION)}],
+        "segment_changes": pond.changes,
     }
     people = [*put_people(pond), Statement("DELETE FROM facts"), insert("facts", flags)]
     ledger = put_touches(pond.touches)
@@ -141,6 +143,7 @@ def ponds(draw: st.DrawFn, at: datetime) -> Pond:
         tags=draw(rows({"person": living, "tag": st.sampled_from(AWKWARD)}, ("person", "tag"))),
         scopes=draw(rows({"person": living, "node": st.sampled_from([1, 7, 8, 9, 10, 11])}, ("person", "node"))),
         worth=draw(st.dictionaries(living, st.fixed_dictionaries(WORTH), max_size=5)),
+        changes=draw(changes(at)),
     )
 
 
@@ -162,6 +165,19 @@ channels = st.sampled_from(["wecom", "sms"])
 channels_or_all = st.sampled_from(["wecom", "sms", "*"])
 purposes = st.sampled_from(["marketing", "service"])
 category = st.sampled_from(["milk", "beef", *AWKWARD[:3], None])
+
+
+def changes(at: datetime) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Who was seen to enter a segment and to leave it."""
+    one = {
+        "segment": st.sampled_from(["other", "another"]),
+        "version": st.just(1),
+        "person": persons,
+        "entered": st.sampled_from([True, True, False]),
+        "at": st.sampled_from([naive(at - timedelta(days=days)) for days in (0, 1, 30)]),
+        "run": st.integers(1, 3),
+    }
+    return st.lists(st.fixed_dictionaries(one), max_size=14)
 
 
 def _orders(at: datetime) -> st.SearchStrategy[Order]:
@@ -193,13 +209,16 @@ def touches(at: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[dict[str,
 
 @st.composite
 def told_events(draw: st.DrawFn, at: datetime) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["campaign.targeted", "coupon.redeemed", "message.sent", "order.refunded"]))
+    kinds = ["campaign.targeted", "coupon.redeemed", "message.sent", "order.refunded", "group.joined", "group.left"]
+    kind = draw(st.sampled_from(kinds))
     beside = st.sampled_from([{}, {"class": "marketing"}])
     props = {
         "campaign.targeted": {"campaign": draw(st.sampled_from(AWKWARD))},
         "coupon.redeemed": {"coupon": "c", **draw(st.sampled_from([{}, {"campaign": "plain"}]))},
         "message.sent": draw(beside),
         "order.refunded": {"order_id": "1"},
+        "group.joined": {"group": draw(st.sampled_from(AWKWARD[:2])), "scene": 3},
+        "group.left": {"group": draw(st.sampled_from(AWKWARD[:2]))},
     }[kind]
     return {
         "type": kind,
@@ -288,10 +307,14 @@ leaves = st.one_of(
     event_rules,
     bought_rules,
     texts.map(lambda t: {"tag": t}),
+    texts.map(lambda t: {"in_group": t}),
     place_rules,
     st.tuples(purposes, channels_or_all).map(lambda t: {"consent": {"purpose": t[0], "channel": t[1]}}),
     st.sampled_from([{"pool": "nurturing"}, {"pool": "customer"}]),
     st.sampled_from([{"segment": "other"}, {"segment": "another"}]),
+    st.tuples(st.sampled_from(["other", "another"]), st.sampled_from(INSTANTS), st.sampled_from([0, 1, 30])).map(
+        lambda t: {"recorded": {"segment": t[0], "at": (t[1] - timedelta(days=t[2])).isoformat()}}
+    ),
 )
 own_leaves = leaves.filter(lambda rule: "segment" not in rule)
 

@@ -23,7 +23,7 @@ from yutang.segments.documents import OPERATORS, All, Any_, Not, SegmentDocument
 
 ROOT = "r"
 GROUPS = ("all", "any", "none")
-KINDS = ("trait", "bought", "event", "tag", "store", "region", "consent", "segment", "pool", "raw")
+KINDS = ("trait", "bought", "event", "tag", "store", "region", "consent", "segment", "pool", "in_group", "raw")
 MOST_NODES = 200
 _NUMBERS = frozenset({TraitType.COUNT, TraitType.MONEY, TraitType.NUMBER})
 _BOUNDS = ("is", "is_not", "at_least", "at_most", "more_than", "less_than", "between")
@@ -148,6 +148,8 @@ def _filled(rule: dict[str, Any]) -> Node | None:
                 node.lists["props"] = _texts(wanted)
         case "tag":
             node.lists["tags"] = _texts(rule["tag"])
+        case "in_group":
+            node.lists["groups"] = _texts(rule["in_group"])
         case "store" | "region":
             node.lists["codes"] = _texts(rule[kind])
             values["by"] = rule.get("by", "home")
@@ -342,6 +344,8 @@ def _rule(node: Node) -> dict[str, Any]:
             return {**rule, **_windowed(node)}
         case "tag":
             return {"tag": _some(lists.get("tags"), "标签", "tag")}
+        case "in_group":
+            return {"in_group": _some(lists.get("groups"), "群", "group")}
         case "store" | "region":
             what = ("门店", "store") if node.kind == "store" else ("区域", "region")
             return {node.kind: _some(lists.get("codes"), *what), "by": values.get("by") or "home"}
@@ -418,4 +422,4 @@ def quick(rule: Part) -> bool:
             return all(quick(branch) for branch in rule.any_)
         case Not():
             return quick(rule.not_)
-    return type(rule).__name__ not in ("EventRule", "BoughtRule", "SegmentRule")
+    return type(rule).__name__ not in ("EventRule", "BoughtRule", "SegmentRule", "RecordedRule", "InGroupRule")

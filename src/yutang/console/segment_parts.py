@@ -3,12 +3,14 @@ change of the document does. Each comes after the page, which waits for none of 
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import path
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from yutang.console.pages import Page, language, page
+from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.person_then import lines, past_day
 from yutang.console.segments import read_document
 from yutang.console.sentences import rule_said
@@ -20,6 +22,7 @@ from yutang.organisation.queries import nodes
 from yutang.people.queries import names_of
 from yutang.profiles.queries import moment
 from yutang.segments import queries, then
+from yutang.segments import services as keeping
 from yutang.segments.documents import SegmentDocument
 from yutang.segments.why import sample
 
@@ -86,6 +89,20 @@ def flow(request: Page, name: str) -> HttpResponseBase:
 
 
 @page
+@require_POST
+def freeze(request: Page, name: str) -> HttpResponseBase:
+    """Keep who is in it now as a segment of its own."""
+    operators_only(request.viewer)
+    try:
+        stored = keeping.freeze(request.warehouse, name, request.POST.get("as_name", "").strip(), request.viewer)
+    except BadInput as error:
+        messages.error(request, error.sentence(language()))
+        return redirect("segment", name)
+    messages.success(request, _("已定格，往后没有人进出。"))
+    return redirect("segment", stored.document.name)
+
+
+@page
 @require_safe
 def differing(request: Page, name: str) -> HttpResponseBase:
     """Who came and went by the change of the document since `?version=`."""
@@ -124,6 +141,7 @@ urls = [
     path("segments/differing/", built_differing, name="segment_built_differing"),
     path("segments/of/<slug:name>/why/", why, name="segment_why"),
     path("segments/of/<slug:name>/past/", past, name="segment_past"),
+    path("segments/of/<slug:name>/freeze/", freeze, name="segment_freeze"),
     path("segments/of/<slug:name>/flow/", flow, name="segment_flow"),
     path("segments/of/<slug:name>/differing/", differing, name="segment_differing"),
 ]

@@ -28,7 +28,9 @@ from yutang.kernel.ids import PersonId
 from yutang.log.vocabulary import VOCABULARY
 from yutang.organisation.contracts import NodeKind
 from yutang.organisation.queries import nodes
+from yutang.people.grouped import groups
 from yutang.people.queries import names_of
+from yutang.profiles.queries import moment
 from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments import queries
 from yutang.segments import services as keeping
@@ -39,6 +41,7 @@ COLUMNS = ("lifecycle", "home_store", "orders_365d", "spend_365d", "days_since_l
 MOST_COLUMNS = 12
 MEMBERS_SHOWN = 25
 MOST_EXPORTED = 200_000
+GROUPS_OFFERED = 200
 MOST_OFFERED = 1000  # categories
 
 
@@ -106,6 +109,7 @@ def segment(request: Page, name: str) -> HttpResponseBase:
         "stored": history[0],
         "says": sentence(document, _titles(queries.segments())),
         "count": size,
+        "as_name": f"{name[:50]}_{moment(request.warehouse).today:%Y%m%d}",
         "pager": pager,
         "rows": _members(request, members.to_pylist(), traits),
         "columns": [(trait, trait_title(trait)) for trait in traits],
@@ -332,6 +336,7 @@ def _form(request: Page, tree: Node) -> dict[str, Any]:
         "stores": [node for node in tree_nodes if node.kind is NodeKind.STORE],
         "regions": [node for node in tree_nodes if node.kind is NodeKind.REGION],
         "categories": queries.categories(request.warehouse)[:MOST_OFFERED],
+        "groups": lambda: groups(request.viewer, limit=GROUPS_OFFERED)[0],
         "tags": [str(tag) for tag in request.warehouse.query(named("console/tags")).column(0).to_pylist()],
     }
 

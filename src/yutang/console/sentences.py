@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from yutang.console.pages import language
+from yutang.console.templatetags.console import moment
 from yutang.console.words import LIFECYCLES, POOLS, PURPOSES, said
 from yutang.console.words import unit as worded_unit
 from yutang.kernel.documents import Part
@@ -22,8 +23,10 @@ from yutang.segments.documents import (
     BoughtRule,
     ConsentRule,
     EventRule,
+    InGroupRule,
     Not,
     PoolRule,
+    RecordedRule,
     RegionRule,
     SegmentDocument,
     SegmentRule,
@@ -117,6 +120,13 @@ def _leaf(rule: Part, titles: Titles) -> str:
             return _("同意%s") % said(PURPOSES, rule.consent.purpose)
         case SegmentRule():
             return _("在分群「%s」里") % titles.get(rule.segment, rule.segment)
+        case InGroupRule():
+            return _("在客户群 %s 里") % _list(rule.in_group)
+        case RecordedRule():
+            return _("%(at)s 时在分群「%(segment)s」里") % {
+                "at": moment(rule.recorded.at),
+                "segment": titles.get(rule.recorded.segment, rule.recorded.segment),
+            }
         case PoolRule():
             return _("在%s") % said(POOLS, rule.pool)
     raise TypeError(type(rule).__name__)

@@ -15,7 +15,18 @@ from sqlglot import exp
 from yutang.kernel.documents import Part
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.organisation.contracts import NodeKind
-from yutang.profiles.conditions import column, compared, literal, of_events, of_lines, one_of, text, windowed
+from yutang.profiles.conditions import (
+    column,
+    compared,
+    instant,
+    literal,
+    of_events,
+    of_lines,
+    one_of,
+    prop,
+    text,
+    windowed,
+)
 from yutang.profiles.queries import join_beside
 from yutang.profiles.shapes import Bounds
 from yutang.profiles.traits import TRAITS, TraitType
@@ -26,8 +37,10 @@ from yutang.segments.documents import (
     BoughtRule,
     ConsentRule,
     EventRule,
+    InGroupRule,
     Not,
     PoolRule,
+    RecordedRule,
     RegionRule,
     SegmentDocument,
     SegmentRule,
@@ -37,7 +50,8 @@ from yutang.segments.documents import (
 )
 
 MAX_LEAVES = 2000
-COUNT, SUM, ANY = "count", "sum", "any"
+COUNT, SUM, ANY, NET = "count", "sum", "any", "net"
+JOINED = "group.joined"
 
 
 def compile_segment(document: SegmentDocument, context: Context) -> exp.Select:
@@ -129,6 +143,10 @@ class _Compiler:
                 return self.consent(rule)
             case SegmentRule():
                 return self.segment(rule)
+            case InGroupRule():
+                return exp.or_(*[self.in_group(group) for group in dict.fromkeys(rule.in_group)])
+            case RecordedRule():
+                return self.recorded(rule)
             case PoolRule():
                 return _true(exp.EQ(this=TRAITS["pool"].expression(self._context.moment), expression=text(rule.pool)))
         raise TypeError(f"no rule: {type(rule).__name__}")
@@ -192,6 +210,20 @@ class _Compiler:
             raise BadInput(error.zh, error.en) from None
         return exp.paren(self.document(document))
 
+    def in_group(self, group: str) -> exp.Expr:
+        """As often as somebody joined, less as often as they left."""
+        its = exp.EQ(this=prop("group"), expression=text(group))
+        kinds = one_of(column("type", "events"), (JOINED, "group.left"))
+        until = exp.LTE(this=column("occurred_at", "events"), expression=instant(self._context.moment.as_of))
+        return self.counted("events", exp.and_(kinds, its, until), kind=NET)
+
+    def recorded(self, rule: RecordedRule) -> exp.Expr:
+        """As often as somebody entered until then, less as often as they left."""
+        its = exp.EQ(this=column("segment", "segment_changes"), expression=text(rule.recorded.segment))
+        at = exp.column("at", "segment_changes", quoted=True)
+        until = exp.LTE(this=at, expression=instant(rule.recorded.at))
+        return self.counted("segment_changes", exp.and_(its, until), kind=NET)
+
     # Measures
 
     def ask(self, table: str, kind: str, condition: exp.Expr) -> exp.Column:
@@ -223,7 +255,8 @@ def _of_facts(measures: _Measures) -> exp.Select:
 
 
 def _of_events(measures: _Measures) -> exp.Select:
-    """Events are kept by birth person. They are counted by birth first: most persons have one, and few were merged."""
+    """Events are kept by birth person, and so are entries into segments. They are counted by birth first: most persons
+    have one, and few were merged."""
     births = _of_facts(measures)
     names = [name for name, _, _ in measures.asked.values()]
     totals = [exp.Sum(this=column(name, "births")).as_(name) for name in names]
@@ -260,6 +293,7 @@ def _by_survivor(births: exp.Select, totals: Sequence[exp.Expr]) -> exp.Select:
 
 _SOURCES = {
     "events": _of_events,
+    "segment_changes": _of_events,
     "order_lines": _of_lines,
     "fact_tags": _of_facts,
     "fact_scopes": _of_facts,
@@ -271,7 +305,16 @@ def _aggregate(kind: str, condition: exp.Expr) -> exp.Expr:
     if kind == ANY:  # 1 granted, 0 refused, null if never asked
         granted = exp.Case().when(column("granted", "fact_consents"), _number(1)).else_(_number(0))
         return exp.Max(this=_when(condition, granted))
+    if kind == NET:
+        moved = exp.Case().when(_came(condition), _number(1)).else_(_number(-1))
+        return exp.Sum(this=_when(condition, moved))
     return exp.Sum(this=_when(condition, _number(1)))
+
+
+def _came(condition: exp.Expr) -> exp.Expr:
+    if any(one.table == "events" for one in condition.find_all(exp.Column)):
+        return exp.EQ(this=column("type", "events"), expression=text(JOINED))
+    return column("entered", "segment_changes")
 
 
 def _when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
@@ -287,4 +330,4 @@ def _true(condition: exp.Expr) -> exp.Expr:
 
 
 def _number(value: float) -> exp.Expr:
-    return exp.Literal.number(value)
+    return literal(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, SerializeAsAny, field_validator, model_validator
@@ -181,6 +181,40 @@ class SegmentRule(Part):
     segment: str = Field(pattern=NAME)
 
 
+class Record(Part):
+    """A segment, and the instant as of which its members were recorded: with its zone, as `2026-03-01T09:00:00Z`."""
+
+    segment: str = Field(pattern=NAME)
+    at: datetime
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _aware(cls, given: Any) -> datetime:
+        try:
+            at = datetime.fromisoformat(given) if isinstance(given, str) else given
+        except ValueError:
+            at = None
+        if not isinstance(at, datetime) or at.tzinfo is None:
+            raise BadInput(
+                f"「{given}」不是带时区的时刻，应类似 2026-03-01T09:00:00Z。",
+                f"“{given}” is not an instant with its zone, such as 2026-03-01T09:00:00Z.",
+            )
+        return at.astimezone(UTC)
+
+
+class RecordedRule(Part):
+    """Was recorded as a member of a segment, at the last look until an instant: a segment held fast. Members are
+    recorded as the clock looks; whoever was merged since counts as the one into whom they were merged."""
+
+    recorded: Record
+
+
+class InGroupRule(Part):
+    """Is in any of these customer groups, by the platform's ids: joined it oftener than left it."""
+
+    in_group: Texts
+
+
 class PoolRule(Part):
     """Is in a pool: reachable, and has not yet bought (`nurturing`) or has (`customer`)."""
 
@@ -237,6 +271,8 @@ RULES: dict[str, type[Part]] = {
     "consent": ConsentRule,
     "segment": SegmentRule,
     "pool": PoolRule,
+    "recorded": RecordedRule,
+    "in_group": InGroupRule,
 }
 """Every kind of rule by the field that tells it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -10,7 +11,8 @@ import pyarrow as pa
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.documents.services import save_document
-from yutang.kernel.errors import BadInput, Refused
+from yutang.kernel.documents import NAME, Title
+from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import RunId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand, nodes
@@ -18,7 +20,7 @@ from yutang.profiles import registry
 from yutang.profiles.contracts import Moment
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Changes, Context, Nodes
-from yutang.segments.documents import SegmentDocument, traits_in
+from yutang.segments.documents import Record, RecordedRule, SegmentDocument, leaves, traits_in
 from yutang.segments.queries import context, segment_named, segments
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
@@ -28,6 +30,12 @@ _ANY_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 def check(document: SegmentDocument) -> None:
     """Raise BadInput if the document names a store, region or segment that does not exist, or closes a cycle."""
     compile_segment(document, Context(Moment(_ANY_INSTANT, brand().zone), Nodes(tuple(nodes())), segment_named))
+    for leaf in leaves(document.where):
+        if isinstance(leaf, RecordedRule) and leaf.recorded.segment != document.name:
+            try:
+                segment_named(leaf.recorded.segment)
+            except NotFound as error:
+                raise BadInput(error.zh, error.en) from None
 
 
 def save(
@@ -39,6 +47,35 @@ def save(
         raise Refused("您的角色不能修改分群。", "Your role may not change segments.")
     check(document)
     return save_document(document, viewer.name, shipped=shipped, base=base)
+
+
+def freeze(warehouse: Warehouse, name: str, as_name: str, viewer: Viewer) -> StoredDocument:
+    """Keep who is in a segment now as a segment of its own, which nobody enters or leaves: they are recorded under its
+    name. Again, before profiles are refreshed, it is the same. Unscoped: whoever looks at it sees their own. Raises
+    NotFound, Refused, and BadInput for a name that is no name or taken."""
+    if not viewer.may_operate:
+        raise Refused("您的角色不能修改分群。", "Your role may not change segments.")
+    if not re.fullmatch(NAME, as_name):
+        raise BadInput(
+            "代号由小写字母、数字和下划线组成，以字母开头。",
+            "A name is made of small letters, digits and underscores, and begins with a letter.",
+        )
+    live, at = segment_named(name), context(warehouse)
+    day = at.moment.today.isoformat()
+    still = SegmentDocument(
+        kind="segment",
+        name=as_name,
+        title=Title(zh=f"{live.title.zh}（{day} 定格）", en=f"{live.title.en} (as of {day})"),
+        where=RecordedRule(recorded=Record(segment=as_name, at=at.moment.as_of)),
+    )
+    taken = documents.versions(SegmentDocument, as_name)
+    if taken and taken[0].document != still:
+        raise BadInput(
+            f"已经有名为 {as_name} 的分群，请换一个名字。", f"There is a segment named {as_name}; choose another name."
+        )
+    members = warehouse.query(Statement(compile_segment(live, at), name=f"segments/{name}"))
+    _append(warehouse, as_name, 1, members, at, RunId(int(at.moment.as_of.timestamp())))
+    return taken[0] if taken else save(still, viewer)
 
 
 def remove_trait(name: str, viewer: Viewer) -> None:
@@ -72,7 +109,7 @@ def record_all(warehouse: Warehouse, but: Collection[str] = ()) -> list[Changes]
     each = warehouse.query(Statement(query, name="segments/memberships"))
     run = RunId(int(at.moment.as_of.timestamp()))
     return [
-        _append(warehouse, stored, each.filter(each[name]).select(["person"]), at, run)
+        _append(warehouse, name, stored.version, each.filter(each[name]).select(["person"]), at, run)
         for name, (stored, _) in kept.items()
     ]
 
@@ -95,12 +132,11 @@ def record_changes(warehouse: Warehouse, stored: StoredDocument, run: RunId) -> 
         raise TypeError(document.kind)
     at = context(warehouse)
     members = warehouse.query(Statement(compile_segment(document, at), name=f"segments/{document.name}"))
-    return _append(warehouse, stored, members, at, run)
+    return _append(warehouse, document.name, stored.version, members, at, run)
 
 
-def _append(warehouse: Warehouse, stored: StoredDocument, members: pa.Table, at: Context, run: RunId) -> Changes:
-    document = stored.document
-    what: dict[str, object] = {"segment": document.name, "version": stored.version, "at": at.moment.as_of, "run": run}
+def _append(warehouse: Warehouse, name: str, version: int, members: pa.Table, at: Context, run: RunId) -> Changes:
+    what: dict[str, object] = {"segment": name, "version": version, "at": at.moment.as_of, "run": run}
     warehouse.write([named("segments/changes", what, {"members": members})])
-    told = warehouse.query(named("segments/changed", {"segment": document.name, "run": run})).to_pylist()[0]
-    return Changes(document.name, stored.version, at.moment.as_of, told["entered"], told["gone"])
+    told = warehouse.query(named("segments/changed", {"segment": name, "run": run})).to_pylist()[0]
+    return Changes(name, version, at.moment.as_of, told["entered"], told["gone"])
