@@ -120,8 +120,9 @@ def _page():  # type: ignore[no-untyped-def]
 def _come_back(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
     from yutang.console.today import overdue
 
-    found = overdue(_page())
-    assert found is not None
+    counted = overdue(_page())
+    assert counted is not None
+    found = counted.value
     return {
         "now": found.now,
         "spend": found.spend,

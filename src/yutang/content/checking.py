@@ -13,6 +13,7 @@ from yutang.kernel.errors import BadInput
 
 _SENTENCES = re.compile(f"[^{END}]+")
 _ENDS = re.compile(f"[{END}]")
+_SIGNS = " ,，、;；:：!！"  # behind a find they are no part of it
 _NEAR = 30  # characters between a find and what must stand beside it
 
 Span = tuple[int, int]
@@ -101,6 +102,7 @@ def _of_rule(
                 continue
             every = [span, *(piece for piece in pieces if piece is not None)]
             begin, stop = plain.original(min(start for start, _ in every), max(end for _, end in every))
+            stop = begin + len(text[begin:stop].rstrip(_SIGNS))
             yield Finding(rule.name, rule.title, rule.law, text[begin:stop], begin, stop)
 
 
