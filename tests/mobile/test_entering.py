@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests.house.world import CORP, World, shared
 from yutang.channels.wecom.directory import Visitor
+from yutang.kernel.clock import business_clock, wall_now
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.kernel.ids import PersonId
 from yutang.mobile.session import Phone
@@ -55,7 +57,8 @@ def test_a_link_lets_in_once_and_only_by_its_button(world: World) -> None:
         assert "进入工作台" in Client().get(address).content.decode()
     client = Client()
     assert client.post(address).headers["Location"] == "/m/"
-    page = client.get("/m/").content.decode()
+    with business_clock(wall_now().astimezone(ZoneInfo("Asia/Shanghai")).replace(hour=12)):
+        page = client.get("/m/").content.decode()
     assert world.near.plan_name not in page
     assert "今天没有该联系的人" in page
     again = Client()

@@ -90,6 +90,7 @@ def test_a_content_with_one_of_each_reaches_everybody_and_its_files_are_uploaded
     assert uploads(stage) == 3, "the picture and the cover are one file, and three guides share them"
 
 
+@pytest.mark.long
 def test_what_the_platform_will_not_take_yet_waits_and_nothing_is_asked_for(stage: Stage) -> None:
     plan = stage.launch("hello", message={"text": "新到", "pictures": [picture()]})
     stage.to(PLANNED)
