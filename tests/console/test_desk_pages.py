@@ -19,6 +19,7 @@ def does(world: World, do: str, **more: object) -> Any:
     return httpx.post(f"{world['address']}/sandbox/control/service", json=body, timeout=30).raise_for_status().json()
 
 
+@pytest.mark.long
 @pytest.mark.browser
 def test_the_desk_answers_a_customer_once(world: World, owner: httpx.Client, chromium: Browser) -> None:
     context = opened(chromium, owner, "zh-hans")

@@ -49,6 +49,7 @@ def told() -> list[object]:
     return found
 
 
+@pytest.mark.long
 def test_what_is_kept_changes_nothing_that_is_told(tmp_path: Path) -> None:
     accounts = chain()
     dice = random.Random(3)

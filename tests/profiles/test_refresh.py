@@ -97,7 +97,7 @@ steps = st.tuples(
 )
 
 
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.lists(steps, min_size=2, max_size=4), st.sampled_from([ZONE, "Asia/Shanghai"]))
 def test_refreshes_equal_the_oracle_and_a_rebuild(
     shared: Warehouse,

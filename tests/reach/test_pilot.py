@@ -89,6 +89,7 @@ def measurable(warehouse: Warehouse, segment: str, now=START) -> float:  # type:
     return found
 
 
+@pytest.mark.long
 def test_what_is_promised_for_the_overdue_is_what_can_then_be_measured(pond: Warehouse) -> None:
     found = seen(pond, audience={"segment": "overdue"})
     assert found.smallest_effect is not None

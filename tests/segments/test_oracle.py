@@ -55,7 +55,7 @@ def context(at: datetime, others: dict[str, dict[str, Any]]) -> Context:
     return Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name))
 
 
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.sampled_from(INSTANTS))
 def test_random_documents_on_random_ponds_equal_the_oracle(
     warehouse: Warehouse, data: st.DataObject, at: datetime

@@ -58,6 +58,7 @@ class Died(BaseException):
     """As if the process had been killed."""
 
 
+@pytest.mark.long
 def test_there_and_back_again_is_equal_and_a_kill_in_the_middle_loses_nothing(
     duckdb: Warehouse, tmp_path: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_only_into_an_empty_warehouse(duckdb: Warehouse, tmp_path: Path) -> None
             moving.move(duckdb, target, silent)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change",
     [
