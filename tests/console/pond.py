@@ -108,6 +108,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         )
         organisation.add_user("owner", PASSWORD, RoleName.OWNER)
         organisation.add_user("keeper", PASSWORD, RoleName.MANAGER, "s1")
+        organisation.add_user("changer", PASSWORD, RoleName.MANAGER, "s1")  # whose password a test changes
         organisation.add_user("twofold", PASSWORD, RoleName.ANALYST)  # to whom tests give a second factor
         organisation.issue_token("till", ["events:write"])
         keep_shipped()

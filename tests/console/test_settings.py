@@ -44,7 +44,7 @@ def test_the_houses_own_key_cannot_be_revoked(owner: httpx.Client) -> None:
 
 
 def test_a_password_needs_the_current_one_and_ten_characters(world: World) -> None:
-    client = log_in(str(world["address"]), "keeper")
+    client = log_in(str(world["address"]), "changer")
     assert _send(client, "/password/", current="wrong", password="long-enough-2026").status_code == 422
     assert _send(client, "/password/", current=PASSWORD, password="short").status_code == 422
     assert _send(client, "/password/", current=PASSWORD, password=PASSWORD).status_code == 200
