@@ -37,6 +37,7 @@ def state_of(world: World, client: httpx.Client, name: str) -> str:
     return str(stores.rows(Path(str(world["directory"])), query, name)[0][0])
 
 
+@pytest.mark.long
 def test_a_way_is_made_scanned_and_its_people_welcomed_within_moments(owner: httpx.Client, world: World) -> None:
     answer = post(owner, "/connect/keep/", {**FORM, "welcome": "收银台欢迎您。", "tags": "收银台，新客"})
     name = str(answer.url).rstrip("/").rpartition("/")[2]

@@ -95,6 +95,7 @@ def test_a_rule_does_no_worse_on_what_was_held_out_than_it_did(folder: str, rule
     assert clean >= least["passed"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", Place)
 def test_what_shops_write_on_ordinary_days_breaks_no_rule(place: Place) -> None:
     data = yaml.load((HERE / "everyday" / "messages.yaml").read_bytes(), Loader=LOADER)  # a safe loader

@@ -305,7 +305,7 @@ class ContentRules(Document):
 
     @model_validator(mode="after")
     def _readable(self) -> Self:
-        """Every pattern is compiled once, so that a mistake is told when it is written and not when it is used."""
+        """Every pattern is read once, so that a mistake is told when it is written and not when it is used."""
         groups = self.vocabulary()
         spellings(self.spellings)
         for name in self.names:

@@ -57,26 +57,27 @@ _FIGURES = re.compile(r"[一二两三四五六七八九零壹贰叁肆伍陆柒�
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern; `least` are the amounts that its measured groups must be above, in order."""
+    """A pattern as a regular expression, compiled when it is first looked for: a house that only reads its documents
+    need not wait for hundreds. `least` are the amounts that its measured groups must be above, in order."""
 
-    expression: re.Pattern[str]
+    expression: str
     least: tuple[int, ...]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where it stands in a folded text, from left to right, the shortest at each beginning."""
-        return [found.span() for found in self.expression.finditer(text) if self._enough(found)]
+        return [found.span() for found in _compiled(self.expression).finditer(text) if self._enough(found)]
 
     def stands_in(self, text: str) -> bool:
         """Whether it stands anywhere in a folded text."""
-        return any(self._enough(found) for found in self.expression.finditer(text))
+        return any(self._enough(found) for found in _compiled(self.expression).finditer(text))
 
     def ends_at(self, text: str, end: int) -> bool:
         """Whether it stands right before a place."""
-        return _ending(self.expression.pattern).search(text, max(0, end - _BEFORE), end) is not None
+        return _ending(self.expression).search(text, max(0, end - _BEFORE), end) is not None
 
     def begins_at(self, text: str, start: int) -> bool:
         """Whether it stands right behind a place."""
-        return self.expression.match(text, start) is not None
+        return _compiled(self.expression).match(text, start) is not None
 
     def _enough(self, found: re.Match[str]) -> bool:
         for index, least in enumerate(self.least):
@@ -189,7 +190,7 @@ def pattern(text: str, groups: Groups) -> Pattern:
             f"“{text[:30]}” is no pattern: it is not empty, and has at most {LONGEST} characters.",
         )
     least: list[int] = []
-    return Pattern(re.compile(_sequence(text, dict(groups), least, _DEPTH)), tuple(least))
+    return Pattern(_sequence(text, dict(groups), least, _DEPTH), tuple(least))
 
 
 def _sequence(
@@ -216,6 +217,11 @@ def _sequence(
     if not firm:
         raise BadInput(f"「{text}」里没有一定要出现的词。", f"“{text}” has no word that must be there.")
     return "".join(parts)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
 
 
 @lru_cache(maxsize=4096)
