@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from ninja import Field, Schema
 from pydantic import AfterValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
 from yutang.kernel.calendars import aware
+from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import EventId, NodeId
 from yutang.log.contracts import Event, IdentifierValue, Line
@@ -20,6 +21,7 @@ from yutang.profiles.traits import TRAITS, TraitType
 from yutang.reach.contracts import BatchState, PlanState
 from yutang.reach.lift import Verdict
 
+D = TypeVar("D", bound=Document)
 _EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -394,6 +396,16 @@ class BatchOut(Schema):
     deadline: Instant
     tapped_at: Instant | None
     trouble: str
+
+
+def under_its_name(document: D, name: str) -> D:
+    """The document that was sent to the address of `name`. Raises BadInput where it bears another."""
+    if document.name != name:
+        raise BadInput(
+            f"地址里的名称「{name}」与文档里的「{document.name}」不同。",
+            f"The address names “{name}” and the document “{document.name}”; they must be the same.",
+        )
+    return document
 
 
 def next_offset(found: Sequence[object], limit: int, offset: int) -> int | None:

@@ -18,13 +18,13 @@ from yutang.api.schemas import (
     next_offset,
     shown_traits,
     trait_names,
+    under_its_name,
     visible_codes,
 )
 from yutang.connect.audiences import audience
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.kernel.documents import parse
-from yutang.kernel.errors import BadInput
 from yutang.segments import queries as segments
 from yutang.segments import services
 from yutang.segments.documents import SegmentDocument
@@ -86,12 +86,7 @@ def get_segment(request: HttpRequest, name: str) -> SegmentOut:
 @router.put("/segments/{name}", response={200: SegmentOut, **REFUSALS}, auth=Token("plans:write"))
 def put_segment(request: HttpRequest, name: str, document: DocumentIn) -> SegmentOut:
     """Keep a document as the segment's next version; the same content again makes no new version."""
-    read = parse(SegmentDocument, document)
-    if read.name != name:
-        raise BadInput(
-            f"地址里的名称「{name}」与文档里的「{read.name}」不同。",
-            f"The address names “{name}” and the document “{read.name}”; they must be the same.",
-        )
+    read = under_its_name(parse(SegmentDocument, document), name)
     return _shown(services.save(read, viewer_of(request)))
 
 

@@ -10,7 +10,7 @@ from ninja import Body, Query, Router, Schema
 from pydantic import Field
 
 from yutang.api.door import REFUSALS, Number, Token, viewer_of, warehouse
-from yutang.api.schemas import TitleOut, TraitValue, shown_traits, trait_names, visible_codes
+from yutang.api.schemas import TitleOut, TraitValue, shown_traits, trait_names, under_its_name, visible_codes
 from yutang.kernel.calendars import day_start
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadInput, NotFound
@@ -93,12 +93,7 @@ def preview_trait(request: HttpRequest, document: DocumentIn) -> SpreadOut:
 @router.put("/traits/{name}", response={200: TraitOut, **REFUSALS}, auth=Token("plans:write"))
 def put_trait(request: HttpRequest, name: str, document: DocumentIn) -> TraitOut:
     """Keep a document as the trait's next version; its values come with the next refresh. Only for headquarters."""
-    read = parse(TraitDocument, document)
-    if read.name != name:
-        raise BadInput(
-            f"地址里的名称「{name}」与文档里的「{read.name}」不同。",
-            f"The address names “{name}” and the document “{read.name}”; they must be the same.",
-        )
+    read = under_its_name(parse(TraitDocument, document), name)
     registry.save_trait(read, viewer_of(request))
     return _shown(TRAITS[name])
 

@@ -14,7 +14,7 @@ from yutang.operations.lanes import until
 from yutang.profiles.beforehand import Beforehand, keep_up, let_go
 from yutang.reach.offgate import SPOKEN
 from yutang.reach.settled import SETTLED
-from yutang.review import advisor_queries, growth_tree_queries
+from yutang.review import advisor_queries, growth_tree_queries, trust_queries
 from yutang.warehouse.contracts import Warehouse
 
 FIGURES: tuple[Beforehand[Any], ...] = (
@@ -30,6 +30,7 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     drill.CONTACTS,
     growth_tree_queries.GROWTH,
     advisor_queries.MEASURED,
+    trust_queries.WHOLE,
     SPOKEN,
 )
 

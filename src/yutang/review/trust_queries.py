@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -23,8 +23,8 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, StaffId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER, brand, posts
+from yutang.profiles.beforehand import Beforehand
 from yutang.profiles.friends import NetFriends, by_node, net_friends_of_each, with_friendships
-from yutang.profiles.remembered import Paced
 from yutang.review.documents import TrustDocument
 from yutang.review.trust import Component, Counts, Score, scores
 from yutang.warehouse.contracts import Warehouse, named
@@ -98,7 +98,6 @@ class Whole:
     stores: dict[NodeId, Kept]
 
 
-_WHOLE: Paced[Whole] = Paced()
 EMPTY = Kept(0, 0, (None,) * len(DAYS))
 
 
@@ -119,13 +118,13 @@ def shipped_trust() -> TrustDocument:
 def guides(warehouse: Warehouse, viewer: Viewer) -> list[GuideTrust]:
     """The guides whom the viewer sees and who won friends in the time that counts; surest above the middle first."""
     at = posts(viewer)
-    found = [one for staff, one in _whole(warehouse).guides.items() if staff in at]
+    found = [one for staff, one in WHOLE.answer(warehouse).value.guides.items() if staff in at]
     return sorted(found, key=lambda one: (one.score is None, -(one.score.value if one.score else 0), one.staff))
 
 
 def league(warehouse: Warehouse, viewer: Viewer) -> list[StoreLeague]:
     """The stores whom the viewer sees and where somebody of the staff stands, the most net friends first."""
-    at, now, whole = posts(viewer), business_now(), _whole(warehouse)
+    at, now, whole = posts(viewer), business_now(), WHOLE.answer(warehouse).value
     gained = by_node(net_friends_of_each(warehouse, at, now - RECENT, now), at)
     sold = {
         row["store"]: row
@@ -150,13 +149,6 @@ def league(warehouse: Warehouse, viewer: Viewer) -> list[StoreLeague]:
     return sorted(found, key=lambda one: (-one.net.net, one.store))
 
 
-def _whole(warehouse: Warehouse) -> Whole:
-    document, at = trust_document(), posts(OWNER)
-    day = local_day(business_now(), brand().zone)
-    key = (day, document.as_yaml(), tuple(at.items()))
-    return _WHOLE.answer(warehouse, key, lambda: judge(warehouse, document, at, day_start(day, brand().zone)))
-
-
 def judge(warehouse: Warehouse, document: TrustDocument, at: Mapping[StaffId, NodeId], now: datetime) -> Whole:
     """All of these members of staff, each standing at a store, and these stores, by what was known until `now`.
 
@@ -179,6 +171,21 @@ def judge(warehouse: Warehouse, document: TrustDocument, at: Mapping[StaffId, No
         standing = Standing.TOO_FEW if few else Standing.NOBODY if score is None else _standing(score)
         found[guide] = GuideTrust(guide, at[guide], places.get(guide, at[guide]), kept, standing, score)
     return Whole(found, {NodeId(store): kept for store, kept in stores.items()})
+
+
+def _key() -> tuple[object, ...]:
+    return (_today(), trust_document().as_yaml(), tuple(posts(OWNER).items()))
+
+
+def _today() -> date:
+    return local_day(business_now(), brand().zone)
+
+
+def _judged(warehouse: Warehouse) -> Whole:
+    return judge(warehouse, trust_document(), posts(OWNER), day_start(_today(), brand().zone))
+
+
+WHOLE = Beforehand(_judged, _key)
 
 
 def _standing(score: Score) -> Standing:
