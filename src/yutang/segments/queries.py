@@ -138,14 +138,15 @@ def overlaps(
     columns = []
     for index, other in enumerate(asked):
         its = exp.column(other.name, "each", quoted=True)
-        columns.append(_total(exp.and_(mine.copy(), its.copy())).as_(f"both{index}"))
-        columns.append(_total(its).as_(f"all{index}"))
+        columns.append(total(exp.and_(mine.copy(), its.copy())).as_(f"both{index}"))
+        columns.append(total(its).as_(f"all{index}"))
     query = exp.select(*columns).from_(each.subquery("each"))
     row = warehouse.query(Statement(query, name="segments/overlaps")).to_pylist()[0]
     return {other.name: (int(row[f"both{i}"] or 0), int(row[f"all{i}"] or 0)) for i, other in enumerate(asked)}
 
 
-def _total(condition: exp.Expr) -> exp.Expr:
+def total(condition: exp.Expr) -> exp.Expr:
+    """How many rows meet a condition."""
     one, none = exp.Literal.number(1), exp.Literal.number(0)
     return exp.Sum(this=exp.Case().when(condition, one).else_(none))
 

@@ -18,7 +18,7 @@ from yutang.profiles.queries import in_scope, number
 from yutang.segments.compile import compile_memberships
 from yutang.segments.contracts import Context
 from yutang.segments.documents import SegmentDocument, SegmentRule, leaves
-from yutang.segments.queries import context, members_at
+from yutang.segments.queries import context, members_at, total
 from yutang.segments.why import of_today
 from yutang.warehouse.contracts import Statement, Warehouse
 
@@ -92,18 +92,13 @@ def differing(warehouse: Warehouse, viewer: Viewer, before: SegmentDocument, aft
     each = in_scope(compile_memberships(both, context(warehouse)), viewer)
     was, is_ = exp.column(BEFORE, "each", quoted=True), exp.column(AFTER, "each", quoted=True)
     columns = [
-        _total(exp.and_(exp.not_(was.copy()), is_.copy())).as_("come"),
-        _total(exp.and_(was.copy(), exp.not_(is_.copy()))).as_("go"),
-        _total(exp.and_(was.copy(), is_.copy())).as_("stay"),
+        total(exp.and_(exp.not_(was.copy()), is_.copy())).as_("come"),
+        total(exp.and_(was.copy(), exp.not_(is_.copy()))).as_("go"),
+        total(exp.and_(was.copy(), is_.copy())).as_("stay"),
     ]
     query = exp.select(*columns).from_(each.subquery("each"))
     row = warehouse.query(Statement(query, name="segments/differing")).to_pylist()[0]
     return Difference(**{name: int(value or 0) for name, value in row.items()})
-
-
-def _total(condition: exp.Expr) -> exp.Expr:
-    one, none = exp.Literal.number(1), exp.Literal.number(0)
-    return exp.Sum(this=exp.Case().when(condition, one).else_(none))
 
 
 def flow(warehouse: Warehouse, viewer: Viewer, name: str, days: int = FLOW_DAYS) -> list[Flow] | None:
@@ -121,8 +116,8 @@ def flow(warehouse: Warehouse, viewer: Viewer, name: str, days: int = FLOW_DAYS)
         exp.select(
             exp.Anonymous(this="day_in_zone", expressions=[when.copy(), zone]).as_("day"),
             exp.column("version", "segment_changes").as_("version"),
-            _total(entered.copy()).as_("came"),
-            _total(exp.not_(entered.copy())).as_("went"),
+            total(entered.copy()).as_("came"),
+            total(exp.not_(entered.copy())).as_("went"),
         )
         .from_("segment_changes")
         .join("profiles", on="profiles.person = segment_changes.person")

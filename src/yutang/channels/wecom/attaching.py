@@ -93,10 +93,7 @@ def in_a_chat(content: MessageContent, media: WeComMedia | None) -> list[dict[st
         calls.append({"msgtype": "text", "text": {"content": content.text}})
     for one in content.attached:
         assert media is not None
-        if one.kind is AttachedKind.MINI_PROGRAM:
-            calls.append({"msgtype": "miniprogram", "miniprogram": _card_of(one, media)})
-        else:
-            calls.append({"msgtype": one.kind.value, one.kind.value: {"mediaid": media.media_id(_file(one))}})
+        calls.append(_said(one, media))
     for link in content.links:
         news = {"link": link.url, "title": link.title, "desc": link.summary, "imgUrl": link.picture_url}
         calls.append({"msgtype": "news", "news": news})
@@ -113,14 +110,18 @@ def to_share(content: MessageContent, media: WeComMedia) -> list[dict[str, Any]]
                 f"「{one.title}」是文件，不能直接发给这位，请在聊天侧边栏里发。",
                 f"“{one.title}” is a file, which cannot go along here; send it beside the chat.",
             )
-        if one.kind is AttachedKind.MINI_PROGRAM:
-            parts.append({"msgtype": "miniprogram", "miniprogram": _card_of(one, media)})
-        else:
-            parts.append({"msgtype": one.kind.value, one.kind.value: {"mediaid": media.media_id(_file(one))}})
+        parts.append(_said(one, media))
     for link in content.links:
         card = {"title": link.title, "imgUrl": link.picture_url, "desc": link.summary, "url": link.url}
         parts.append({"msgtype": "link", "link": card})
     return parts
+
+
+def _said(one: Attached, media: WeComMedia) -> dict[str, Any]:
+    """One attachment as both calls of the client take it."""
+    if one.kind is AttachedKind.MINI_PROGRAM:
+        return {"msgtype": "miniprogram", "miniprogram": _card_of(one, media)}
+    return {"msgtype": one.kind.value, one.kind.value: {"mediaid": media.media_id(_file(one))}}
 
 
 def _card_of(one: Attached, media: WeComMedia) -> dict[str, str]:
