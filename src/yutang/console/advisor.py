@@ -18,7 +18,7 @@ from yutang.review.advisor import Advice, break_even_orders
 from yutang.review.advisor_documents import AdvisorDocument
 from yutang.review.advisor_queries import DEFAULT, advice, advisor_document
 
-SHOWN = 100
+SHOWN = 30
 
 
 @page
@@ -31,10 +31,12 @@ def advisor(request: Page) -> HttpResponseBase:
         return _export(request, counted.value)
     brand = next((one for one in counted.value if one.measured.category == ""), None)
     plans = {one.name: one for one in documents.documents_of(BroadcastDocument)} if brand and brand.kind else {}
+    categories = [one for one in counted.value if one.measured.category]
     context = {
         "brand_advice": brand,
         "plans": [plans[name] for name in brand.kind.plans if name in plans] if brand and brand.kind else [],
-        "rows": [one for one in counted.value if one.measured.category][:SHOWN],
+        "rows": categories[:SHOWN],
+        "more": len(categories) > SHOWN,
         "as_of": counted.as_of,
         "document": document,
         "answers": document.answers_of(""),

@@ -219,8 +219,8 @@ def flowing(request: Page) -> HttpResponseBase:
         return exported(request, "flow", head, rows)
     standing, taken = flow.over(counted.value)
     stages = [
-        (FLOW_STEPS[step], stood, moved, moved / stood if stood else None)
-        for step, stood, moved in zip(("bought", "again", "wider"), standing, taken[1:], strict=True)
+        (FLOW_STEPS[step], stood, came, moved, moved / (stood + came) if stood + came else None)
+        for step, stood, came, moved in zip(("bought", "again", "wider"), standing, taken, taken[1:], strict=False)
     ]
     most = max((max(one.taken[1:]) for one in counted.value), default=0)
     days = [(one, bar(sum(one.taken[1:]), 3 * most or 1)) for one in counted.value[:DAYS_SHOWN]]
