@@ -22,6 +22,7 @@ from yutang.profiles import registry
 from yutang.profiles.contracts import Mode, Moment
 from yutang.profiles.documents import TraitDocument
 from yutang.profiles.formulas import Call, Name, Number, parse_formula
+from yutang.profiles.past import is_a_rank, is_todays
 from yutang.profiles.queries import join_beside, select_traits
 from yutang.profiles.registry import learn_these
 from yutang.profiles.services import refresh
@@ -248,3 +249,11 @@ def test_a_document_can_be_tried_before_it_is_kept(warehouse: Warehouse) -> None
     learn_these([one(**REPLIES)])
     derived = spread(warehouse, OWNER, one("f", formula="if(orders_ever = 0, 2, 3)"))
     assert [(bar.value, bar.persons) for bar in derived.bars] == [(2.0, 20)]
+
+
+def test_what_a_past_day_cannot_know_is_known_also_of_formulas() -> None:
+    learn_these([one("dear", formula="potential_value > 100"), one("near", formula="recency_score + orders_90d")])
+    todays = {"reachable", "pool", "ladder", "existing_value_365d", "potential_value", "churn_risk", "dear"}
+    assert {name for name in TRAITS if is_todays(name)} >= todays
+    assert not any(is_todays(name) for name in ("orders_90d", "lifecycle", "overdue_ratio", "near"))
+    assert [is_a_rank(name) for name in ("recency_score", "near", "dear")] == [True, True, False]

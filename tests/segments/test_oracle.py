@@ -34,7 +34,7 @@ from yutang.kernel.documents import read
 from yutang.kernel.ids import PersonId
 from yutang.organisation.queries import OWNER
 from yutang.profiles.contracts import Moment
-from yutang.profiles.past import RANKS, traits_at
+from yutang.profiles.past import traits_at
 from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild
 from yutang.profiles.traits import TRAITS
@@ -42,6 +42,8 @@ from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context
 from yutang.segments.why import Reason, reason
 from yutang.warehouse.contracts import Statement, Warehouse
+
+RANKS = frozenset({"recency_score", "frequency_score", "monetary_score"})
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from yutang.organisation.contracts import Viewer
 from yutang.profiles import registry
 from yutang.profiles.contracts import Moment
 from yutang.profiles.documents import TraitDocument
-from yutang.profiles.past import AS_OF_TODAY, RANKS, traits_at
+from yutang.profiles.past import is_a_rank, is_todays, traits_at
 from yutang.profiles.queries import moment
 from yutang.profiles.spread import spread
 from yutang.profiles.traits import TRAITS, Trait
@@ -129,8 +129,8 @@ def _then(viewer: Viewer, person: int, day: date, names: tuple[str, ...]) -> The
         person=person,
         as_of=at,
         traits=shown_traits(visible_codes(viewer), {name: rows[0][name] for name in names}),
-        today=[name for name in names if name in AS_OF_TODAY],
-        unknown=[name for name in names if name in RANKS],
+        today=[name for name in names if is_todays(name)],
+        unknown=[name for name in names if is_a_rank(name)],
     )
 
 

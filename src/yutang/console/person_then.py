@@ -20,7 +20,7 @@ from yutang.kernel.ids import PersonId
 from yutang.organisation.queries import nodes
 from yutang.people.queries import person_card
 from yutang.profiles.contracts import Moment
-from yutang.profiles.past import AS_OF_TODAY, RANKS, traits_at
+from yutang.profiles.past import is_a_rank, is_todays, traits_at
 from yutang.profiles.queries import moment, traits_of
 from yutang.profiles.traits import TRAITS
 from yutang.segments import queries as segments
@@ -83,7 +83,7 @@ def past_day(given: str, now: Moment) -> tuple[date, datetime]:
 
 
 def _row(name: str, then: Any, today: Any, stores: Mapping[Any, str]) -> tuple[Cell, Cell, str]:
-    known = "unknown" if name in RANKS else "today" if name in AS_OF_TODAY else ""
+    known = "unknown" if is_a_rank(name) else "today" if is_todays(name) else ""
     return cell_of(name, then, stores), cell_of(name, today, stores), known
 
 

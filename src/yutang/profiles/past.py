@@ -1,7 +1,8 @@
 """Profiles as they stood at an earlier instant, told by the very definitions of today's.
 
 By what a person bought, did and was sent until then, as known today: what was cancelled, corrected or returned since
-was never bought. Who is whom, consents, tags, friendships, scopes and steps of the ladder are today's (`AS_OF_TODAY`).
+was never bought. Who is whom, consents, tags, friendships, scopes, steps of the ladder and what a
+model told of values are today's (`is_todays`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
+from yutang.kernel.clock import business_now
 from yutang.kernel.ids import draw_array, salt
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.aggregates import selects
@@ -20,6 +22,7 @@ from yutang.profiles.contracts import WINDOWS, Moment
 from yutang.profiles.documents import Of
 from yutang.profiles.queries import in_scope, select_traits
 from yutang.profiles.registry import aggregates
+from yutang.profiles.traits import BESIDE, TRAITS
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 from yutang.warehouse.dialects import parse
 
@@ -27,12 +30,24 @@ SAMPLE = 50_000
 """No more persons than this are looked at: enough to tell how much spend varies."""
 MOST = 10_000
 """No more persons than this can be named: their rows are read whole."""
-AS_OF_TODAY = frozenset({"reachable", "pool", "ladder"})
-"""Shipped traits that are today's, whatever the day."""
-RANKS = frozenset({"recency_score", "frequency_score", "monetary_score"})
-"""Places among everybody, which are not known where only some are looked at."""
+_RANKS = frozenset({"recency_score", "frequency_score", "monetary_score"})
 _ROWS = ("orders", "order_lines", "events", "decisions")
 _MORE = ("person", "trait", "number", "amount", "text", "at", "next_edge_at")
+
+
+def is_todays(name: str) -> bool:
+    """Whether a trait is known as of today only, whatever the day: it, or one that its formula names, is read from what
+    stands beside profiles."""
+    return any(column.table in BESIDE for column in _columns(name))
+
+
+def is_a_rank(name: str) -> bool:
+    """Whether a trait is, or its formula names, a place among everybody: not known where only some are looked at."""
+    return any(column.name in _RANKS for column in _columns(name))
+
+
+def _columns(name: str) -> Iterable[exp.Column]:
+    return TRAITS[name].expression(Moment(business_now(), "UTC")).find_all(exp.Column)
 
 
 def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> dict[str, pa.Table]:
@@ -58,7 +73,7 @@ def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> dic
 
 def tables_at(warehouse: Warehouse, persons: Iterable[int], at: Moment) -> dict[str, pa.Table]:
     """The tables that hide the stored ones, so that whatever is asked is answered of these persons as of the instant:
-    their profiles, and their events, orders, lines and decisions. Scores are not known (`RANKS`)."""
+    their profiles, and their events, orders, lines and decisions. Scores are not known (`is_a_rank`)."""
     wanted = pa.table({"person": pa.array(sorted(set(persons))[:MOST], pa.int64())})
     work = warehouse.query(named("profiles/births_of", tables={"wanted": wanted}))
     tables = {}
@@ -66,7 +81,7 @@ def tables_at(warehouse: Warehouse, persons: Iterable[int], at: Moment) -> dict[
         mine = exp.select("*").from_(name).where("person IN (SELECT birth FROM births_of)")
         tables[name] = warehouse.query(Statement(mine, tables={"births_of": work}, name=f"profiles/{name}_of"))
     told = warehouse.query(_told(at, work, tables, categories=True))
-    for rank in sorted(RANKS):
+    for rank in sorted(_RANKS):
         told = told.append_column(rank, pa.nulls(told.num_rows, pa.int32()))
     more = _more(warehouse, at, work, tables, [document.name for document in aggregates()])
     return {**tables, "profiles": told, "profile_more": more}

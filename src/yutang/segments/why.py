@@ -16,7 +16,7 @@ from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import PersonId, draw_array, salt
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
-from yutang.profiles.past import AS_OF_TODAY, RANKS, tables_at
+from yutang.profiles.past import is_a_rank, is_todays, tables_at
 from yutang.profiles.queries import in_scope, join_beside
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships
@@ -148,7 +148,7 @@ def _reason(asked: _Rule, row: Mapping[str, Any], *, past: bool) -> Reason:
     rule = asked.rule
     value, unknown = None, False
     if isinstance(rule, TraitRule):
-        value, unknown = row[f"{VALUE}_{rule.trait}"], past and rule.trait in RANKS
+        value, unknown = row[f"{VALUE}_{rule.trait}"], past and is_a_rank(rule.trait)
     today = past and of_today(rule)
     below = tuple(_reason(one, row, past=past) for one in asked.below)
     return Reason(rule, bool(row[asked.name]), below, value, today, unknown)
@@ -158,7 +158,7 @@ def of_today(rule: Part) -> bool:
     """Whether what a leaf asks is known as of today only, whatever the day."""
     match rule:
         case TraitRule():
-            return rule.trait in AS_OF_TODAY
+            return is_todays(rule.trait)
         case StoreRule() | RegionRule():
             return rule.by == "scope"
     return isinstance(rule, TagRule | ConsentRule | PoolRule)
