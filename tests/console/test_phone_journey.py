@@ -101,7 +101,7 @@ def test_a_plan_by_hand_goes_from_hq_to_her_thumb_and_back_without_a_network_in_
         assert page.locator("[data-done=sent]").count() == size
         expect(page.locator("#net")).to_contain_text("1 条还没上传")
         page.reload()
-        assert page.locator("[data-done=sent]").count() == size  # what is kept knows what was recorded since
+        expect(page.locator("[data-done=sent]")).to_have_count(size)  # what is kept knows what was recorded since
         context.set_offline(False)
         expect(page.locator("#net")).to_be_hidden()
         assert time.monotonic() - start < SECONDS

@@ -19,7 +19,9 @@ from tests.house import routes
 from tests.house.routes import Ask
 from tests.house.world import World, shared
 from yutang.app.main import root
+from yutang.operations.figures import FIGURES
 from yutang.organisation.models import User
+from yutang.profiles.beforehand import keep_up, let_go
 
 pytestmark = pytest.mark.django_db
 
@@ -28,8 +30,12 @@ pytestmark = pytest.mark.django_db
 def standing(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
+    """What is counted beforehand is kept, as where pages are served: nobody's part may be another's."""
     with shared(django_db_blocker, tmp_path_factory.mktemp("isolation")) as made:
+        with django_db_blocker.unblock():
+            keep_up(made.warehouse, FIGURES)
         yield made
+        let_go(made.warehouse)
 
 
 @pytest.fixture

@@ -84,9 +84,9 @@ def test_where_a_text_calls_by_name_each_is_called_by_theirs_and_no_name_stands_
     assert ann.text == "您好，会员日，我是店员。"
     first, second, *_ = queries.lines_of(OWNER, ann.id)
     people.name_persons({first.person: ("林小雨", START)})
-    assert [one.text for one in queries.lines_of(OWNER, ann.id)[:2]] == ["林小雨好，会员日，我是店员。", ann.text]
+    assert [one.text for one in queries.lines_of(OWNER, ann.id)[:2]] == ["林小雨好，会员日，我是店员。", second.text]
     assert WorkList.objects.get(pk=ann.id).text == "{称呼|您}好，会员日，我是店员。"
-    assert second.text == ann.text
+    assert second.text == f"{second.name}好，会员日，我是店员。"
 
 
 def test_at_the_end_the_list_is_called_back_and_whoever_was_not_spoken_to_is_taken_up_again(hand: Hand) -> None:

@@ -271,5 +271,5 @@
     ready = signed();
     ready.catch(() => { ready = null; });
   }
-  flush();
+  tell().then(flush); // what waits shows as done before a poor network has answered
 })();
