@@ -43,14 +43,14 @@ def context(ten: list[SegmentDocument]) -> Context:
     return Context(Moment(AS_OF, ZONE), Nodes((north,)), {document.name: document for document in ten}.__getitem__)
 
 
-def run(warehouse: Warehouse) -> tuple[float, float]:
+def run(warehouse: Warehouse, runs: int = RUNS) -> tuple[float, float]:
     """Seconds of ours and of the hand-written pass, medians of runs taken in turns; both must count the same."""
     ten = documents()
     text = (HERE / "hand_written.sql").read_text(encoding="utf-8")
     by_hand = Statement(text, {"as_of": AS_OF, "zone": ZONE}, name="hand_written")
     ours: list[float] = []
     theirs: list[float] = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         start = time.perf_counter()
         answer = warehouse.query(count_statement(ten, OWNER, context(ten))).to_pylist()[0]
         ours.append(time.perf_counter() - start)

@@ -42,7 +42,8 @@ def measured(what: str, run: Callable[[], ProfileReport]) -> float:
     start = time.process_time()
     report = run()
     took = time.process_time() - start
-    print(f"  {what}: {took:.2f} s of CPU, {report.mode}, {report.recomputed:,} of {report.persons:,} rows of profiles")
+    rows = f"{report.recomputed:,} of {report.persons:,} rows of profiles"
+    print(f"  {what}: {took:.2f} s of CPU, {report.seconds:.2f} s by the wall, {report.mode}, {rows}", flush=True)
     return took
 
 
