@@ -190,6 +190,29 @@ def test_amounts_in_cents_and_a_map_by_status() -> None:
     assert stuck.value.trouble.problem == "events.0.id"
 
 
+def test_a_line_may_say_what_a_piece_costs_us() -> None:
+    rule = {
+        "each": "$.lines[*]", "sku": "@.sku", "quantity": "@.quantity", "amount": "@.amount",
+        "unit_cost": {"path": "@.cost", "unit": "cents"},
+    }  # fmt: skip
+    given = shipped("generic_orders").as_data()
+    rules = [{**event, "lines": rule} if event.get("lines") else event for event in given["events"]]
+    document = parse(WebhookDocument, {**given, "events": rules})
+
+    def lines(*costs: object) -> list[Decimal | None]:
+        told = {"status": "placed", "order_no": "o1", "at": "2026-03-01 09:30:00", "member": "M1", "amount": 1990,
+                "lines": [{"sku": "a", "quantity": 3, "amount": 10, "cost": cost} for cost in costs]}  # fmt: skip
+        delivery = Delivery(json.dumps(told).encode(), {})
+        (order,) = events_of(document, delivery, "d1", AT, "CNY", "Asia/Shanghai").events
+        return [line.cost for line in order.lines]
+
+    assert lines(125, "0.5", None, "", 0) == [Decimal("3.75"), Decimal("0.02"), None, None, Decimal(0)]
+    for bad in (-1, "much"):
+        with pytest.raises(Stuck) as stuck:
+            lines(bad)
+        assert stuck.value.trouble.problem == "events.0.lines.unit_cost"
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
                     lambda inside: st.lists(inside, max_size=3)
                     | st.dictionaries(st.sampled_from(["id", "customer", "line_items", "sku", "total_price", "x"]),

@@ -119,6 +119,33 @@ def test_columns_may_bear_other_names_and_parquet_reads_the_same(warehouse: Ware
     assert again.already_there == 1
 
 
+def test_what_a_piece_costs_comes_in_under_the_names_that_files_give_it(warehouse: Warehouse, data: Path) -> None:
+    body = (
+        "o1,m1,2026-03-01 09:30:00,tea,3,30.00,4.1255\n"
+        "o1,m1,2026-03-01 09:30:00,cup,1,10.00,\n"
+        "o2,m1,2026-03-01 09:31:00,tea,0.350,10.00,¥2\n"
+        "o1,m1,2026-03-02 09:30:00,tea,-1,-10.00,4.1255\n"
+    )
+    for name, title in (("a.csv", "成本价（元）"), ("b.csv", "Unit Cost")):
+        load(warehouse, file(data, f"order_id,member,placed_at,sku,quantity,amount,{title}\n{body}", name))
+    lines = rows(warehouse, "SELECT order_id, sku, cost FROM order_lines ORDER BY order_id, ordinal")
+    assert lines == [("o1", "tea", Decimal("12.38")), ("o1", "cup", None), ("o2", "tea", Decimal("0.70"))]
+    found = rows(warehouse, "SELECT net_amount, costed, margin FROM orders ORDER BY order_id")
+    assert found == [
+        (Decimal("30.00"), Decimal("22.50"), Decimal("13.21")),  # three quarters are known, and cost 12.38 × ¾
+        (Decimal("10.00"), Decimal("10.00"), Decimal("9.30")),
+    ]
+
+
+@pytest.mark.parametrize("cost", ["-1", "a lot", "1.23456", "USD 3"])
+def test_a_cost_that_is_none_is_named(warehouse: Warehouse, data: Path, cost: str) -> None:
+    body = f"order_id,member,placed_at,sku,quantity,amount,unit_cost\no1,m1,2026-03-01 09:30:00,tea,1,9,{cost}\n"
+    with pytest.raises(BadRows) as caught:
+        load(warehouse, file(data, body))
+    (row,) = errors(caught.value.report)
+    assert (row["row"], row["column"]) == ("2", "unit_cost")
+
+
 def test_partitions_hold_whole_orders(warehouse: Warehouse, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orders, "LINES_PER_CHUNK", 5)
     body = "".join(f"o{n % 40},m{n % 40},2026-03-01 09:30:00,s1,sku{n},c,1,1.00,0\n" for n in range(120))

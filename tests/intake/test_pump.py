@@ -32,7 +32,7 @@ from yutang.warehouse.contracts import Statement, Warehouse
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 LINES = (
-    Line("milk", "dairy", Decimal(2), Decimal("9.00"), Decimal("1.00")),
+    Line("milk", "dairy", Decimal(2), Decimal("9.00"), Decimal("1.00"), Decimal("3.00")),
     Line("bag", "", Decimal(1), Decimal("0.00")),
 )
 
@@ -68,6 +68,40 @@ def test_a_second_arrival_changes_nothing_in_its_slice_or_later(warehouse: Wareh
     assert one(warehouse, "SELECT count(*) FROM order_lines") == 2
 
 
+def test_margin_is_told_of_what_has_a_cost_and_follows_refunds_corrections_and_cancelling(
+    warehouse: Warehouse,
+) -> None:
+    tea = Line("tea", "dry", Decimal(2), Decimal("30.00"), cost=Decimal("12.00"))
+    bag = Line("bag", "", Decimal(1), Decimal("0.00"))
+    cup = Line("cup", "ware", Decimal(1), Decimal("10.00"))
+
+    def told(lines: tuple[Line, ...], *later: Event, amount: str = "40.00") -> tuple[object, ...]:
+        number = f"m{next(numbers)}"
+        record([order("placed", number, amount, lines=lines), *(_renamed(each, number) for each in later)])
+        pump.pump_until_empty(warehouse)
+        sql = "SELECT net_amount, costed, margin FROM orders WHERE order_id = $number"
+        return rows(warehouse, sql, number=number)[0]
+
+    numbers = itertools.count()
+    d = Decimal
+    assert told((cup, bag)) == (d(40), None, None), "nothing known is not nothing"
+    assert told((tea, cup)) == (d(40), d(30), d(18))
+    assert told((tea, bag), amount="30.00") == (d(30), d(30), d(18)), "what is free needs no cost"
+    assert told((tea,)) == (d(40), d(40), d(28)), "what is charged beside the lines is the order's"
+    back = order("refunded", "x", "10.00", at=T0 + HOUR)
+    assert told((tea, cup), back) == (d(30), d("22.50"), d("13.50"))
+    assert told((tea, cup), back, order("cancelled", "x", at=T0 + 2 * HOUR)) == (d(0), d(0), d(0))
+    all_back = order("refunded", "x", "40.00", at=T0 + HOUR)
+    assert told((tea, cup), all_back) == (d(0), d(0), d(0)), "the goods are back"
+    right = order("corrected", "x", "20.00", at=T0 + HOUR, lines=(Line("tea", "dry", d(1), d(20), cost=d(6)),))
+    assert told((tea, cup), right) == (d(20), d(20), d(14))
+    gift = Line("tea", "dry", d(1), d(0), cost=d(6))
+    assert told((gift,), amount="0.00") == (d(0), d(0), d(-6))
+    assert rows(warehouse, "SELECT sku, cost FROM order_lines WHERE order_id = 'm1' ORDER BY ordinal") == [
+        ("tea", d(12)), ("cup", None),
+    ]  # fmt: skip
+
+
 STORY = (
     order("placed", "o1", "9.00", store="s1", lines=LINES),
     order("paid", "o1", at=T0 + HOUR),
@@ -89,9 +123,12 @@ def test_an_order_is_a_function_of_the_set_of_its_events(
         pump.pump_until_empty(warehouse)
     where = "WHERE order_id = $number"
     found = rows(
-        warehouse, f"SELECT net_amount, discount, placed_amount, store FROM orders {where}", number=str(number)
+        warehouse,
+        f"SELECT net_amount, discount, placed_amount, store, costed, margin FROM orders {where}",
+        number=str(number),
     )
-    assert found == [(Decimal("4.50"), Decimal("1.00"), Decimal("9.00"), node("s1"))]
+    kept = (Decimal("4.50"), Decimal("2.70"))  # of 7.50, which cost 3.00, 3.00 was paid back
+    assert found == [(Decimal("4.50"), Decimal("1.00"), Decimal("9.00"), node("s1"), *kept)]
     current = rows(
         warehouse,
         "SELECT sku, l.placed_at IS NOT NULL, l.person = o.person "

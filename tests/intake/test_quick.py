@@ -42,7 +42,10 @@ GOODS = {
 }  # fmt: skip
 ORDER = {
     "order_id": "o1", "total": 39.8, "revenue": 30, "value": 20.5, "currency": "cny", "store": "s1", "coupon": "c",
-    "products": [{"sku": "A", "price": 9.95, "quantity": 2, "category": "milk"}, {"product_id": "B", "price": 19.9}],
+    "products": [
+        {"sku": "A", "price": 9.95, "quantity": 2, "category": "milk", "unit_cost": 6.25},
+        {"product_id": "B", "price": 19.9},
+    ],
 }  # fmt: skip
 VIEW = {"path": "/?a=1", "title": "首页", "referrer": "/from#x", "name": "首页", "search": "?", "url": "https://x/"}
 HEAD = {"messageId": "m1", "userId": "1001", "anonymousId": "d1", "context": CONTEXT, "integrations": {}}

@@ -74,6 +74,8 @@ def test_one_bad_event_and_nothing_is_written() -> None:
         ({"props": {"order_id": "1", "colour": "red"}}, "props.colour"),
         ({"lines": (Line("s", "c", Decimal(-1), Decimal(1)),)}, "lines.0.quantity"),
         ({"lines": (Line("s", "c", Decimal("0.3333"), Decimal(1)),)}, "amount"),
+        ({"lines": (Line("s", "c", Decimal(1), Decimal(1), cost=Decimal(-1)),)}, "lines.0.unit_cost"),
+        ({"lines": (Line("s", "c", Decimal(1), Decimal(1), cost=Decimal("NaN")),)}, "amount"),
         ({"type": "order.paid"}, "lines"),
         ({"occurred_at": datetime(1969, 7, 20, tzinfo=UTC)}, "occurred_at"),
         ({"identifiers": (IdentifierValue("member", "shop", "1\x1f2"),)}, "identifiers.0.value"),

@@ -36,6 +36,10 @@ def one(orders: list[Order], as_of: datetime, zone: str) -> dict[str, Any]:
         row[f"spend_{name}"] = sum((o.amount for o in inside), Decimal(0))
         row[f"visit_days_{name}"] = len({local(o, zone) for o in inside})
         row[f"categories_{name}"] = len({c for o in inside for c, _ in o.lines if c is not None})
+        if name in ("365d", "ever"):
+            for what in ("margin", "costed"):
+                known = [v for o in inside if (v := getattr(o, what)) is not None]
+                row[f"{what}_{name}"] = sum(known, Decimal(0)) if known else None
         if name in ("90d", "365d"):
             row[f"discount_{name}"] = sum((o.discount for o in inside), Decimal(0))
     row["first_order_at"] = naive(past[0].placed_at) if past else None

@@ -78,6 +78,8 @@ orders = st.builds(
     discount=amounts,
     lines=st.lists(st.tuples(categories, amounts), max_size=3).map(tuple),
     cancelled=st.sampled_from([False, False, False, True]),
+    costed=st.none() | amounts,
+    margin=st.none() | amounts,
 )
 jumps = st.one_of(
     st.just(timedelta(0)),

@@ -16,7 +16,7 @@ TABLES = (
     "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
     "profile_work", "profile_more", "profile_more_touched", "profile_more_work", "profile_touches", "decisions",
     "receipts", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes", "ladder_moves",
-    "person_values", "value_models", "invites",
+    "person_values", "value_models", "value_quarters", "invites",
 )  # fmt: skip
 REVISED = timedelta(hours=1)
 STALE = (("what was corrected away", Decimal(99)),)
@@ -34,6 +34,8 @@ class Order:
     discount: Decimal
     lines: tuple[tuple[str | None, Decimal], ...] = ()
     cancelled: bool = False
+    costed: Decimal | None = None
+    margin: Decimal | None = None
 
     def changed(self, **changes: object) -> Order:
         return replace(self, **changes)  # type: ignore[arg-type]
@@ -84,7 +86,8 @@ def fill_orders(orders: list[Order]) -> list[Statement]:
     rows = [
         {
             "source": "shop", "order_id": o.id, "person": o.person, "store": o.store, "placed_at": naive(o.placed_at),
-            "net_amount": o.amount, "discount": o.discount, "lines_at": naive(o.placed_at + REVISED),
+            "net_amount": o.amount, "discount": o.discount, "costed": o.costed,
+            "margin": o.margin, "lines_at": naive(o.placed_at + REVISED),
             "cancelled_at": naive(o.placed_at) if o.cancelled else None,
         }
         for o in orders

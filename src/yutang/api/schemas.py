@@ -14,7 +14,7 @@ from yutang.kernel.calendars import aware
 from yutang.kernel.documents import Document
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import EventId, NodeId
-from yutang.log.contracts import Event, IdentifierValue, Line
+from yutang.log.contracts import Event, IdentifierValue, Line, cost_of
 from yutang.organisation.contracts import NodeKind, Viewer
 from yutang.organisation.queries import nodes
 from yutang.profiles.traits import TRAITS, TraitType
@@ -64,6 +64,13 @@ class LineIn(Strict):
     quantity: Decimal = Field(max_digits=18, decimal_places=3)
     amount: Decimal = Field(max_digits=18, decimal_places=2)
     discount: Decimal = Field(default=Decimal(0), max_digits=18, decimal_places=2)
+    unit_cost: Decimal | None = Field(
+        default=None,
+        ge=0,
+        max_digits=18,
+        decimal_places=4,
+        description="What one piece costs the brand, in the order's currency; left out: not known, which is not 0.",
+    )
 
 
 class EventIn(Strict):
@@ -100,7 +107,15 @@ class EventIn(Strict):
             currency=self.currency,
             props=self.props,
             lines=tuple(
-                Line(item.sku, item.category, item.quantity, item.amount, item.discount) for item in self.lines
+                Line(
+                    item.sku,
+                    item.category,
+                    item.quantity,
+                    item.amount,
+                    item.discount,
+                    cost_of(item.unit_cost, item.quantity),
+                )
+                for item in self.lines
             ),
         )
 

@@ -14,7 +14,8 @@ QUANTITY = pa.decimal128(18, 3)
 FENCE = "intake.fence"
 _PART = 25_000
 
-# `row` ties lines to their event; order_id, discount, has_lines and synthetic are set for orders.
+# `row` ties lines to their event; order_id and has_lines to synthetic are set for orders. `cost` is null where no line
+# has one, else `uncosted` is what the lines without one charge (`log.envelopes.costs_of`).
 INCOMING = pa.schema(
     [
         ("row", pa.int64()),
@@ -35,6 +36,9 @@ INCOMING = pa.schema(
         ("order_id", pa.string()),
         ("discount", AMOUNT),
         ("has_lines", pa.bool_()),
+        ("lines_amount", AMOUNT),
+        ("cost", AMOUNT),
+        ("uncosted", AMOUNT),
         ("synthetic", pa.bool_()),
     ]
 )
@@ -47,6 +51,7 @@ LINES = pa.schema(
         ("quantity", QUANTITY),
         ("amount", AMOUNT),
         ("discount", AMOUNT),
+        ("cost", AMOUNT),
     ]
 )
 

@@ -34,11 +34,13 @@ from yutang.intake.parsing import (
 )
 from yutang.intake.refused import RefusedRows
 from yutang.kernel.ids import NodeId
+from yutang.log import envelopes
+from yutang.log.envelopes import costs_of
 from yutang.people.contracts import TIMESTAMP
 
 REQUIRED = ("order_id", "placed_at", "sku", "quantity", "amount")
 IDENTITY = ("member", "phone")
-OPTIONAL = ("store", "category", "discount", "name")
+OPTIONAL = ("store", "category", "discount", "unit_cost", "name")
 LINES_PER_CHUNK = 1_000_000
 LONGEST = 80  # characters of an order id; an event id holds it and the source in 128
 
@@ -54,12 +56,14 @@ SPILL = pa.schema(
         ("quantity", pa.int64()),
         ("amount", pa.int64()),
         ("discount", pa.int64()),
+        ("cost", pa.int64()),
     ]
 )
 
 
 _SEPARATOR = "\x1f"
 _NEVER = np.iinfo(np.int64).max
+_MOST_COST = 9e18  # ten-thousandths × thousandths: more is no whole number of 64 bits
 
 
 class Persons:
@@ -105,6 +109,9 @@ def check_block(
     discount, bad_discount = zeros, none_bad
     if "discount" in columns:
         discount, bad_discount = scaled(columns["discount"], 2, empty=0, currency=currency)
+    cost, bad_cost = pa.nulls(len(rows), pa.int64()), none_bad
+    if "unit_cost" in columns:
+        cost, bad_cost = _costs(columns["unit_cost"], quantity, currency)
     words = {
         name: text(columns[name]) if name in columns else blank
         for name in ("store", "sku", "category", "member", "phone")
@@ -126,6 +133,10 @@ def check_block(
         (bad_amount, "amount", amount_trouble),
         (bad_discount | (discount < 0), "discount",
          _for("不是优惠金额，应类似 5.00", "it is no discount such as 5.00")),
+        (bad_cost, "unit_cost",
+         _for("不是单件成本：应为不小于零的数，币种同金额，至多四位小数；不知道就留空",
+              "it is no cost of one piece: a number not below zero, in the currency of the amount, with at most four "
+              "decimals; leave it empty where it is not known")),
         (~bad_quantity & ~bad_amount & (quantity < 0) & (amount >= 0), "quantity",
          _for("数量为负而金额不为负，不是退款", "a negative quantity without a negative amount is no refund")),
         (~bad_quantity & ~bad_amount & (quantity >= 0) & (amount < 0), "amount",
@@ -137,13 +148,22 @@ def check_block(
             refused.add_all(rows[wrong].tolist(), column, shown, why)
     batch = pa.record_batch(
         [pa.array(rows), order_id, pa.array(person), pa.array(placed_at), words["store"], words["sku"],
-         words["category"], pa.array(quantity), pa.array(amount), pa.array(discount)],
+         words["category"], pa.array(quantity), pa.array(amount), pa.array(discount), cost],
         schema=SPILL,
     )  # fmt: skip
     if not refused.rows:
         return batch, pa.array([], pa.string())
     out = np.isin(rows, np.fromiter(refused.rows, dtype=np.int64))
     return batch.filter(pa.array(~out)), order_id.filter(pa.array(out))
+
+
+def _costs(column: pa.Array, quantity: Ints, currency: str) -> tuple[pa.Array, Flags]:
+    """What the pieces of each row cost, in cents, null where that is not said or is paid back; and which are bad."""
+    each, bad = scaled(column, 4, empty=0, currency=currency)
+    bad = bad | (each < 0) | (each.astype(np.float64) * np.abs(quantity) >= _MOST_COST)
+    unknown = _blank(text(column)) | (quantity < 0) | bad
+    cents = (np.where(unknown, 0, each) * np.where(unknown, 0, quantity) + 50_000) // 100_000  # as ROUND_HALF_UP does
+    return pa.array(cents, pa.int64(), mask=unknown), bad
 
 
 def _for(zh: str, en: str) -> Callable[[str], Why]:
@@ -295,7 +315,11 @@ def _events(table: pa.Table, meaning: Meaning, base: int, *, refund: bool = Fals
         "synthetic": _same(head, meaning.synthetic),
     }
     if not refund:
+        sizes = np.diff(np.append(starts, table.num_rows))
         given["discount"] = decimals(_summed(table["discount"], starts), 2)
+        given["lines_amount"] = decimals(_summed(table["amount"], starts), 2)
+        costs = table["cost"].combine_chunks()
+        given["cost"], given["uncosted"] = costs_of(table["amount"].to_numpy(), costs, sizes)
     columns = [given.get(field.name, pa.nulls(len(starts), field.type)) for field in INCOMING]
     return pa.table(columns, schema=INCOMING), _lines(table, starts, base)
 
@@ -311,6 +335,7 @@ def _lines(table: pa.Table, starts: Ints, base: int) -> pa.Table:
         "quantity": decimals(table["quantity"].to_numpy(), 3),
         "amount": decimals(table["amount"].to_numpy(), 2),
         "discount": decimals(table["discount"].to_numpy(), 2),
+        "cost": envelopes.decimals(table["cost"].combine_chunks(), 2),
     }
     return pa.table(columns, schema=LINES)
 

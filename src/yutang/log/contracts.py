@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -54,13 +54,26 @@ def heard(who: str) -> tuple[IdentifierValue, ...]:
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A line of an order. `amount` is what was charged for the line; `discount` what was taken off, positive."""
+    """A line of an order. `amount` is what was charged for the line; `discount` what was taken off, positive; `cost`
+    what its goods cost the brand, as many as they are, in the order's currency; None: not known, which is not 0."""
 
     sku: str
     category: str
     quantity: Decimal
     amount: Decimal
     discount: Decimal = Decimal(0)
+    cost: Decimal | None = None
+
+
+def cost_of(unit_cost: Decimal | None, quantity: Decimal) -> Decimal | None:
+    """What so many pieces cost, to the cent; None where a piece's cost is not known."""
+    if unit_cost is None:
+        return None
+    cost = unit_cost * quantity
+    return cost.quantize(_CENT, ROUND_HALF_UP) if abs(cost) < _TOO_MUCH else cost  # `check` refuses it
+
+
+_CENT, _TOO_MUCH = Decimal("0.01"), 10**12
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -101,8 +114,9 @@ class EventColumns:
     `events`: event_id, type, occurred_at and received_at (naive UTC), person (as said by rooms of our own), who (its
     strong identifiers as `said` writes them, else the weak ones, empty if none), store and staff (codes), source, plan,
     batch, channel, amount, currency, props (JSON without what is personal, null if empty), order_id (of order events),
-    synthetic, has_lines, discount (of its lines together). `lines`: row (of its event), ordinal, sku, category,
-    quantity, amount, discount. `private`: the personal props of the rows that have some, as JSON.
+    synthetic, has_lines; of its lines together: discount, lines_amount (what they charge), cost (null: known of none),
+    uncosted (what those charge of which it is not known). `lines`: row (of its event), ordinal, sku, category,
+    quantity, amount, discount, cost. `private`: the personal props of the rows that have some, as JSON.
     """
 
     events: pa.Table

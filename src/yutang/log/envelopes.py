@@ -30,7 +30,8 @@ _MICROSECOND = timedelta(microseconds=1)
 Row = tuple[Any, ...]
 """An event as the values of an envelope's columns, in this order: id, type, at, who, beside, person, store, staff,
 source, plan, batch, channel, amount, currency, props, order, synthetic, private, lines (each: sku, category, quantity,
-amount, discount). A plain tuple: a collector makes 80,000 a second, and columns are lifted out of them all at once."""
+amount, discount, cost). A plain tuple: a collector makes 80,000 a second, and columns are lifted out of them all at
+once."""
 
 ID, TYPE, AT = 0, 1, 2
 
@@ -66,6 +67,7 @@ class Packed(msgspec.Struct, array_like=True, gc=False):
     line_amount: Sequence[int]
     discount: Sequence[int]
     beside: Sequence[str | None]  # weak identifiers beside strong ones: they say nothing of who it is
+    cost: Sequence[int | None] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,7 +81,7 @@ def pack(rows: Sequence[Row]) -> bytes:
     (id, type, at, who, beside, person, store, staff, source, plan, batch, channel, amount, currency, props, order,
      synthetic, private, carried) = zip(*rows, strict=True) if rows else ((),) * 19  # fmt: skip
     lines = list(chain.from_iterable(carried))
-    sku, category, quantity, line_amount, discount = zip(*lines, strict=True) if lines else ((),) * 5
+    sku, category, quantity, line_amount, discount, cost = zip(*lines, strict=True) if lines else ((),) * 6
     return _encode(
         Packed(
             id=id,
@@ -107,6 +109,7 @@ def pack(rows: Sequence[Row]) -> bytes:
             line_amount=line_amount,
             discount=_told(discount),
             beside=_told(beside),
+            cost=_told(cost),
         )
     )
 
@@ -138,7 +141,10 @@ def row_of(event: Event) -> Row:
         None if event.amount is None else _whole(event.amount, 2), event.currency, props, order,
         bool(event.props.get("synthetic")), private,
         tuple(
-            (line.sku, line.category, _whole(line.quantity, 3), _whole(line.amount, 2), _whole(line.discount, 2))
+            (
+                line.sku, line.category, _whole(line.quantity, 3), _whole(line.amount, 2), _whole(line.discount, 2),
+                None if line.cost is None else _whole(line.cost, 2),
+            )
             for line in event.lines
         ) if event.lines else (),
     )  # fmt: skip
@@ -178,8 +184,9 @@ def _rows(all: Packed) -> Iterable[Row]:
     synthetic, private = set(all.synthetic), dict(zip(all.private_at, all.private, strict=True))
     held = len(all.sku)
     lines = zip(
-        all.sku, _spread(all.category, held), all.quantity, all.line_amount, _spread(all.discount, held), strict=True
-    )
+        all.sku, _spread(all.category, held), all.quantity, all.line_amount, _spread(all.discount, held),
+        _spread(all.cost, held), strict=True,
+    )  # fmt: skip
     columns = (
         all.id, all.type, all.at, all.who, all.beside, all.person, all.store, all.staff, all.source, all.plan,
         all.batch, all.channel, all.amount, all.currency, all.props, all.order,
@@ -200,8 +207,11 @@ def event_of(row: Row) -> Event:
         None if amount is None else _decimal(amount, 2), currency,
         {**(_from_json(props) if props else {}), **(_from_json(private) if private else {})},
         tuple(
-            Line(sku, category, _decimal(quantity, 3), _decimal(charged, 2), _decimal(off, 2))
-            for sku, category, quantity, charged, off in lines
+            Line(
+                sku, category, _decimal(quantity, 3), _decimal(charged, 2), _decimal(off, 2),
+                None if cost is None else _decimal(cost, 2),
+            )
+            for sku, category, quantity, charged, off, cost in lines
         ),
     )  # fmt: skip
 
@@ -233,7 +243,7 @@ def _spread(column: Sequence[Any], count: int) -> Sequence[Any]:
 _TEXTS = ("store", "staff", "channel", "currency", "props", "order")
 _NUMBERS = ("person", "plan", "batch", "amount")
 _ALWAYS = ("id", "type", "at", "who", "source")
-_LINES = ("sku", "category", "quantity", "line_amount", "discount")
+_LINES = ("sku", "category", "quantity", "line_amount", "discount", "cost")
 
 
 def columns(envelopes: Iterable[tuple[datetime, bytes]]) -> EventColumns:
@@ -264,8 +274,10 @@ def columns(envelopes: Iterable[tuple[datetime, bytes]]) -> EventColumns:
     made_up = np.zeros(base, dtype=bool)
     made_up[synthetic] = True
     carried = np.array(found["lines"], dtype=np.int64)
-    off = np.array(found["discount"], dtype=np.int64)
-    lines = _lines(found, carried, off)
+    off, charged = (np.array(found[name], dtype=np.int64) for name in ("discount", "line_amount"))
+    costs = pa.array(found["cost"], pa.int64())
+    lines = _lines(found, carried, off, costs)
+    cost, uncosted = costs_of(charged, costs, carried)
     events = pa.table(
         {
             "event_id": pa.array(found["id"], pa.string()),
@@ -287,12 +299,33 @@ def columns(envelopes: Iterable[tuple[datetime, bytes]]) -> EventColumns:
             "synthetic": pa.array(made_up),
             "has_lines": pa.array(carried > 0),
             "discount": decimals(pa.array(_sums(off, carried), mask=carried == 0), 2),
+            "lines_amount": decimals(pa.array(_sums(charged, carried), mask=carried == 0), 2),
+            "cost": cost,
+            "uncosted": uncosted,
         }
     )
     return EventColumns(events, lines, private)
 
 
-def _lines(found: dict[str, list[Any]], carried: npt.NDArray[np.int64], off: npt.NDArray[np.int64]) -> pa.Table:
+def costs_of(
+    charged: npt.NDArray[np.int64], costs: pa.Array, carried: npt.NDArray[np.int64]
+) -> tuple[pa.Array, pa.Array]:
+    """`cost` and `uncosted` of orders with so many lines each, from what the lines charge and cost, in cents. What
+    charges nothing, or takes off, needs no cost; both are null where no line has one."""
+    known = costs.is_valid().to_numpy(zero_copy_only=False)
+    if not known.any():
+        nothing = pa.nulls(len(carried), pa.decimal128(18, 2))
+        return nothing, nothing
+    said = costs.fill_null(0).to_numpy(zero_copy_only=False)
+    none = _sums(known.astype(np.int64), carried) == 0
+    open_ = np.where(known, 0, np.maximum(charged, 0))
+    cost, uncosted = (decimals(pa.array(_sums(one, carried), mask=none), 2) for one in (said, open_))
+    return cost, uncosted
+
+
+def _lines(
+    found: dict[str, list[Any]], carried: npt.NDArray[np.int64], off: npt.NDArray[np.int64], costs: pa.Array
+) -> pa.Table:
     starts = np.cumsum(carried) - carried
     return pa.table(
         {
@@ -303,6 +336,7 @@ def _lines(found: dict[str, list[Any]], carried: npt.NDArray[np.int64], off: npt
             "quantity": decimals(pa.array(found["quantity"], pa.int64()), 3),
             "amount": decimals(pa.array(found["line_amount"], pa.int64()), 2),
             "discount": decimals(pa.array(off), 2),
+            "cost": decimals(costs, 2),
         }
     )
 

@@ -435,6 +435,7 @@ def _money_plainly_good(event: Event, kind: EventType, currency: str | None) -> 
                 and _has_digits(line.quantity, _THOUSANDTH)
                 and _has_digits(line.amount, _CENT)
                 and _has_digits(line.discount, _CENT)
+                and (line.cost is None or (0 <= line.cost < LARGEST and _has_digits(line.cost, _CENT)))
             ):
                 return False
     except InvalidOperation:  # not a number
@@ -511,7 +512,7 @@ def _check_amounts(event: Event, kind: EventType) -> None:
     try:
         amounts = [event.amount or Decimal(0)]
         for line in event.lines:
-            amounts += [line.amount, line.discount]
+            amounts += [line.amount, line.discount, line.cost or Decimal(0)]
             quantity = line.quantity
             if not quantity.is_finite() or abs(quantity) >= LARGEST or quantity != round(quantity, 3):
                 raise InvalidOperation
@@ -538,6 +539,13 @@ def _check_amounts(event: Event, kind: EventType) -> None:
                 f"lines.{index}.quantity",
                 "数量不能为负，退款请用 order.refunded",
                 "a quantity is not negative; say a refund with order.refunded",
+            )
+        if line.cost is not None and line.cost < 0:
+            raise _bad(
+                event,
+                f"lines.{index}.unit_cost",
+                "成本不能为负；不知道成本就不要填",
+                "a cost is not negative; leave it out where it is not known",
             )
 
 

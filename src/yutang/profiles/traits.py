@@ -71,6 +71,9 @@ class Trait:
         return exp.column(self.name, "profiles") if self.derive is None else self.derive(moment)
 
 
+_T = TraitType
+
+
 def _windowed() -> list[Trait]:
     kinds = (
         ("orders", TraitType.COUNT, "orders", "订单数", "Orders", "未取消的订单数", "orders that were not cancelled"),
@@ -126,6 +129,46 @@ def _windowed() -> list[Trait]:
         for kind, type_, unit, zh, en, note_zh, note_en in kinds
         for span, when_zh, when_en, how_zh, how_en in spans
     ]
+
+
+def _margins() -> list[Trait]:
+    """What orders left, by the costs of their lines; none where no cost is known."""
+    spans = (("365d", "近 365 天", "last 365 days"), ("ever", "累计", "ever"))
+    stored = [
+        Trait(f"{kind}_{span}", _T.MONEY, "money", f"{when_zh}{zh}", f"{en}, {when_en}", note_zh, note_en)
+        for kind, zh, en, note_zh, note_en in (
+            (
+                "margin", "毛利", "Margin",
+                "净额减成本，只算知道成本的订单明细；退款按比例带回成本；一条成本都不知道的没有",
+                "net amounts less costs, of the order lines whose cost is known; refunds take their share of the cost "
+                "back; none where no cost is known",
+            ),
+            (
+                "costed", "成本已知的消费额", "Spend with a known cost",
+                "消费额里知道成本的那部分；一条成本都不知道的没有",
+                "the part of spend whose cost is known; none where no cost is known",
+            ),
+        )
+        for span, when_zh, when_en in spans
+    ]  # fmt: skip
+    return stored + [
+        Trait(
+            f"cost_known_{span}",
+            _T.NUMBER,
+            "0–1",
+            f"{when_zh}成本已知占比",
+            f"Share of spend with a known cost, {when_en}",
+            "成本已知的消费额 ÷ 消费额；没有消费额的没有",
+            "spend with a known cost ÷ spend; none without spend",
+            derive=_cost_known(span),
+        )
+        for span, when_zh, when_en in spans
+    ]
+
+
+def _cost_known(span: str) -> Callable[[Moment], exp.Expr]:
+    known = exp.Coalesce(this=_column(f"costed_{span}"), expressions=[exp.Literal.number(0)])
+    return lambda _: ratio(known.copy(), _column(f"spend_{span}"))
 
 
 def _column(name: str) -> exp.Column:
@@ -194,9 +237,6 @@ def _ladder(_: Moment) -> exp.Expr:
     for place, name in enumerate(LADDER):
         case = case.when(exp.EQ(this=step.copy(), expression=exp.Literal.number(place)), exp.Literal.string(name))
     return case
-
-
-_T = TraitType
 
 
 def _worth() -> list[Trait]:
@@ -279,6 +319,7 @@ SHIPPED: dict[str, Trait] = {
             "订单上减掉的金额之和",
             "what was taken off the orders of the last 365 days",
         ),
+        *_margins(),
         Trait(
             "first_order_at",
             _T.INSTANT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -12,6 +13,8 @@ import httpx
 import pytest
 
 from tests.api.collect.conftest import Running
+from yutang.intake.collect.commerce import lines
+from yutang.kernel.errors import BadInput
 
 _number = count(1)
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -96,6 +99,18 @@ def test_a_completed_order_has_its_lines_and_its_total(server: Running) -> None:
         ("a", 3.0, "0.30"),
         ("b", 1.0, "12.00"),
     ]
+
+
+def test_what_a_piece_costs_is_read_and_what_is_no_cost_is_named() -> None:
+    goods = [{"sku": "a", "quantity": 3, "unit_cost": "0.125"}, {"sku": "b"}]
+    assert [one.cost for one in lines({"products": goods})] == [Decimal("0.38"), None]
+    for bad, place in (
+        ({"unit_cost": -1}, "products.0.unit_cost"),
+        ({"unit_cost": "cheap"}, "products.0.unit_cost"),
+        ({"unit_cost": 1, "currency": "usd"}, "products.0.currency"),
+    ):
+        with pytest.raises(BadInput, match=place):
+            lines({"currency": "CNY", "products": [{"sku": "a", **bad}]})
 
 
 def test_where_a_visit_came_from_is_kept_without_what_stands_behind_the_question_mark(server: Running) -> None:

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from yutang.kernel.errors import BadInput
-from yutang.log.contracts import Line
+from yutang.log.contracts import Line, cost_of
 
 ORDERS = {
     "order completed": "order.placed",
@@ -140,7 +140,8 @@ def money(value: object, field: str) -> Decimal:
 
 
 def lines(given: Mapping[str, Any]) -> tuple[Line, ...]:
-    """The lines of an order: each product's price times its quantity (default 1). Raises BadInput naming the place."""
+    """The lines of an order: each product's price times its quantity (default 1), and so its `unit_cost`, where it says
+    one. Raises BadInput naming the place."""
     products = given.get("products")
     if products is None:
         return ()
@@ -155,8 +156,26 @@ def lines(given: Mapping[str, Any]) -> tuple[Line, ...]:
         quantity = exact(one.get("quantity", 1), f"{place}.quantity")
         amount = (exact(one.get("price", 0), f"{place}.price") * quantity).quantize(_CENT, ROUND_HALF_UP)
         category = said(one["category"], f"{place}.category") if one.get("category") is not None else ""
-        found.append(Line(said(article, f"{place}.sku"), category, quantity, amount))
+        cost = cost_of(_unit_cost(one, given, place), quantity)
+        found.append(Line(said(article, f"{place}.sku"), category, quantity, amount, cost=cost))
     return tuple(found)
+
+
+def _unit_cost(product: Mapping[str, Any], given: Mapping[str, Any], place: str) -> Decimal | None:
+    """What one piece of a product costs the brand. Raises BadInput for less than nothing, and for another currency."""
+    if product.get("unit_cost") is None:
+        return None
+    found = exact(product["unit_cost"], f"{place}.unit_cost")
+    if found < 0:
+        zh, en = "成本不能为负；不知道成本就不要填", "a cost is not negative; leave it out where it is not known"
+        raise BadInput(f"{place}.unit_cost：{zh}", f"{place}.unit_cost: {en}")
+    own, whole = product.get("currency"), given.get("currency")
+    if own is not None and whole is not None and str(own).upper() != str(whole).upper():
+        raise BadInput(
+            f"{place}.currency：成本要用订单的币种",
+            f"{place}.currency: a cost is in the order's currency",
+        )
+    return found
 
 
 def paid(given: Mapping[str, Any], of: tuple[Line, ...]) -> Decimal | None:

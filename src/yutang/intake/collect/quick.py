@@ -105,6 +105,8 @@ class SaidLine(Struct, gc=False):
     category: str | None = None
     price: _Number = 0.0
     quantity: _Number = 1.0
+    unit_cost: _Number | None = None
+    currency: Any = None
 
 
 class SaidOrder(Everywhere, gc=False, kw_only=True):
@@ -322,7 +324,15 @@ def _order(call: Call, currency: str) -> Found | None:
             return None
         charged = price * int(quantity)
         of_lines += charged
-        lines.append((article, line.category or "", int(quantity) * 1000, charged, 0))
+        cost = None
+        if line.unit_cost is not None:
+            each = _cents(line.unit_cost)
+            if each is None or line.currency is not None:
+                return None
+            cost = each * int(quantity)
+        if cost is not None and cost >= _MOST:
+            return None
+        lines.append((article, line.category or "", int(quantity) * 1000, charged, 0, cost))
     paid = said.total if said.total is not None else said.revenue if said.revenue is not None else said.value
     amount = _cents(paid) if paid is not None else of_lines if lines else None
     if amount is None or not currency or amount >= _MOST or of_lines >= _MOST:

@@ -135,7 +135,8 @@ class Identity(Part):
 
 
 class Lines(Part):
-    """The lines of an order. `amount` is what a line costs; or it is `price` × `quantity`, less `discount`."""
+    """The lines of an order. `amount` is what a line costs; or it is `price` × `quantity`, less `discount`.
+    `unit_cost` is what one piece costs the brand; a line where it is not found has none, which is not 0."""
 
     each: Path
     sku: Pick
@@ -144,12 +145,15 @@ class Lines(Part):
     amount: Amount | None = None
     price: Amount | None = None
     discount: Amount | None = None
+    unit_cost: Amount | None = None
 
     @model_validator(mode="after")
     def _priced(self) -> Lines:
         _checked_path(self.each, "each")
         if (self.amount is None) == (self.price is None):
             raise BadInput("amount 和 price 必须正好写一个。", "Write exactly one of amount and price.")
+        if self.unit_cost is not None and self.unit_cost.sum:
+            raise BadInput("unit_cost 是一件的成本，不能写 sum。", "unit_cost is of one piece and cannot be a sum.")
         return self
 
 

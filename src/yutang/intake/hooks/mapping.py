@@ -32,7 +32,7 @@ from yutang.intake.hooks.documents import (
 from yutang.kernel.calendars import zone
 from yutang.kernel.errors import BadInput
 from yutang.kernel.ids import EventId
-from yutang.log.contracts import Event, IdentifierValue, Line
+from yutang.log.contracts import Event, IdentifierValue, Line, cost_of
 from yutang.log.vocabulary import VOCABULARY
 
 SPACED = ("member", "openid", "device", "external_userid")
@@ -340,9 +340,26 @@ def _lines(rule: Lines, whole: Arrived, place: str) -> tuple[Line, ...]:
             raise Stuck(f"{place}.amount", "缺少金额", "the amount is missing")
         category = _optional(rule.category, at, f"{place}.category")
         lines.append(
-            Line(sku, category or "", quantity, charged.quantize(_CENT, ROUND_HALF_UP), discount or Decimal(0))
+            Line(
+                sku,
+                category or "",
+                quantity,
+                charged.quantize(_CENT, ROUND_HALF_UP),
+                discount or Decimal(0),
+                cost_of(_unit_cost(rule, at, f"{place}.unit_cost"), quantity),
+            )
         )
     return tuple(lines)
+
+
+def _unit_cost(rule: Lines, at: Arrived, place: str) -> Decimal | None:
+    value = None if rule.unit_cost is None else found_by(rule.unit_cost, at, place)
+    if rule.unit_cost is None or value is None or value == "":
+        return None
+    number = _number(value, place)
+    if number < 0:
+        raise Stuck(place, "成本不能为负", "a cost is not negative")
+    return number / 100 if rule.unit_cost.unit == "cents" else number
 
 
 def _time(rule: When, whole: Arrived, brand_zone: str, place: str) -> datetime:

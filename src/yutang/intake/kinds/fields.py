@@ -43,6 +43,7 @@ FIELDS = _fields(
     Field("quantity", "数量", "quantity"),
     Field("amount", "金额", "amount", is_money=True),
     Field("discount", "优惠金额", "discount", is_money=True),
+    Field("unit_cost", "单件成本", "unit cost", is_money=True),
     Field("store", "门店", "store"),
     Field("category", "品类", "category"),
     Field("home_store", "归属门店", "home store"),

@@ -8,6 +8,6 @@ WITH carriers AS MATERIALIZED (  -- the join by text is done per order, the one 
 )
 SELECT
     c.source, c.order_id, l.ordinal, c.person, c.store, c.placed_at, c.revised_at,
-    l.sku, l.category, l.quantity, l.amount, l.discount
+    l.sku, l.category, l.quantity, l.amount, l.discount, l.cost
 FROM incoming_lines AS l
 JOIN carriers AS c ON c.row = l.row

@@ -5,11 +5,14 @@
 -- `order.refunded`, any `order.cancelled`. Its lines are those revised last (`lines_at`).
 -- THE definition of net spend: nothing for a cancelled order, else its corrected or placed amount less what was
 -- refunded; null while only a refund or payment is known of it.
+-- THE definition of margin: what of the net amount falls to lines whose cost is known (`costed`, by what lines charge),
+-- less the cost of what was kept: goods of which a share was refunded are taken to be back, so their cost falls by that
+-- share. Both are null, not 0, where no line has a cost.
 CREATE TEMP TABLE order_changes AS
 WITH parts AS (
     SELECT
         source, order_id, person, store, placed_at, placed_amount, corrected_amount, corrected_at, refunded_amount,
-        cancelled_at, paid_at, lines_at, discount, currency, synthetic
+        cancelled_at, paid_at, lines_at, discount, lines_amount, cost, uncosted, currency, synthetic
     FROM orders
     WHERE EXISTS (SELECT 1 FROM fresh WHERE fresh.source = orders.source AND fresh.order_id = orders.order_id)
     UNION ALL
@@ -24,6 +27,7 @@ WITH parts AS (
         CASE WHEN type = 'order.paid' THEN occurred_at END,
         CASE WHEN has_lines THEN occurred_at END,
         CASE WHEN has_lines THEN discount END,
+        lines_amount, cost, uncosted,
         currency, synthetic
     FROM fresh
     WHERE order_id IS NOT NULL
@@ -51,13 +55,40 @@ merged AS (
         min(paid_at) AS paid_at,
         max(lines_at) AS lines_at,
         max(CASE WHEN lines_at = last_lines THEN discount END) AS discount,
+        sum(CASE WHEN lines_at = last_lines THEN lines_amount END) AS lines_amount,
+        sum(CASE WHEN lines_at = last_lines THEN cost END) AS cost,
+        sum(CASE WHEN lines_at = last_lines THEN uncosted END) AS uncosted,
         min(currency) AS currency,
         bool_or(synthetic) AS synthetic
     FROM marked
     GROUP BY source, order_id
+),
+netted AS (
+    SELECT
+        *,
+        coalesce(corrected_amount, placed_amount) AS charged,
+        CASE WHEN cancelled_at IS NOT NULL THEN 0 ELSE coalesce(corrected_amount, placed_amount) - refunded_amount END
+            AS net_amount
+    FROM merged
+),
+shared AS (
+    SELECT
+        *,
+        CASE
+            WHEN cost IS NULL OR uncosted = 0 OR net_amount = 0 THEN net_amount
+            WHEN uncosted >= lines_amount THEN 0
+            ELSE CAST(round(net_amount * (1 - ratio(uncosted, lines_amount)), 2) AS DECIMAL(18,2))
+        END AS told,
+        CASE
+            WHEN cancelled_at IS NOT NULL OR (net_amount <= 0 AND refunded_amount > 0) THEN 0
+            WHEN refunded_amount = 0 THEN cost
+            ELSE CAST(round(cost * ratio(net_amount, charged), 2) AS DECIMAL(18,2))
+        END AS cost_kept
+    FROM netted
 )
 SELECT
-    *,
-    CASE WHEN cancelled_at IS NOT NULL THEN 0 ELSE coalesce(corrected_amount, placed_amount) - refunded_amount END
-        AS net_amount
-FROM merged
+    source, order_id, person, store, placed_at, placed_amount, corrected_amount, corrected_at, refunded_amount,
+    cancelled_at, paid_at, lines_at, discount, currency, synthetic, net_amount, lines_amount, cost, uncosted,
+    CASE WHEN cost IS NOT NULL THEN told END AS costed,
+    CASE WHEN cost IS NOT NULL THEN told - cost_kept END AS margin
+FROM shared

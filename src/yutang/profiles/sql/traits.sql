@@ -3,7 +3,7 @@
 INSERT INTO profiles BY NAME
 WITH standing AS (
     SELECT
-        work.person, orders.store, orders.placed_at, orders.net_amount AS spend,
+        work.person, orders.store, orders.placed_at, orders.net_amount AS spend, orders.margin, orders.costed,
         coalesce(orders.discount, 0) AS discount, day_in_zone(orders.placed_at, $zone) AS day
     FROM orders
     JOIN profile_work AS work ON work.birth = orders.person
@@ -22,6 +22,10 @@ totals AS (
         sum(spend) AS spend_ever,
         sum(discount) FILTER (WHERE placed_at > $from_90) AS discount_90d,
         sum(discount) FILTER (WHERE placed_at > $from_365) AS discount_365d,
+        sum(margin) FILTER (WHERE placed_at > $from_365) AS margin_365d,
+        sum(margin) AS margin_ever,
+        sum(costed) FILTER (WHERE placed_at > $from_365) AS costed_365d,
+        sum(costed) AS costed_ever,
         min(placed_at) AS first_order_at,
         max(placed_at) AS last_order_at,
         min(placed_at) FILTER (WHERE placed_at > $from_30) + INTERVAL 30 DAY AS leaves_30,
@@ -100,6 +104,7 @@ SELECT
     coalesce(categories_30d, 0) AS categories_30d, coalesce(categories_90d, 0) AS categories_90d,
     coalesce(categories_365d, 0) AS categories_365d, coalesce(categories_ever, 0) AS categories_ever,
     coalesce(discount_90d, 0) AS discount_90d, coalesce(discount_365d, 0) AS discount_365d,
+    margin_365d, margin_ever, costed_365d, costed_ever,  -- null: of no order is a cost known
     first_order_at, last_order_at, first_visit_day, last_visit_day, median_gap_days, home_store,
     least(leaves_30, leaves_90, leaves_365, enters) AS next_edge_at
 FROM (SELECT DISTINCT person FROM profile_work) AS work
