@@ -23,7 +23,7 @@ from yutang.organisation.queries import OWNER
 from yutang.profiles.contracts import Moment
 from yutang.profiles.services import rebuild, refresh
 from yutang.segments.compile import compile_segment
-from yutang.segments.contracts import Context, Nodes
+from yutang.segments.contracts import Context, Nodes, unfitted
 from yutang.segments.documents import SegmentDocument
 from yutang.segments.queries import count_statement
 from yutang.warehouse.contracts import Statement, Warehouse
@@ -40,7 +40,9 @@ def documents() -> list[SegmentDocument]:
 
 def context(ten: list[SegmentDocument]) -> Context:
     north = NodeFacts(NodeId(11), None, NodeKind.REGION, "north", "north", ZONE, False)
-    return Context(Moment(AS_OF, ZONE), Nodes((north,)), {document.name: document for document in ten}.__getitem__)
+    return Context(
+        Moment(AS_OF, ZONE), Nodes((north,)), {document.name: document for document in ten}.__getitem__, unfitted
+    )
 
 
 def run(warehouse: Warehouse, runs: int = RUNS) -> tuple[float, float]:

@@ -52,6 +52,8 @@ RULES = [
     {"pool": "nurturing"},
     {"in_group": ["wr-a", "wr-b"]},
     {"recorded": {"segment": "customer_pool", "at": "2026-03-01T00:00:00Z"}},
+    {"looks_like": {"segment": "overdue", "share": 0.025}},
+    {"looks_like": {"segment": "overdue", "top": 300, "traits": ["spend_ever", "lifecycle"]}},
     {"not": {"any": [{"pool": "customer"}, {"not": {"tag": "x"}}]}},
     {"any": [{"all": [{"tag": "a"}, {"tag": "b"}]}, {"not": {"pool": "customer"}}]},
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,6 +38,11 @@ WORTH = {
     "model_value_tree": "model_tree",
 }
 BELOW = {"north": {7, 8}, "south": {9}}
+USUALLY = (
+    *("orders_365d", "spend_365d", "categories_365d", "median_gap_days", "days_since_first_visit"),
+    *("days_since_last_visit", "discount_share_90d"),
+)
+LIFECYCLES = ["prospect", "new", "active", "silent", "lapsed"]
 HOURS = {"h": 1, "d": 24, "w": 168}
 
 
@@ -54,6 +61,7 @@ class Oracle:
         self.pond, self.as_of, self.zone, self.others = pond, as_of, ZoneInfo(zone), others
         self.profiles = oracle.profiles(pond, as_of, zone)
         self.brand = Traits(pond, as_of, zone, brand)
+        self._alike: dict[str, set[int]] = {}
 
     def members(self, rule: dict[str, Any]) -> set[int]:
         return {person for person in self.pond.persons if self.holds(rule, person)}
@@ -228,6 +236,47 @@ class Oracle:
             and self.pond.survivor(change["person"]) == person
         ]  # fmt: skip
         return mine.count(True) > mine.count(False)
+
+    def if_looks_like(self, rule: dict[str, Any], person: int) -> bool:
+        asked = rule["looks_like"]
+        key = json.dumps(asked, sort_keys=True)
+        if key not in self._alike:
+            self._alike[key] = self.alike(asked)
+        return person in self._alike[key]
+
+    def alike(self, asked: dict[str, Any]) -> set[int]:
+        """The first of those who score more than nothing, by score and then by age."""
+        seed = self.members(self.others[asked["segment"]])
+        others = self.pond.persons - seed
+        if not seed or not others:
+            return set()
+        score = dict.fromkeys(others, 0)
+        for trait in asked.get("traits", USUALLY):
+            band = self.bands(trait)
+            kinds = len(LIFECYCLES) + 1 if trait == "lifecycle" else 5 if any(band.values()) else 2
+            for person in others:
+                mine = [sum(band[one] == band[person] for one in whole) for whole in (seed, others)]
+                inside, outside = ((n + 1) / (len(w) + kinds) for n, w in zip(mine, (seed, others), strict=True))
+                score[person] += round(1000 * (math.log(inside) - math.log(outside)))
+        first = sorted((person for person in others if score[person] > 0), key=lambda one: (-score[one], one))
+        share = Decimal(str(asked.get("share", "0.05")))
+        return set(first[: asked.get("top") or math.ceil(share * len(others))])
+
+    def bands(self, trait: str) -> dict[int, int]:
+        """In which quarter of everybody's values each person's is, in whole hundredths; 0 for none."""
+        value = {person: self.value(trait, person) for person in self.pond.persons}
+        if trait == "lifecycle":
+            return {person: 1 + LIFECYCLES.index(its) for person, its in value.items()}
+        whole = {person: math.floor(float(its) * 100) for person, its in value.items() if its is not None}
+        row = sorted(whole.values())
+        edges = []
+        for quarter in (1, 2, 3) if row else ():
+            place, rest = divmod((len(row) - 1) * quarter, 4)
+            edges.append(row[place] + Fraction(rest, 4) * (row[min(place + 1, len(row) - 1)] - row[place]))
+        return {
+            person: 1 + sum(whole[person] > edge for edge in edges) if person in whole else 0
+            for person in self.pond.persons
+        }
 
     def if_pool(self, rule: dict[str, Any], person: int) -> bool:
         return self.get_pool(self.profiles[person], person) == rule["pool"]

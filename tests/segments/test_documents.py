@@ -10,7 +10,7 @@ from tests.segments.worlds import INSTANTS, NODES, ZONE, segment
 from yutang.kernel.errors import BadDocument, BadInput, NotFound
 from yutang.profiles.contracts import Moment
 from yutang.segments.compile import compile_segment
-from yutang.segments.contracts import Context
+from yutang.segments.contracts import Context, unfitted
 from yutang.segments.documents import RULES, SegmentDocument, leaves
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
@@ -65,7 +65,7 @@ def compiled(rule: dict[str, Any], others: dict[str, dict[str, Any]] | None = No
             raise NotFound(f"没有「{name}」。", f"There is no segment document named “{name}”.")
         return segment((others or {})[name], name)
 
-    return compile_segment(segment(rule, "start"), Context(Moment(INSTANTS[0], ZONE), NODES, named)).sql()
+    return compile_segment(segment(rule, "start"), Context(Moment(INSTANTS[0], ZONE), NODES, named, unfitted)).sql()
 
 
 def test_a_cycle_of_segments_is_refused_by_its_names() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +33,15 @@ from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context
 from yutang.segments.documents import SegmentDocument
-from yutang.warehouse.contracts import Statement
+from yutang.segments.fitting import fit
+from yutang.warehouse.contracts import Statement, Warehouse
 
 AS_OF = datetime(2017, 11, 5, 5, 30, 0, 250000, tzinfo=UTC)  # in the hour that comes twice, not on a whole second
 SHIPPED = sorted((Path(__file__).parents[2] / "playbooks" / "segments").glob("*.yaml"))
-OTHERS: dict[str, dict[str, Any]] = {"other": {"trait": "orders_ever", "at_least": 3}}
+OTHERS: dict[str, dict[str, Any]] = {
+    "other": {"trait": "orders_ever", "at_least": 3},
+    "seed": {"tag": AWKWARD[0]},
+}
 
 RULES: list[dict[str, Any]] = [
     {"trait": "orders_90d", "at_least": 2, "less_than": 5},
@@ -65,6 +71,8 @@ RULES: list[dict[str, Any]] = [
     {"pool": "nurturing"},
     {"in_group": AWKWARD[:2]},
     {"recorded": {"segment": "other", "at": "2017-11-01T00:00:00+00:00"}},
+    {"looks_like": {"segment": "seed", "share": 0.2}},
+    {"looks_like": {"segment": "seed", "top": 3, "traits": ["lifecycle", "visit_days_ever", "overdue_ratio"]}},
     {"any": [{"segment": "other"}, {"all": [{"tag": AWKWARD[3]}, {"not": {"pool": "customer"}}]}]},
 ]
 
@@ -166,8 +174,13 @@ def _brand(_no_brand: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pa.Table]]:
-    warehouse = fresh_warehouse(tmp_path_factory.mktemp("engines"))
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    with closing(fresh_warehouse(tmp_path_factory.mktemp("engines"))) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def tables(warehouse: Warehouse) -> dict[str, pa.Table]:
     warehouse.write(put_pond(pond()))
     learn_these(read_traits(BRAND))
     rebuild(warehouse, AS_OF, zone=ZONE)
@@ -177,26 +190,27 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pa.Ta
     )
     stored = {name: warehouse.query(Statement(f"SELECT * FROM {name}")) for name in names.split()}
     # Built anew: chdb range-checks even what stands under a null, and DuckDB leaves INT_MIN there for a day.
-    yield {name: pa.Table.from_pylist(table.to_pylist(), schema=table.schema) for name, table in stored.items()}
-    warehouse.close()
+    return {name: pa.Table.from_pylist(table.to_pylist(), schema=table.schema) for name, table in stored.items()}
 
 
-CONTEXT = Context(Moment(AS_OF, ZONE), NODES, lambda name: segment(OTHERS[name], name))
+@pytest.fixture(scope="module")
+def context(warehouse: Warehouse, tables: dict[str, pa.Table]) -> Context:
+    return Context(Moment(AS_OF, ZONE), NODES, lambda name: segment(OTHERS[name], name), partial(fit, warehouse))
 
 
 @pytest.mark.parametrize("rule", [*RULES, *OF_BRAND], ids=lambda rule: str(rule)[:60])
 def test_a_rule_answers_alike_on_both_engines_and_as_the_oracle_says(
-    rule: dict[str, Any], tables: dict[str, pa.Table]
+    rule: dict[str, Any], context: Context, tables: dict[str, pa.Table]
 ) -> None:
-    answer = assert_equal_on_both_engines(Statement(compile_segment(segment(rule), CONTEXT)), tables)
+    answer = assert_equal_on_both_engines(Statement(compile_segment(segment(rule), context)), tables)
     expected = Oracle(pond(), AS_OF, ZONE, OTHERS, BRAND).members(rule)
     assert set(answer["person"].to_pylist()) == expected
     assert 0 < len(expected) < 37, "a rule that holds for nobody or everybody shows nothing here"
 
 
-def test_the_brands_traits_are_added_up_alike(tables: dict[str, pa.Table]) -> None:
+def test_the_brands_traits_are_added_up_alike(context: Context, tables: dict[str, pa.Table]) -> None:
     births = pa.table({"birth": [*range(1, 41)], "person": [{40: 1, 39: 1, 38: 2}.get(p, p) for p in range(1, 41)]})
-    parts = selects(aggregates(), CONTEXT.moment, lambda _: exp.select("birth", "person").from_("births_of"))
+    parts = selects(aggregates(), context.moment, lambda _: exp.select("birth", "person").from_("births_of"))
     found = [
         row
         for select, given in parts
@@ -209,19 +223,19 @@ def test_the_brands_traits_are_added_up_alike(tables: dict[str, pa.Table]) -> No
     assert {row["trait"] for row in stored} == {one["name"] for one in BRAND if "formula" not in one}
 
 
-def test_every_shipped_segment_reads_and_answers_alike(tables: dict[str, pa.Table]) -> None:
+def test_every_shipped_segment_reads_and_answers_alike(context: Context, tables: dict[str, pa.Table]) -> None:
     documents = [read(file.read_bytes()) for file in SHIPPED]
     assert [document.name for document in documents] == [file.stem for file in SHIPPED]
     assert all(isinstance(document, SegmentDocument) and document.note for document in documents)
-    answer = assert_equal_on_both_engines(Statement(compile_memberships(documents, CONTEXT)), tables)
+    answer = assert_equal_on_both_engines(Statement(compile_memberships(documents, context)), tables)
     assert {"overdue", "super_users", "baby_families", "nurturing_pool"} < set(answer.column_names)
 
 
-def test_all_rules_in_one_pass_and_every_trait_answer_alike(tables: dict[str, pa.Table]) -> None:
+def test_all_rules_in_one_pass_and_every_trait_answer_alike(context: Context, tables: dict[str, pa.Table]) -> None:
     documents = [segment(rule, f"s{n}") for n, rule in enumerate(RULES)]
     viewer = Viewer("manager", RoleName.MANAGER, frozenset({NodeId(7), NodeId(9)}))
-    together = compile_memberships(documents, CONTEXT)
+    together = compile_memberships(documents, context)
     everyone = assert_equal_on_both_engines(Statement(together), tables)
     scoped = assert_equal_on_both_engines(Statement(in_scope(together, viewer)), tables)
     assert 0 < scoped.num_rows < everyone.num_rows == 37
-    assert_equal_on_both_engines(Statement(select_traits(TRAITS, CONTEXT.moment)), tables)
+    assert_equal_on_both_engines(Statement(select_traits(TRAITS, context.moment)), tables)

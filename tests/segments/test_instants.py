@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild
 from yutang.segments.compile import compile_memberships
 from yutang.segments.contracts import Context
+from yutang.segments.fitting import fit
 from yutang.warehouse.contracts import Statement, Warehouse
 
 COMMITTED = Path(__file__).parents[1] / "bench" / "segments.yaml"
@@ -67,11 +69,11 @@ def test_thirty_segments_at_any_instant_equal_the_oracle_on_both_engines(
     for at in data.draw(st.lists(micros, min_size=PER_POND, max_size=PER_POND)):
         expected = Oracle(pond, at, ZONE, others, brand)
         told = {name: expected.members(rule) for name, rule in rules.items()}
-        context = Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name))
-        asked = Statement(compile_memberships(documents, context))
         for engine, warehouse in engines.items():
             rebuild(warehouse, at, zone=ZONE)
-            rows = warehouse.query(asked).to_pylist()
+            model = partial(fit, warehouse)
+            context = Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name), model)
+            rows = warehouse.query(Statement(compile_memberships(documents, context))).to_pylist()
             found = {name: {row["person"] for row in rows if row[name]} for name in rules}
             assert found == told, (engine, at)
     learn_these(())

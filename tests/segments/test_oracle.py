@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,7 +40,8 @@ from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
-from yutang.segments.contracts import Context
+from yutang.segments.contracts import Context, unfitted
+from yutang.segments.fitting import fit
 from yutang.segments.why import Reason, reason
 from yutang.warehouse.contracts import Statement, Warehouse
 
@@ -53,8 +55,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     one.close()
 
 
-def context(at: datetime, others: dict[str, dict[str, Any]]) -> Context:
-    return Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name))
+def context(at: datetime, others: dict[str, dict[str, Any]], fitted: Warehouse | None = None) -> Context:
+    model = partial(fit, fitted) if fitted else unfitted
+    return Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name), model)
 
 
 @settings(max_examples=2, suppress_health_check=list(HealthCheck))
@@ -70,16 +73,16 @@ def test_random_documents_on_random_ponds_equal_the_oracle(
     warehouse.write(put_pond(pond))
     rebuild(warehouse, at, zone=ZONE)
     naive = Oracle(pond, at, ZONE, others, brand)
-    together = warehouse.query(Statement(compile_memberships(documents, context(at, others)))).to_pylist()
+    together = warehouse.query(Statement(compile_memberships(documents, context(at, others, warehouse)))).to_pylist()
     assert sorted(row["person"] for row in together) == sorted(pond.persons)
     for document, rule in zip(documents, rules, strict=True):
         expected = naive.members(rule)
         assert {row["person"] for row in together if row[document.name]} == expected, rule
         assert read(document.as_yaml()) == document
-    alone = warehouse.query(Statement(compile_segment(documents[0], context(at, others))))
+    alone = warehouse.query(Statement(compile_segment(documents[0], context(at, others, warehouse))))
     assert Counter(alone["person"].to_pylist()) == Counter(naive.members(rules[0]))
     earlier = data.draw(moments(at).filter(lambda one: one <= at))
-    look_back(warehouse, Oracle(pond, earlier, ZONE, others, brand), context(earlier, others), rules)
+    look_back(warehouse, Oracle(pond, earlier, ZONE, others, brand), context(earlier, others, warehouse), rules)
     learn_these(())
 
 

@@ -138,6 +138,29 @@ def test_a_sample_says_of_each_why_they_are_in_it(warehouse: Warehouse) -> None:
     assert why.sample(warehouse, manager(), rule) == {}
 
 
+def test_who_looks_like_others_is_told_by_what_weighs_most(warehouse: Warehouse) -> None:
+    services.save(segment({"trait": "spend_ever", "at_least": 50}, "seed"), OWNER)
+    rule = segment({"looks_like": {"segment": "seed", "top": 1, "traits": ["orders_ever"]}}, "alike")
+    found = why.sample(warehouse, OWNER, rule)
+    assert set(found) == {3}
+    told = found[PersonId(3)].evidence
+    assert told is not None
+    first = told.weights[0]
+    assert (first.trait, first.value, first.low, first.high, first.thousandths) == ("orders_ever", 1, 0.75, 1.0, 288)
+    assert (told.inside, told.model.seed, told.model.separation.area) == (False, 1, None)
+    seed = why.why(warehouse, OWNER, rule, PersonId(2)).evidence
+    assert seed is not None
+    assert seed.inside
+    assert queries.count(warehouse, manager(7), rule) == 0, "who looks alike is told among all, and shown to their own"
+    assert then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=8)).members["person"].to_pylist() == [3]
+    assert then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=20)).count == 0, "nobody was in the seed then"
+    past = why.why(warehouse, OWNER, rule, PersonId(3), AS_OF - timedelta(days=8))
+    assert (past.holds, past.evidence and past.evidence.model.others) == (True, 3)
+    services.save(rule, OWNER)
+    with pytest.raises(BadInput, match="seed → alike → seed"):
+        services.save(segment({"segment": "alike"}, "seed"), OWNER)
+
+
 def test_what_a_change_of_the_document_does_to_its_members(warehouse: Warehouse) -> None:
     before, after = segment({"trait": "spend_ever", "at_least": 10}), segment({"trait": "orders_30d", "is": 0})
     assert then.differing(warehouse, OWNER, before, after) == then.Difference(come=2, go=2, stay=0)

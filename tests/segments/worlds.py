@@ -17,7 +17,7 @@ from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments.contracts import Nodes
-from yutang.segments.documents import OPERATORS, SegmentDocument
+from yutang.segments.documents import LOOKS_BY, OPERATORS, SegmentDocument
 from yutang.warehouse.contracts import Statement
 
 ZONE = "America/New_York"
@@ -301,9 +301,15 @@ by = st.sampled_from([{}, {"by": "home"}, {"by": "scope"}])
 place_rules = st.tuples(st.sampled_from([{"store": ["s7"]}, {"store": ["s8", "s9"]}, {"region": "north"}]), by).map(
     lambda t: {**t[0], **t[1]}
 )
+likenesses = st.tuples(
+    st.sampled_from(["other", "another"]),
+    st.sampled_from([{}, {"share": 0.3}, {"share": 0.5}, {"top": 1}, {"top": 3}, {"top": 99}]),
+    some(traits=st.lists(st.sampled_from(LOOKS_BY), min_size=1, max_size=3, unique=True)),
+).map(lambda t: {"looks_like": {"segment": t[0], **t[1], **t[2]}})
 leaves = st.one_of(
     trait_rules(),
     trait_rules(),
+    likenesses,
     event_rules,
     bought_rules,
     texts.map(lambda t: {"tag": t}),
@@ -316,7 +322,7 @@ leaves = st.one_of(
         lambda t: {"recorded": {"segment": t[0], "at": (t[1] - timedelta(days=t[2])).isoformat()}}
     ),
 )
-own_leaves = leaves.filter(lambda rule: "segment" not in rule)
+own_leaves = leaves.filter(lambda rule: not {"segment", "looks_like"} & set(rule))
 
 
 def trees(of: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ from yutang.profiles.services import rebuild, refresh
 from yutang.segments.compile import compile_memberships
 from yutang.segments.contracts import Context
 from yutang.segments.documents import SegmentDocument
+from yutang.segments.fitting import fit
 from yutang.warehouse.contracts import Statement, Warehouse
 
 T = TypeVar("T")
@@ -149,7 +151,9 @@ class Run:
         self.computed += len(more)
         self.same("traits", at, more, expected_more(Traits(pond, at, ZONE, brand)))
         documents = [segment(rule, f"s{n}") for n, rule in enumerate(rules)]
-        context = Context(Moment(at, ZONE), NODES, lambda name: segment(others[name], name))
+        context = Context(
+            Moment(at, ZONE), NODES, lambda name: segment(others[name], name), partial(fit, self.warehouse)
+        )
         found = self.answer(documents, context)
         for document, rule in zip(documents, rules, strict=True):
             members = {row["person"] for row in found if row[document.name]}

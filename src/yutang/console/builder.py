@@ -19,11 +19,24 @@ from yutang.kernel.errors import BadDocument, BadInput, YutangError
 from yutang.log.vocabulary import VOCABULARY
 from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments import services as segments
-from yutang.segments.documents import OPERATORS, All, Any_, Not, SegmentDocument
+from yutang.segments.documents import OPERATORS, SHARE, All, Any_, Not, SegmentDocument
 
 ROOT = "r"
 GROUPS = ("all", "any", "none")
-KINDS = ("trait", "bought", "event", "tag", "store", "region", "consent", "segment", "pool", "in_group", "raw")
+KINDS = (
+    "trait",
+    "bought",
+    "event",
+    "tag",
+    "store",
+    "region",
+    "consent",
+    "segment",
+    "pool",
+    "in_group",
+    "looks_like",
+    "raw",
+)
 MOST_NODES = 200
 _NUMBERS = frozenset({TraitType.COUNT, TraitType.MONEY, TraitType.NUMBER})
 _BOUNDS = ("is", "is_not", "at_least", "at_most", "more_than", "less_than", "between")
@@ -150,6 +163,14 @@ def _filled(rule: dict[str, Any]) -> Node | None:
             node.lists["tags"] = _texts(rule["tag"])
         case "in_group":
             node.lists["groups"] = _texts(rule["in_group"])
+        case "looks_like":
+            likeness = rule["looks_like"]
+            most = likeness.get("top")
+            values.update(
+                segment=likeness["segment"], measure="top" if most else "share",
+                value=str(most or _percent(likeness.get("share") or SHARE)),
+            )  # fmt: skip
+            node.lists["traits"] = _texts(likeness.get("traits"))
         case "store" | "region":
             node.lists["codes"] = _texts(rule[kind])
             values["by"] = rule.get("by", "home")
@@ -249,6 +270,9 @@ def _sensible(node: Node) -> Node:
             values.setdefault("channel", "*")
         case "pool":
             values.setdefault("pool", "customer")
+        case "looks_like":
+            values.setdefault("measure", "share")
+            values.setdefault("value", _percent(SHARE))
     return node
 
 
@@ -349,6 +373,8 @@ def _rule(node: Node) -> dict[str, Any]:
         case "store" | "region":
             what = ("门店", "store") if node.kind == "store" else ("区域", "region")
             return {node.kind: _some(lists.get("codes"), *what), "by": values.get("by") or "home"}
+        case "looks_like":
+            return {"looks_like": _likeness(values, lists)}
         case "consent":
             return {"consent": {"purpose": values["purpose"], "channel": values["channel"]}}
         case "raw":
@@ -356,6 +382,19 @@ def _rule(node: Node) -> dict[str, Any]:
     if not values.get(node.kind):
         raise BadInput("请选择一个。", "Choose one.")
     return {node.kind: values[node.kind]}
+
+
+def _likeness(values: Mapping[str, str], lists: Mapping[str, list[str]]) -> dict[str, Any]:
+    if not values.get("segment"):
+        raise BadInput("请选择像哪个分群的人。", "Choose the segment whom they should look like.")
+    number = _value(values.get("value", ""), TraitType.NUMBER)
+    wanted = {"top": number} if values.get("measure") == "top" else {"share": round(number / 100, 6)}
+    named = {"traits": lists["traits"]} if lists.get("traits") else {}
+    return {"segment": values["segment"], **wanted, **named}
+
+
+def _percent(share: float) -> str:
+    return f"{round(share * 100, 4):g}"
 
 
 def _some(texts: Sequence[str] | None, zh: str, en: str) -> list[str]:
@@ -422,4 +461,11 @@ def quick(rule: Part) -> bool:
             return all(quick(branch) for branch in rule.any_)
         case Not():
             return quick(rule.not_)
-    return type(rule).__name__ not in ("EventRule", "BoughtRule", "SegmentRule", "RecordedRule", "InGroupRule")
+    return type(rule).__name__ not in (
+        "EventRule",
+        "BoughtRule",
+        "SegmentRule",
+        "RecordedRule",
+        "InGroupRule",
+        "LooksLikeRule",
+    )

@@ -25,9 +25,18 @@ from yutang.profiles.queries import moment, traits_of
 from yutang.profiles.traits import TRAITS
 from yutang.segments import queries as segments
 from yutang.segments.documents import All, Any_, Not
-from yutang.segments.why import Reason, why
+from yutang.segments.likeness import Weight
+from yutang.segments.why import Evidence, Reason, why
 
 MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """A trait that weighs, with its value as it is shown."""
+
+    cell: Cell
+    weight: Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,12 @@ class Told:
     says: str
     reason: Reason
     value: Cell | None
+    weights: tuple[Weighing, ...] = ()
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """What makes them look like others, if the rule asks that."""
+        return self.reason.evidence
 
     @property
     def indent(self) -> str:
@@ -92,7 +107,9 @@ def lines(reason: Reason, titles: Mapping[str, str], stores: Mapping[Any, str], 
     group = isinstance(reason.rule, All | Any_ | Not)
     trait = getattr(reason.rule, "trait", None)
     value = cell_of(trait, reason.value, stores) if trait else None
-    yield Told(depth, "" if group else rule_said(reason.rule, titles), reason, value)
+    told = reason.evidence.weights if reason.evidence else ()
+    weights = tuple(Weighing(cell_of(one.trait, one.value, stores), one) for one in told)
+    yield Told(depth, "" if group else rule_said(reason.rule, titles), reason, value, weights)
     for below in reason.below:
         yield from lines(below, titles, stores, depth + 1)
 

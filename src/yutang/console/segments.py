@@ -34,7 +34,7 @@ from yutang.profiles.queries import moment
 from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments import queries
 from yutang.segments import services as keeping
-from yutang.segments.documents import SegmentDocument
+from yutang.segments.documents import LOOKS_BY, SegmentDocument
 from yutang.warehouse.contracts import named
 
 COLUMNS = ("lifecycle", "home_store", "orders_365d", "spend_365d", "days_since_last_visit")
@@ -333,6 +333,7 @@ def _form(request: Page, tree: Node) -> dict[str, Any]:
         "events": [(name, event_title(name)) for name in VOCABULARY],
         "segments": [(document.name, document.title.text(language())) for document in queries.segments()],
         "purposes": PURPOSES,
+        "looks_by": [(name, trait_title(name)) for name in LOOKS_BY],
         "stores": [node for node in tree_nodes if node.kind is NodeKind.STORE],
         "regions": [node for node in tree_nodes if node.kind is NodeKind.REGION],
         "categories": queries.categories(request.warehouse)[:MOST_OFFERED],

@@ -18,12 +18,15 @@ from yutang.log.vocabulary import VOCABULARY
 from yutang.profiles.shapes import Bounds, Windowed
 from yutang.profiles.traits import TRAITS
 from yutang.segments.documents import (
+    SHARE,
+    USUALLY,
     All,
     Any_,
     BoughtRule,
     ConsentRule,
     EventRule,
     InGroupRule,
+    LooksLikeRule,
     Not,
     PoolRule,
     RecordedRule,
@@ -122,6 +125,8 @@ def _leaf(rule: Part, titles: Titles) -> str:
             return _("在分群「%s」里") % titles.get(rule.segment, rule.segment)
         case InGroupRule():
             return _("在客户群 %s 里") % _list(rule.in_group)
+        case LooksLikeRule():
+            return _likeness(rule, titles)
         case RecordedRule():
             return _("%(at)s 时在分群「%(segment)s」里") % {
                 "at": moment(rule.recorded.at),
@@ -130,6 +135,19 @@ def _leaf(rule: Part, titles: Titles) -> str:
         case PoolRule():
             return _("在%s") % said(POOLS, rule.pool)
     raise TypeError(type(rule).__name__)
+
+
+def _likeness(rule: LooksLikeRule, titles: Titles) -> str:
+    asked = rule.looks_like
+    most = (
+        _("前 %s 人") % f"{asked.top:,}" if asked.top else _("前 %s%%") % f"{round((asked.share or SHARE) * 100, 4):g}"
+    )
+    by = "" if asked.traits == USUALLY else _("，按 %s") % _list(tuple(trait_title(name) for name in asked.traits))
+    return _("像分群「%(segment)s」里的人，最像的%(most)s%(by)s") % {
+        "segment": titles.get(asked.segment, asked.segment),
+        "most": most,
+        "by": by,
+    }
 
 
 def _bounds(rule: Bounds | TraitRule, word: Callable[[object], str] = str, unit: str = "") -> str:

@@ -28,8 +28,8 @@ from yutang.profiles.contracts import Moment
 from yutang.profiles.queries import kept_state, number, parse_refresh, parse_state
 from yutang.profiles.traits import LADDER
 from yutang.segments.compile import compile_memberships
-from yutang.segments.contracts import Context, Nodes
-from yutang.segments.documents import SegmentDocument, SegmentRule, leaves
+from yutang.segments.contracts import Context, Nodes, unfitted
+from yutang.segments.documents import SegmentDocument, leaves, referred
 from yutang.segments.queries import context, segment_named
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
@@ -58,16 +58,17 @@ def check(document: LadderDocument) -> None:
     for one in document.steps:
         _refuse_hidden_circles(one.where, set())
     any_instant = Moment(datetime(2000, 1, 1, tzinfo=UTC), brand().zone)
-    standing_on(document, Context(any_instant, Nodes(tuple(nodes())), segment_named))
+    standing_on(document, Context(any_instant, Nodes(tuple(nodes())), segment_named, unfitted))
 
 
 def _refuse_hidden_circles(rule: Part, seen: set[str]) -> None:
     refuse_circles(rule)
     for leaf in leaves(rule):
-        if isinstance(leaf, SegmentRule) and leaf.segment not in seen:
-            seen.add(leaf.segment)
+        other = referred(leaf)
+        if other and other not in seen:
+            seen.add(other)
             try:
-                found = segment_named(leaf.segment)
+                found = segment_named(other)
             except NotFound as error:
                 raise BadInput(error.zh, error.en) from None
             _refuse_hidden_circles(found.where, seen)

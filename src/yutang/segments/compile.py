@@ -38,6 +38,7 @@ from yutang.segments.documents import (
     ConsentRule,
     EventRule,
     InGroupRule,
+    LooksLikeRule,
     Not,
     PoolRule,
     RecordedRule,
@@ -142,11 +143,13 @@ class _Compiler:
             case ConsentRule():
                 return self.consent(rule)
             case SegmentRule():
-                return self.segment(rule)
+                return self.segment(rule.segment)
             case InGroupRule():
                 return exp.or_(*[self.in_group(group) for group in dict.fromkeys(rule.in_group)])
             case RecordedRule():
                 return self.recorded(rule)
+            case LooksLikeRule():
+                return self.looks_like(rule)
             case PoolRule():
                 return _true(exp.EQ(this=TRAITS["pool"].expression(self._context.moment), expression=text(rule.pool)))
         raise TypeError(f"no rule: {type(rule).__name__}")
@@ -203,12 +206,18 @@ class _Compiler:
             return self.counted("fact_scopes", column("node", "fact_scopes").isin(*ids))
         return _true(column("home_store", "profiles").isin(*self._context.nodes.below(roots)))
 
-    def segment(self, rule: SegmentRule) -> exp.Expr:
+    def segment(self, name: str) -> exp.Expr:
         try:
-            document = self._context.segments(rule.segment)
+            document = self._context.segments(name)
         except NotFound as error:
             raise BadInput(error.zh, error.en) from None
         return exp.paren(self.document(document))
+
+    def looks_like(self, rule: LooksLikeRule) -> exp.Expr:
+        """The seed comes first: a cycle through it is refused before anything is fitted."""
+        seed = self.segment(rule.looks_like.segment)
+        model = self._context.model(rule.looks_like, self._context)
+        return exp.and_(exp.not_(seed), model.alike(self._context.moment))
 
     def in_group(self, group: str) -> exp.Expr:
         """As often as somebody joined, less as often as they left."""

@@ -9,7 +9,8 @@ from datetime import datetime
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.profiles.contracts import Moment
 from yutang.profiles.shapes import unknown
-from yutang.segments.documents import SegmentDocument
+from yutang.segments.documents import Likeness, SegmentDocument
+from yutang.segments.likeness import Model
 
 Resolver = Callable[[str], SegmentDocument]
 """The current segment of a name. Raises NotFound."""
@@ -41,11 +42,18 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a document needs to become a query: the instant of the profiles, the tree, the other segments."""
+    """What a document needs to become a query: the instant of the profiles, the tree, the other segments, and what
+    makes somebody look like the members of one of them."""
 
     moment: Moment
     nodes: Nodes
     segments: Resolver
+    model: Callable[[Likeness, Context], Model]
+
+
+def unfitted(likeness: Likeness, at: Context) -> Model:
+    """In place of a model, where a document is only looked over: nobody looks like anybody."""
+    return Model()
 
 
 @dataclass(frozen=True, slots=True)

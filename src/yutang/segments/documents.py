@@ -28,6 +28,23 @@ from yutang.profiles.traits import TRAITS, Trait, TraitType
 MAX_DEPTH = 16
 MAX_BRANCHES = 100
 
+LOOKS_BY = (
+    *("orders_30d", "orders_90d", "orders_365d", "orders_ever", "spend_30d", "spend_90d", "spend_365d", "spend_ever"),
+    *("visit_days_30d", "visit_days_90d", "visit_days_365d", "visit_days_ever"),
+    *("categories_30d", "categories_90d", "categories_365d", "categories_ever", "discount_90d", "discount_365d"),
+    *("median_gap_days", "discount_share_90d", "days_since_first_visit", "days_since_last_visit", "overdue_ratio"),
+    "lifecycle",
+)
+"""All by which persons may be found alike: how they buy. Closed, and of the house's own traits only, so that nobody is
+ever picked by sex, age, origin, belief, health or where they live, nor by a stand-in for one of these."""
+USUALLY = (
+    *("orders_365d", "spend_365d", "categories_365d", "median_gap_days", "days_since_first_visit"),
+    *("days_since_last_visit", "discount_share_90d"),
+)
+"""By which they are found alike where a rule names none."""
+SHARE = 0.05
+"""How many are found alike where a rule does not say."""
+
 Value = bool | int | float | date | str
 
 _NUMERIC = frozenset({"is", "is_not", "at_least", "at_most", "more_than", "less_than", "between", "in", "known"})
@@ -215,6 +232,45 @@ class InGroupRule(Part):
     in_group: Texts
 
 
+class Likeness(Part):
+    """Whom to look like, by which traits (`traits`), and how many: a share of all who are not in the segment (`share`,
+    5 % by default), or so many (`top`)."""
+
+    segment: str = Field(pattern=NAME)
+    share: float | None = Field(default=None, gt=0, le=0.5, allow_inf_nan=False)
+    top: int | None = Field(default=None, ge=1, le=100_000_000)
+    traits: tuple[str, ...] = Field(default=USUALLY, min_length=1, max_length=12)
+
+    @field_validator("traits")
+    @classmethod
+    def _may_be_used(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in LOOKS_BY:
+                raise unknown(
+                    "可用来比较像不像的属性", "trait by which persons may be found alike", name, list(LOOKS_BY)
+                )
+        return tuple(dict.fromkeys(names))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_both(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        given = [name for name in ("share", "top") if data.get(name) is not None]
+        if len(given) > 1:
+            raise BadInput("share 和 top 只填一个。", "Give either share or top, not both.")
+        return data if given else {**data, "share": SHARE}
+
+
+class LooksLikeRule(Part):
+    """Looks like the members of another segment without being one, by how they buy: each trait is cut into quarters
+    of everybody, and a quarter weighs by how much commoner it is among the members than among the others. Those who
+    weigh most are in, of equals who were known first; nobody for whom it weighs against. As of a past day it is worked
+    out anew from that day."""
+
+    looks_like: Likeness
+
+
 class PoolRule(Part):
     """Is in a pool: reachable, and has not yet bought (`nurturing`) or has (`customer`)."""
 
@@ -273,6 +329,7 @@ RULES: dict[str, type[Part]] = {
     "pool": PoolRule,
     "recorded": RecordedRule,
     "in_group": InGroupRule,
+    "looks_like": LooksLikeRule,
 }
 """Every kind of rule by the field that tells it."""
 
@@ -318,6 +375,23 @@ def leaves(rule: Part) -> list[Part]:
     return [rule]
 
 
+def referred(leaf: Part) -> str | None:
+    """The segment that a leaf refers to by its name, whose rule then is a part of it."""
+    match leaf:
+        case SegmentRule():
+            return leaf.segment
+        case LooksLikeRule():
+            return leaf.looks_like.segment
+    return None
+
+
 def traits_in(document: SegmentDocument) -> set[str]:
     """The traits that a segment asks for itself."""
-    return {leaf.trait for leaf in leaves(document.where) if isinstance(leaf, TraitRule)}
+    found: set[str] = set()
+    for leaf in leaves(document.where):
+        match leaf:
+            case TraitRule():
+                found.add(leaf.trait)
+            case LooksLikeRule():
+                found.update(leaf.looks_like.traits)
+    return found

@@ -23,6 +23,7 @@ from yutang.profiles.traits import MORE, TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context, Nodes
 from yutang.segments.documents import All, Any_, BoughtRule, SegmentDocument
+from yutang.segments.fitting import remembering
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 TOTAL = "members_in_all"
@@ -32,7 +33,7 @@ _PAST: Remembered[pa.Table] = Remembered(size=8)
 
 def context(warehouse: Warehouse) -> Context:
     """What documents are compiled against now. Raises Refused before the first refresh of profiles."""
-    return Context(moment(warehouse), Nodes(tuple(nodes())), segment_named)
+    return Context(moment(warehouse), Nodes(tuple(nodes())), segment_named, remembering(warehouse))
 
 
 def segment_named(name: str) -> SegmentDocument:

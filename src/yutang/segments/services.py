@@ -19,7 +19,7 @@ from yutang.organisation.queries import brand, nodes
 from yutang.profiles import registry
 from yutang.profiles.contracts import Moment
 from yutang.segments.compile import compile_memberships, compile_segment
-from yutang.segments.contracts import Changes, Context, Nodes
+from yutang.segments.contracts import Changes, Context, Nodes, unfitted
 from yutang.segments.documents import Record, RecordedRule, SegmentDocument, leaves, traits_in
 from yutang.segments.queries import context, segment_named, segments
 from yutang.warehouse.contracts import Statement, Warehouse, named
@@ -29,7 +29,8 @@ _ANY_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 
 def check(document: SegmentDocument) -> None:
     """Raise BadInput if the document names a store, region or segment that does not exist, or closes a cycle."""
-    compile_segment(document, Context(Moment(_ANY_INSTANT, brand().zone), Nodes(tuple(nodes())), segment_named))
+    any_instant = Moment(_ANY_INSTANT, brand().zone)
+    compile_segment(document, Context(any_instant, Nodes(tuple(nodes())), segment_named, unfitted))
     for leaf in leaves(document.where):
         if isinstance(leaf, RecordedRule) and leaf.recorded.segment != document.name:
             try:

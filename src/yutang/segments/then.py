@@ -17,7 +17,7 @@ from yutang.profiles.past import SAMPLE
 from yutang.profiles.queries import in_scope, number
 from yutang.segments.compile import compile_memberships
 from yutang.segments.contracts import Context
-from yutang.segments.documents import SegmentDocument, SegmentRule, leaves
+from yutang.segments.documents import SegmentDocument, leaves, referred
 from yutang.segments.queries import context, members_at, total
 from yutang.segments.why import of_today
 from yutang.warehouse.contracts import Statement, Warehouse
@@ -79,8 +79,9 @@ def as_of(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, at: d
 
 def _leaves(document: SegmentDocument, at: Context) -> Iterator[Part]:
     for leaf in leaves(document.where):
-        if isinstance(leaf, SegmentRule):
-            yield from _leaves(at.segments(leaf.segment), at)
+        named = referred(leaf)
+        if named:
+            yield from _leaves(at.segments(named), at)
         else:
             yield leaf
 

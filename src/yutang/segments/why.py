@@ -25,6 +25,7 @@ from yutang.segments.documents import (
     All,
     Any_,
     ConsentRule,
+    LooksLikeRule,
     Not,
     PoolRule,
     RegionRule,
@@ -34,18 +35,21 @@ from yutang.segments.documents import (
     TagRule,
     TraitRule,
 )
+from yutang.segments.likeness import Model, Weight
 from yutang.segments.queries import context, statement
 from yutang.warehouse.contracts import Statement, Warehouse
 
 MOST = 300
 SHOWN = 5
 VALUE = "value"
+TELLING = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A rule, whether it holds of the person, and the rules of which it is made. `value` is that of a trait's rule;
-    `today`: known as of today only, whatever the day; `unknown`: of no past day."""
+    `today`: known as of today only, whatever the day; `unknown`: of no past day. `evidence` is of a rule that asks whom
+    somebody looks like."""
 
     rule: Part
     holds: bool
@@ -53,6 +57,18 @@ class Reason:
     value: Any = None
     today: bool = False
     unknown: bool = False
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why somebody looks like the members of a segment: the traits that weigh most, for it or against, and the score
+    beside the one that is needed. Who is `inside` that segment is not like it."""
+
+    model: Model
+    weights: tuple[Weight, ...]
+    score: int
+    inside: bool
 
 
 def why(
@@ -111,6 +127,8 @@ class _Rule:
     name: str
     rule: Part
     below: tuple[_Rule, ...] = ()
+    seed: str = ""
+    model: Model | None = None
 
 
 class _Asked:
@@ -122,12 +140,12 @@ class _Asked:
         self._at = at
 
     def rule(self, rule: Part) -> _Rule:
-        if len(self.documents) >= MOST:
-            raise BadInput(f"规则超过 {MOST} 条，说不过来。", f"It has more than {MOST} rules: too many to tell.")
-        name = f"r{len(self.documents)}"
-        title = Title(zh=name, en=name)
-        self.documents.append(SegmentDocument.model_construct(kind="segment", name=name, title=title, where=rule))
+        name = self._named(rule)
         match rule:
+            case LooksLikeRule(looks_like=likeness):
+                self.traits.update(likeness.traits)
+                seed = self._named(self._at.segments(likeness.segment).where)
+                return _Rule(name, rule, seed=seed, model=self._at.model(likeness, self._at))
             case All():
                 below = tuple(self.rule(branch) for branch in rule.all_)
             case Any_():
@@ -143,6 +161,15 @@ class _Asked:
                 below = ()
         return _Rule(name, rule, below)
 
+    def _named(self, rule: Part) -> str:
+        """The name under which it is asked of every person whether a rule holds."""
+        if len(self.documents) >= MOST:
+            raise BadInput(f"规则超过 {MOST} 条，说不过来。", f"It has more than {MOST} rules: too many to tell.")
+        name = f"r{len(self.documents)}"
+        title = Title(zh=name, en=name)
+        self.documents.append(SegmentDocument.model_construct(kind="segment", name=name, title=title, where=rule))
+        return name
+
 
 def _reason(asked: _Rule, row: Mapping[str, Any], *, past: bool) -> Reason:
     rule = asked.rule
@@ -151,7 +178,15 @@ def _reason(asked: _Rule, row: Mapping[str, Any], *, past: bool) -> Reason:
         value, unknown = row[f"{VALUE}_{rule.trait}"], past and is_a_rank(rule.trait)
     today = past and of_today(rule)
     below = tuple(_reason(one, row, past=past) for one in asked.below)
-    return Reason(rule, bool(row[asked.name]), below, value, today, unknown)
+    return Reason(rule, bool(row[asked.name]), below, value, today, unknown, _evidence(asked, row))
+
+
+def _evidence(asked: _Rule, row: Mapping[str, Any]) -> Evidence | None:
+    if asked.model is None:
+        return None
+    weights = asked.model.weigh({bands.trait: row[f"{VALUE}_{bands.trait}"] for bands in asked.model.bands})
+    score = sum(one.thousandths for one in weights)
+    return Evidence(asked.model, tuple(weights[:TELLING]), score, bool(row[asked.seed]))
 
 
 def of_today(rule: Part) -> bool:
