@@ -18,7 +18,7 @@ from yutang.profiles.traits import MORE, TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context
 from yutang.segments.documents import SHARE, Likeness, SegmentDocument
-from yutang.segments.likeness import FOLDS, Bands, Cells, Model, fitted, hundredths
+from yutang.segments.likeness import FOLDS, Bands, Cells, Counts, Model, fitted, hundredths
 from yutang.warehouse.contracts import Statement, Warehouse
 
 _QUARTERS = (0.25, 0.5, 0.75)
@@ -103,8 +103,8 @@ def _cells(
     query = query.group_by(*[str(place + 1) for place in range(len(keys))])
     found = warehouse.query(Statement(query, tables=tables, name="segments/cells"))
 
-    def whole(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-        return found[name].to_numpy().astype(np.int64)
+    def whole(name: str) -> Counts:
+        return np.asarray(found[name].to_numpy(), np.int64)
 
     band = np.array([whole(name) for name in names]).reshape(len(names), found.num_rows)
     return Cells(band, whole("inside") == 1, whole("fold"), whole("n"))
