@@ -32,6 +32,7 @@ GROUPS = {
     "wr-b": ("guide-s2-b", "二号店尝鲜群", range(20, 26)),
     "wr-c": ("guide-s2-a", "二号店团购群", range(30, 34)),
 }
+INVITED = range(4, CUSTOMERS, 7)  # who came by the card of one who had come before
 PLANTED = "钓具"  # of an order of the first customer at a store that is not theirs
 WROTE = 18  # a friend of the first store's first guide, who wrote to her this morning
 PROSPECTS = 8
@@ -41,6 +42,11 @@ CAMPAIGN_STARTS = datetime(2025, 12, 31, 17, tzinfo=UTC)  # on New Year's mornin
 def has_friend(who: int) -> bool:
     """Whether a guide ever was somebody's friend."""
     return who % 11 != 5
+
+
+def inviter_of(who: int) -> tuple[int, int]:
+    """By whom one of `INVITED` came, and how many days ago."""
+    return (who * 5 + 1) % 20, who % 29
 
 
 def has_lost(who: int) -> bool:
@@ -74,6 +80,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
     from yutang.intake.mirror import mirror_nodes
     from yutang.intake.pump import pump_until_empty
     from yutang.kernel.clock import business_clock
+    from yutang.layers.ladder import climb
     from yutang.log.services import record
     from yutang.organisation import services as organisation
     from yutang.organisation.contracts import NodeKind, RoleName
@@ -82,6 +89,7 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
     from yutang.people.services import load_persons
     from yutang.playbooks.services import keep_shipped
     from yutang.profiles.services import rebuild
+    from yutang.profiles.values.services import bring
 
     with business_clock(NOW):
         organisation.set_up_brand("青石超市", "CNY", "Asia/Shanghai", demo=True)
@@ -119,6 +127,8 @@ def found(opened, directory: Path) -> dict[str, object]:  # type: ignore[no-unty
         _pushed()
         pump_until_empty(opened.warehouse)
         rebuild(opened.warehouse, NOW)
+        bring(opened.warehouse)
+        climb(opened.warehouse)
         plan = _plan(opened.warehouse)
         record(list(_own_sends()))
         pump_until_empty(opened.warehouse)
@@ -307,6 +317,10 @@ def _events():  # type: ignore[no-untyped-def]  # events need Django
             )
         if not made_up:
             found += _orders(who, event, Line)
+            if who in INVITED:
+                by, ago = inviter_of(who)
+                told = {"inviter": f"{1000 + by}", "by": "card"}
+                found.append(event("invite.joined", who, NOW - timedelta(days=ago, hours=3), props=told))
             if who % 2:
                 told = {"campaign": "spring", "last_day": "2026-01-25"}
                 found.append(event("campaign.targeted", who, CAMPAIGN_STARTS, props=told))

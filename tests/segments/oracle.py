@@ -34,6 +34,7 @@ WORTH = {
     "alive_probability": "alive",
     "churn_risk": "churn",
     "next_order_day": "next_order_day",
+    "brought": "brought",
     "model_value_one": "model_one",
     "model_value_tree": "model_tree",
 }

@@ -157,6 +157,7 @@ WORTH: dict[str, st.SearchStrategy[Any]] = {
     "alive": chances,
     "churn": chances,
     "next_order_day": st.none() | st.dates(date(2017, 1, 1), date(2018, 3, 1)),
+    "brought": st.integers(0, 3),
     "model_one": cents,
     "model_tree": cents,
 }

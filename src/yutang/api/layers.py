@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from django.http import HttpRequest, StreamingHttpResponse
@@ -11,8 +11,8 @@ from ninja import Query, Router, Schema
 from yutang.api.door import REFUSALS, Limit, Offset, Token, viewer_of, warehouse
 from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.kernel.clock import business_now
-from yutang.layers import ladder, super_users
-from yutang.layers.telling import told_layers, told_membership, told_move, told_super_user
+from yutang.layers import flow, ladder, super_users
+from yutang.layers.telling import told_flow, told_layers, told_membership, told_move, told_super_user
 from yutang.organisation.queries import nodes
 
 router = Router(tags=["layers"])
@@ -91,6 +91,53 @@ def list_moves(
     total, found = ladder.moves(warehouse(), viewer_of(request), since, limit=limit, offset=offset)
     rows = [told_move(one) for one in found]
     return file_of(request, "ladder-moves", format, rows) if format != "json" else {"total": total, "items": rows}
+
+
+class StoodOut(Schema):
+    """Of each stage, by the step taken last."""
+
+    met: int
+    bought: int
+    again: int
+    wider: int
+
+
+class TookOut(StoodOut):
+    """Of each step."""
+
+    brought: int
+
+
+class RatesOut(Schema):
+    """Of each stage the share that took the next step; null where nobody stood there."""
+
+    met: float | None
+    bought: float | None
+    again: float | None
+    wider: float | None
+
+
+class DayFlowOut(Schema):
+    """A local day: who `stood` at each stage when it began, who `took` each step, and which share went on."""
+
+    day: date
+    stood: StoodOut
+    took: TookOut
+    rates: RatesOut
+
+
+class FlowOut(Schema):
+    """The last 61 days, today (which is not over) first; `as_of` says when they were counted."""
+
+    as_of: datetime
+    days: list[DayFlowOut]
+
+
+@router.get("/layers/flow", response={200: FlowOut, **REFUSALS}, auth=Token("read"))
+def get_flow(request: HttpRequest) -> dict[str, Any]:
+    """Day by day: met, bought, bought again, bought of another category, brought somebody; of whom the token sees."""
+    counted = flow.flow(warehouse(), viewer_of(request))
+    return {"as_of": counted.as_of, "days": told_flow(counted.value)}
 
 
 class SuperUserOut(Schema):

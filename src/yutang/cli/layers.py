@@ -10,9 +10,9 @@ import click
 
 from yutang.cli.context import Shell, command, table
 from yutang.kernel.clock import business_now
-from yutang.layers import ladder, next_queries, super_users
+from yutang.layers import flow, ladder, next_queries, super_users
 from yutang.layers.membership import Ends
-from yutang.layers.telling import told_layers, told_membership, told_move, told_super_user
+from yutang.layers.telling import told_flow, told_layers, told_membership, told_move, told_super_user
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes
 
@@ -25,6 +25,7 @@ def layers_group() -> None:
 
 
 GROUPS = (layers_group,)
+DAYS = click.IntRange(1, flow.DAYS + 1)
 
 
 @command(layers_group, "show")
@@ -48,6 +49,22 @@ def moves(shell: Shell, viewer: Viewer, days: int, limit: int) -> Answer:
     data = [told_move(one) for one in found]
     columns = ("person", "before", "step", "at")
     return {"total": total, "moves": data}, [table(columns, [[row[name] for name in columns] for row in data])]
+
+
+@command(layers_group, "flow")
+@click.option("--days", type=DAYS, default=14, show_default=True, help="几天 / how many days")
+def flowing(shell: Shell, viewer: Viewer, days: int) -> Answer:
+    """每天流转：首购、再买、买别的品类、带来朋友 / day by day: who bought first, again, wider, and brought somebody"""
+    counted = flow.flow(shell.warehouse, viewer)
+    found = counted.value[:days]
+    data = {"as_of": counted.as_of.isoformat(), "days": told_flow(found)}
+    rates = [("-" if rate is None else f"{rate:.4f}" for rate in one.rates) for one in found]
+    rows = [
+        [one.day.isoformat(), one.taken[0], *(cell for pair in zip(one.taken[1:], rate, strict=True) for cell in pair)]
+        for one, rate in zip(found, rates, strict=True)
+    ]
+    columns = [cell for step in flow.STEPS[1:] for cell in (step, "rate")]
+    return data, [table(("day", flow.STEPS[0], *columns), rows)]
 
 
 @command(layers_group, "next")

@@ -214,16 +214,17 @@ def flowing(request: Page) -> HttpResponseBase:
     """The loop day by day; `?export=` gives the days as a file."""
     counted = flow.flow(request.warehouse, request.viewer)
     if wanted_format(request):
-        head = [_("日期"), _("没买过"), _("买过一次"), _("再买过"), _("新认识"), _("首购"), _("再买"), _("买别的品类")]
+        head = [_("日期"), _("没买过"), _("买过一次"), _("再买过"), _("买过别的品类")]
+        head += [_("新认识"), _("首购"), _("再买"), _("买别的品类"), _("带来朋友")]
         rows = [(one.day.isoformat(), *one.standing, *one.taken) for one in counted.value]
         return exported(request, "flow", head, rows)
     standing, taken = flow.over(counted.value)
     stages = [
         (FLOW_STEPS[step], stood, came, moved, moved / (stood + came) if stood + came else None)
-        for step, stood, came, moved in zip(("bought", "again", "wider"), standing, taken, taken[1:], strict=False)
+        for step, stood, came, moved in zip(flow.STEPS[1:], standing, taken, taken[1:], strict=False)
     ]
-    most = max((max(one.taken[1:]) for one in counted.value), default=0)
-    days = [(one, bar(sum(one.taken[1:]), 3 * most or 1)) for one in counted.value[:DAYS_SHOWN]]
+    most = max((sum(one.taken[1:]) for one in counted.value[:DAYS_SHOWN]), default=0)
+    days = [(one, bar(sum(one.taken[1:]), most)) for one in counted.value[:DAYS_SHOWN]]
     context = {
         "tab": "flow",
         "as_of": counted.as_of if counted.value else None,

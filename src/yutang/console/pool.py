@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from yutang.console.pages import Page, page
 from yutang.console.scope import seen_by
 from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
+from yutang.layers.flow import with_steps
 from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
 from yutang.organisation.queries import nodes
 from yutang.profiles.queries import as_of, moment, with_reachable
@@ -176,9 +177,10 @@ def ways(warehouse: Warehouse, viewer: Viewer) -> Ways:
 
 
 def steps(warehouse: Warehouse, viewer: Viewer, at: datetime, found: Ways) -> list[Step]:
-    """Nurturing → customers → repeat → other categories. Stages after the first count all who ever came so far."""
+    """Nurturing → customers → repeat → other categories → invites. After the first, all count who ever came so far."""
     spans = {f"from_{days}": at - timedelta(days=days) for days in (30, 60, 90)}
-    rows = warehouse.query(seen_by(viewer, "console/pool_steps", {"as_of": at, **spans})).to_pylist()
+    asked = with_steps(seen_by(viewer, "console/pool_steps", {"as_of": at, **spans}))
+    rows = warehouse.query(asked).to_pylist()
 
     def total(name: str, only: Iterable[bool] = (False, True)) -> int:
         return sum(row[name] for row in rows if row["synthetic"] in only)
@@ -187,12 +189,13 @@ def steps(warehouse: Warehouse, viewer: Viewer, at: datetime, found: Ways) -> li
     prospects = total("prospects_then")
     result = [Step("nurturing", nurturing, found.count(bought=False, synthetic=True, way=REACHABLE))]
     before: int | None = None
-    for name in ("customers", "repeat", "widened"):
+    for name in ("customers", "repeat", "widened", "brought"):
         heads = total(name)
         rate = heads / before if before else None
         if before is None:
             rate = total("prospects_bought") / prospects if prospects else None
-        moved = (None, None) if name == "widened" else (total(f"{name}_now"), total(f"{name}_then"))
+        counted = name in ("customers", "repeat")
+        moved = (total(f"{name}_now"), total(f"{name}_then")) if counted else (None, None)
         result.append(Step(name, heads, total(name, (True,)), rate, *moved))
         before = heads
     return result

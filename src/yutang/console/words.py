@@ -62,6 +62,7 @@ FLOW_STEPS: dict[str, Promise] = {
     "bought": _("没买过 → 首购"),
     "again": _("买过一次 → 再买"),
     "wider": _("再买过 → 买别的品类"),
+    "brought": _("买过别的品类 → 带来朋友"),
 }
 CAUSES: dict[str, Promise] = {
     "traffic": _("客流"),
@@ -518,6 +519,8 @@ def unit(trait: Trait, count: float | None) -> str:
             return ngettext("天", "天", few)
         case "categories":
             return ngettext("类", "类", few)
+        case "persons":
+            return ngettext("位", "位", few)
     return ""
 
 

@@ -1,45 +1,54 @@
-"""流转: the loop met → bought → bought again → bought of another category, day by day, with its rates.
+"""流转: the loop met → bought → bought again → bought of another category → brought somebody, by day, with its rates.
 
 A stage holds at the start of a day who has taken its step and not yet the next; a rate is how many of them took the
-next on that day. Everybody known counts, whether they can be reached now or not. The loop's last step (老带新) is told
-by `profiles.values`, not here.
+next on that day. Everybody known counts, whether they can be reached now or not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 from yutang.kernel.calendars import day_start
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes
 from yutang.profiles.beforehand import Beforehand, Counted
 from yutang.profiles.queries import as_of, moment
-from yutang.warehouse.contracts import Warehouse, named
+from yutang.warehouse.contracts import Statement, Warehouse, named
+from yutang.warehouse.dialects import beneath
 
 DAYS = 60
 EVERYBODY = -1
-STEPS = ("met", "bought", "again", "wider")
+STEPS = ("met", "bought", "again", "wider", "brought")
+Standing = tuple[int, int, int, int]
+Steps = tuple[int, int, int, int, int]
 Taken = Mapping[tuple[int, int, date | None], int]
 
 
 @dataclass(frozen=True, slots=True)
 class DayFlow:
     """A local day: who stood at each stage when it began (met and not bought; bought once; bought again and of nothing
-    else), and who took each step that day."""
+    else; of something else and brought nobody), and who took each step that day."""
 
     day: date
-    standing: tuple[int, int, int]
-    taken: tuple[int, int, int, int]
+    standing: Standing
+    taken: Steps
 
     @property
-    def rates(self) -> tuple[float | None, float | None, float | None]:
+    def rates(self) -> tuple[float | None, float | None, float | None, float | None]:
         """The share of each stage that took the next step that day."""
-        first, second, third = (
+        first, second, third, fourth = (
             moved / stood if stood else None for stood, moved in zip(self.standing, self.taken[1:], strict=True)
         )
-        return first, second, third
+        return first, second, third, fourth
+
+
+def with_steps(statement: Statement) -> Statement:
+    """The SELECT (of parameter `as_of`) with tables `seconds` (`person`, `second_at`) and `inviters` (`person`,
+    `brought_at`) below its others: who bought again, and who brought somebody, said in one place."""
+    return beneath(beneath(statement, "seconds", "layers/seconds"), "inviters", "layers/inviters")
 
 
 def _counted(warehouse: Warehouse) -> Taken:
@@ -49,7 +58,9 @@ def _counted(warehouse: Warehouse) -> Taken:
         return {}
     now = moment(warehouse)
     since = day_start(now.today - timedelta(days=DAYS), now.zone)
-    rows = warehouse.query(named("layers/flow", {"as_of": at, "zone": now.zone, "since": since})).to_pylist()
+    rows = warehouse.query(
+        with_steps(named("layers/flow", {"as_of": at, "zone": now.zone, "since": since}))
+    ).to_pylist()
     return {(row["node"], row["step"], row["day"]): row["persons"] for row in rows}
 
 
@@ -76,17 +87,26 @@ def days(taken: Taken, node: int, today: date) -> list[DayFlow]:
     found = []
     for back in range(DAYS, -1, -1):
         day = today - timedelta(days=back)
-        mine = tuple(taken.get((node, step, day), 0) for step in range(len(STEPS)))
-        standing = (sums[0] - sums[1], sums[1] - sums[2], sums[2] - sums[3])
-        found.append(DayFlow(day, standing, (mine[0], mine[1], mine[2], mine[3])))
+        mine = [taken.get((node, step, day), 0) for step in range(len(STEPS))]
+        standing = [stood - went for stood, went in pairwise(sums)]
+        found.append(DayFlow(day, _four(standing), _five(mine)))
         sums = [before + now for before, now in zip(sums, mine, strict=True)]
     return found[::-1]
 
 
-def over(found: list[DayFlow], span: int = 30) -> tuple[tuple[int, int, int], tuple[int, int, int, int]]:
+def over(found: list[DayFlow], span: int = 30) -> tuple[Standing, Steps]:
     """Who stood where `span` days ago, and who took each step since; the day that is not over counts for neither."""
     whole = found[1 : span + 1]
     if not whole:
-        return (0, 0, 0), (0, 0, 0, 0)
-    taken = [sum(one.taken[step] for one in whole) for step in range(len(STEPS))]
-    return whole[-1].standing, (taken[0], taken[1], taken[2], taken[3])
+        return (0, 0, 0, 0), (0, 0, 0, 0, 0)
+    return whole[-1].standing, _five([sum(one.taken[step] for one in whole) for step in range(len(STEPS))])
+
+
+def _four(given: Sequence[int]) -> Standing:
+    first, second, third, fourth = given
+    return first, second, third, fourth
+
+
+def _five(given: Sequence[int]) -> Steps:
+    first, second, third, fourth, fifth = given
+    return first, second, third, fourth, fifth

@@ -10,6 +10,7 @@ from typing import Any
 from yutang.layers import ladder, rfm
 from yutang.layers.contracts import LayerCount, Move
 from yutang.layers.documents import Membership
+from yutang.layers.flow import STEPS, DayFlow
 from yutang.layers.membership import Ends, FeeRow
 from yutang.organisation.contracts import Viewer
 from yutang.warehouse.contracts import Warehouse
@@ -44,6 +45,21 @@ def told_layers(warehouse: Warehouse, viewer: Viewer) -> dict[str, Any]:
 
 def _layer(one: LayerCount) -> dict[str, Any]:
     return {"name": one.name, "persons": one.persons, "reachable": one.reachable, "spend": float(one.spend)}
+
+
+def told_flow(found: Sequence[DayFlow]) -> list[dict[str, Any]]:
+    """The loop day by day, the latest first: for each stage who stood there, and which share of them went on; how many
+    took each step."""
+    stages = STEPS[:-1]
+    return [
+        {
+            "day": one.day.isoformat(),
+            "stood": dict(zip(stages, one.standing, strict=True)),
+            "took": dict(zip(STEPS, one.taken, strict=True)),
+            "rates": dict(zip(stages, one.rates, strict=True)),
+        }
+        for one in found
+    ]
 
 
 def told_move(one: Move) -> dict[str, Any]:

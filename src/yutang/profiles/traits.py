@@ -277,6 +277,11 @@ def _worth() -> list[Trait]:
             "of regulars by their own gaps, of others the model's median; none where no order is likelier",
         ),
         (
+            "brought", "brought", _T.COUNT, "persons", "带来的新客", "Newcomers brought",
+            "其直接带来的新客人数，按上次打分时；每位新客只算给最早带来他的人",
+            "how many they brought themselves, as of the last scoring; each newcomer counts for who brought them first",
+        ),
+        (
             "model_value_one", "model_one", _T.MONEY, "money", "模型价值，直接带来", "Model value, brought directly",
             "其直接带来的新客的既成与潜在价值之和；每位新客只计一次",
             "existing and potential value of those whom they brought themselves; each newcomer counts once",

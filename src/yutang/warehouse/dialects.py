@@ -84,6 +84,22 @@ def _beside(text: str, table: str, query: str) -> str:
     return select.with_(table, as_=parse(load_sql(query))).sql(dialect="duckdb", identify=True)
 
 
+def beneath(statement: Statement, table: str, query: str) -> Statement:
+    """The SELECT with the rows of a named query as a table below its others, which may name it."""
+    return replace(statement, sql=_beneath(statement.text(), table, query))
+
+
+@cache
+def _beneath(text: str, table: str, query: str) -> str:
+    select = parse(text)
+    assert isinstance(select, exp.Select)
+    select = select.with_(table, as_=parse(load_sql(query)))
+    whole = select.find(exp.With)
+    assert whole is not None
+    whole.set("expressions", [whole.expressions[-1], *whole.expressions[:-1]])
+    return select.sql(dialect="duckdb", identify=True)
+
+
 def functions(expression: exp.Expr) -> Iterator[str]:
     """The canonical name of every function used."""
     for node in expression.find_all(exp.Func):

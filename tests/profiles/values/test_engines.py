@@ -11,8 +11,8 @@ import pytest
 from tests.profiles.worlds import naive
 from tests.warehouse.clickhouse import assert_equal_on_both_engines
 from tests.warehouse.fixtures import rows
-from yutang.profiles.values.services import over_worth
-from yutang.warehouse.contracts import Statement, named
+from yutang.warehouse.contracts import named
+from yutang.warehouse.dialects import beneath
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 
@@ -74,9 +74,8 @@ def test_queries_over_worth(query: str, source: str) -> None:
     if query == "afterwards":
         params |= {"as_of": NOW - timedelta(days=100), "until": NOW}
     params |= {"shelf": {"category": "milk"}, "margin": {"rate": 0.5}}.get(source, {})
-    text = over_worth(f"profiles/values/{query}", f"profiles/values/{source}")
-    tables = RATES if source == "margin" else {}
-    found = assert_equal_on_both_engines(Statement(text, params, tables, query), TABLES)
+    asked = named(f"profiles/values/{query}", params, RATES if source == "margin" else {})
+    found = assert_equal_on_both_engines(beneath(asked, "worth", f"profiles/values/{source}"), TABLES)
     assert found.num_rows
 
 

@@ -1,14 +1,7 @@
--- Who took which step of the pond, by invented or real: bought, bought again, bought of a category not in the first order.
+-- Who took which step of the pond, by invented or real: bought, bought again, bought of a category not in the first
+-- order, brought somebody. `seconds` and `inviters` are put below it: layers.flow.
 -- `_now` counts steps taken in the 30 days to $as_of, `_then` in the 30 days before those.
-WITH seconds AS (
-    SELECT profiles.person, min(orders.placed_at) AS second_at
-    FROM orders
-    LEFT JOIN person_overrides AS merged ON merged.birth = orders.person
-    JOIN profiles ON profiles.person = coalesce(merged.survivor, orders.person)
-    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of AND orders.placed_at > profiles.first_order_at
-    GROUP BY profiles.person
-),
-first_shelves AS (
+WITH first_shelves AS (
     SELECT profiles.person, count(DISTINCT lines.category) AS categories
     FROM order_lines AS lines
     LEFT JOIN person_overrides AS merged ON merged.birth = lines.person
@@ -27,6 +20,9 @@ SELECT
     count(*) FILTER (
         WHERE seconds.second_at IS NOT NULL AND profiles.categories_ever > coalesce(first_shelves.categories, 0)
     ) AS widened,
+    count(inviters.brought_at) FILTER (
+        WHERE seconds.second_at IS NOT NULL AND profiles.categories_ever > coalesce(first_shelves.categories, 0)
+    ) AS brought,
     count(*) FILTER (
         WHERE facts.born_at <= $from_90 AND (profiles.first_order_at IS NULL OR profiles.first_order_at > $from_90)
     ) AS prospects_then,
@@ -35,6 +31,7 @@ FROM facts
 LEFT JOIN profiles ON profiles.person = facts.person
 LEFT JOIN seconds ON seconds.person = facts.person
 LEFT JOIN first_shelves ON first_shelves.person = facts.person
+LEFT JOIN inviters ON inviters.person = facts.person
 WHERE $sees_all OR facts.person IN (
     SELECT fact_scopes.person FROM fact_scopes JOIN seen ON seen.node = fact_scopes.node
 )

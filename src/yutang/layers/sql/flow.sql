@@ -1,14 +1,7 @@
 -- Who took which step of the loop when, by node where the person is known (-1: everybody): met, bought, bought again,
--- bought of a category that was not in the first order. Days are local; steps before $since have none.
-WITH seconds AS (
-    SELECT profiles.person, min(orders.placed_at) AS second_at
-    FROM orders
-    LEFT JOIN person_overrides AS merged ON merged.birth = orders.person
-    JOIN profiles ON profiles.person = coalesce(merged.survivor, orders.person)
-    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of AND orders.placed_at > profiles.first_order_at
-    GROUP BY profiles.person
-),
-shelves AS (
+-- bought of a category that was not in the first order, brought somebody. Days are local; steps before $since have none.
+-- `seconds` and `inviters` are put below it. A step counts once those before it are taken.
+WITH shelves AS (
     SELECT coalesce(merged.survivor, orders.person) AS person, lines.category, min(orders.placed_at) AS first_at
     FROM order_lines AS lines
     JOIN orders
@@ -23,6 +16,11 @@ wider AS (
     JOIN profiles ON profiles.person = shelves.person
     WHERE shelves.first_at > profiles.first_order_at
     GROUP BY profiles.person
+),
+widened AS (
+    SELECT wider.person, greatest(wider.wider_at, seconds.second_at) AS taken_at
+    FROM wider
+    JOIN seconds ON seconds.person = wider.person
 ),
 steps AS (
     SELECT facts.person, 0 AS step, least(coalesce(facts.born_at, profiles.first_order_at), profiles.first_order_at) AS taken_at
@@ -39,9 +37,11 @@ steps AS (
     UNION ALL
     SELECT person, 2 AS step, second_at AS taken_at FROM seconds
     UNION ALL
-    SELECT wider.person, 3 AS step, greatest(wider.wider_at, seconds.second_at) AS taken_at
-    FROM wider
-    JOIN seconds ON seconds.person = wider.person
+    SELECT person, 3 AS step, taken_at FROM widened
+    UNION ALL
+    SELECT widened.person, 4 AS step, greatest(widened.taken_at, inviters.brought_at) AS taken_at
+    FROM widened
+    JOIN inviters ON inviters.person = widened.person
 ),
 dated AS (
     SELECT

@@ -12,11 +12,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cache
 
 import numpy as np
 import pyarrow as pa
-from sqlglot import exp
 
 from yutang.documents.queries import documents_of
 from yutang.kernel.calendars import day_start
@@ -36,8 +34,8 @@ from yutang.profiles.values.contracts import (
 )
 from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
 from yutang.profiles.values.queries import STATE, VERSION, models, parse_state, settings, state_text
-from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
-from yutang.warehouse.dialects import parse
+from yutang.warehouse.contracts import Statement, Warehouse, named
+from yutang.warehouse.dialects import beneath
 
 SCORE = timedelta(days=1)
 """Business time between two scorings."""
@@ -83,25 +81,13 @@ class _Seen:
                 {"category": pa.array(names, pa.string()), "rate": pa.array(rates, pa.float64())}
             )
         query = f"profiles/values/{name}"
-        return self.warehouse.query(Statement(over_worth(query, source), given, tables, query))
+        return self.warehouse.query(beneath(named(query, given, tables), "worth", source))
 
     def history(self, as_of: datetime, today: date, category: str | None = None) -> pa.Table:
         """Everybody's history at an instant."""
         recent = as_of - timedelta(days=365)
         params = {"as_of": as_of, "from_365": recent, "today": today, "never": _NEVER}
         return self.ask("history", category, **params)
-
-
-@cache
-def over_worth(query: str, source: str) -> str:
-    """A named query with the rows of another as its table `worth`, before its own tables, which ask it."""
-    select = parse(load_sql(query))
-    assert isinstance(select, exp.Select)
-    select = select.with_("worth", as_=parse(load_sql(source)))
-    whole = select.find(exp.With)
-    assert whole is not None
-    whole.set("expressions", [whole.expressions[-1], *whole.expressions[:-1]])
-    return select.sql(dialect="duckdb", identify=True)
 
 
 def bring(warehouse: Warehouse, *, fit: bool = False, say: Say = _silent) -> ValueReport:
