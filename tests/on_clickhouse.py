@@ -2,6 +2,7 @@
 
 Every warehouse that a test asks for is then a database of ClickHouse in the test's process (chdb), so no server is
 needed. What a test says of DuckDB's file (its owner, its socket, its disk) it says of DuckDB there too.
+`YUTANG_TEST_CLUSTER=one` or `two` before it lets each be spread over a cluster of so many shards, all in that process.
 """
 
 from __future__ import annotations

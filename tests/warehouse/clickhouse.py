@@ -9,6 +9,7 @@ import atexit
 import itertools
 import math
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -26,11 +27,12 @@ from chdb.state.sqlitelike import Connection
 from sqlglot import exp
 
 from tests.warehouse.fixtures import empty, fresh_duckdb, schemas
-from yutang.warehouse import dialects
-from yutang.warehouse.clickhouse import Alone, ClickHouse, alone_here, open_clickhouse
+from yutang.warehouse import dialects, layout
+from yutang.warehouse.clickhouse import Alone, ClickHouse, _settings, address_of, alone_here, open_clickhouse
 from yutang.warehouse.contracts import Statement, Warehouse
-from yutang.warehouse.layout import sendable, type_of
-from yutang.warehouse.schema import Migration
+from yutang.warehouse.layout import SCRATCH, WRITES, Place, sendable, type_of
+from yutang.warehouse.schema import Migration, shipped
+from yutang.warehouse.versions import View
 
 
 def run_on_clickhouse(statement: Statement, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -44,10 +46,50 @@ def run_on_clickhouse(statement: Statement, tables: Mapping[str, pa.Table]) -> p
     return pa.ipc.open_stream(answer.bytes()).read_all()
 
 
-# A cluster of one shard, this process: nothing in it speaks to another machine, and there is no Keeper.
-CLUSTER = """<clickhouse><tcp_port>9000</tcp_port><remote_servers><pond>
-<shard><replica><host>127.0.0.1</host><port>9000</port></replica></shard>
-</pond></remote_servers></clickhouse>"""
+# Clusters of one shard and of two, all of them this process: nothing speaks to another machine, and there is no Keeper.
+_SHARD = "<shard><replica><host>127.0.0.1</host><port>9000</port></replica></shard>"
+CLUSTER = f"""<clickhouse><tcp_port>9000</tcp_port><remote_servers>
+<one>{_SHARD}</one><two>{_SHARD * 2}</two>
+</remote_servers></clickhouse>"""
+
+
+class TwoShards(ClickHouse):
+    """A warehouse on two shards that are one process with one table: each shard sees the rows that would be its own.
+
+    A table of a moment is seen only by the machine that is asked, as it would be.
+    """
+
+    def _filters(self, view: View, read: set[str]) -> dict[str, str]:
+        if not read:
+            return {}
+        return _seen(self.place, {table: f"({view.condition(table)}) AND {self._own(table)}" for table in read})
+
+    def _own(self, table: str) -> str:
+        return f"{layout.shard_of(self._shape.tables[table])} % 2 = shardNum() - 1"
+
+    def _rows(self, text: str) -> pa.Table:
+        if WRITES in text:
+            text += _settings(_seen(self.place, {WRITES: "shardNum() = 1"}))
+        return super()._rows(self._strictly(text))
+
+    def tell(self, text: str) -> None:
+        # What goes to the second shard would look like the first one's said again: it comes to the same table.
+        once = re.sub("insert_deduplication_token = '[^']*'", "insert_deduplicate = 0", text)
+        super().tell(self._strictly(once))
+
+    def _strictly(self, text: str) -> str:
+        sent = sorted(set(re.findall(rf"`({SCRATCH}\w+)`", text)))
+        only = "".join(f"'{self.place.database}.{name}': 'shardNum() = 0', " for name in sent)
+        return text.replace("additional_table_filters = {", f"additional_table_filters = {{{only}", 1)
+
+
+def _seen(place: Place, conditions: Mapping[str, str]) -> dict[str, str]:
+    said = ", ".join(f"'{place.database}.{place.local(name)}': '{one}'" for name, one in sorted(conditions.items()))
+    return {"additional_table_filters": f"{{{said}}}"}
+
+
+SHARDED = os.environ.get("YUTANG_TEST_CLUSTER", "")
+"""The cluster on which a run of tests has its warehouses: none, `one` or `two`."""
 
 
 def url_of(database: str, cluster: str = "") -> str:
@@ -58,7 +100,7 @@ def url_of(database: str, cluster: str = "") -> str:
 
 def fresh_clickhouse(migrations: Sequence[Migration] | None = None, cluster: str = "") -> ClickHouse:
     """An empty, migrated warehouse of one's own on ClickHouse's engine. The caller closes it."""
-    return open_clickhouse(url_of(f"pond_{next(_numbers)}", cluster), migrations=migrations)
+    return _opened(url_of(f"pond_{next(_numbers)}", cluster or SHARDED), migrations=migrations)
 
 
 def emptied_clickhouse() -> ClickHouse:
@@ -79,14 +121,45 @@ def _shared() -> ClickHouse:
 
 def warehouse_of(path: Path) -> ClickHouse:
     """The warehouse that stands for a directory; empty at first."""
-    return open_clickhouse(url_of(f"of_{sha256(str(path).encode()).hexdigest()[:16]}"))
+    url = url_of(f"of_{sha256(str(path).encode()).hexdigest()[:16]}", SHARDED)
+    if url not in _copied:
+        _copy(_untouched(), address_of(url).place)
+        _copied.add(url)
+    return _opened(url)
+
+
+@cache
+def _untouched() -> ClickHouse:
+    made = fresh_clickhouse()
+    atexit.register(made.close)
+    return made
+
+
+def _copy(first: ClickHouse, place: Place) -> None:
+    """A database as migrations left it: to take each of them again would cost more than most tests."""
+    tables = {name: first._shape.tables[name] for name in first.tables}
+    texts = [f"CREATE DATABASE `{place.database}`", *layout.writes_table(place)]
+    texts += [text for name, columns in tables.items() for text in layout.creations(place, name, columns)]
+    versions = ", ".join([*tables["schema_version"].names, "born", "gone"])
+    for name, columns in ((WRITES, "said, number, state, at"), ("schema_version", versions)):
+        local = place.local(name)
+        texts.append(f"INSERT INTO {place.named(local)} ({columns}) SELECT {columns} FROM {first.place.named(local)}")
+    for text in texts:
+        first.tell(text)
 
 
 def beside(
     other: ClickHouse, migrations: Sequence[Migration] | None = None, *, alone: Alone = nullcontext
 ) -> ClickHouse:
     """Another connection to the same warehouse, as another process has it; by itself it waits for nobody."""
-    return open_clickhouse(url_of(other.place.database, other.place.cluster), alone=alone, migrations=migrations)
+    return _opened(url_of(other.place.database, other.place.cluster), alone, migrations)
+
+
+def _opened(url: str, alone: Alone = alone_here, migrations: Sequence[Migration] | None = None) -> ClickHouse:
+    address = address_of(url)
+    if address.place.cluster == "two":
+        return TwoShards(address, alone, shipped() if migrations is None else tuple(migrations))
+    return open_clickhouse(url, alone=alone, migrations=migrations)
 
 
 def _asked(statement: Statement, tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
@@ -122,6 +195,7 @@ _loaded: dict[str, pa.Table] = {}  # what stands in the session, so that it is n
 
 
 _numbers = itertools.count(1)
+_copied: set[str] = set()
 
 
 @cache

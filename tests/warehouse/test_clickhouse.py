@@ -24,6 +24,7 @@ from yutang.warehouse.clickhouse import ClickHouse, address_of
 from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.layout import Place
 from yutang.warehouse.schema import Migration, shipped
+from yutang.warehouse.shape import shape_of
 
 NOON = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 TABLES = ("events", "orders", "facts", "nodes", "profile_state", "slices")
@@ -35,10 +36,10 @@ def warehouse() -> Iterator[ClickHouse]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def clustered() -> Iterator[ClickHouse]:
+@pytest.fixture(scope="module", params=["one", "two"])
+def clustered(request: pytest.FixtureRequest) -> Iterator[ClickHouse]:
     """The same by way of a Distributed table for every table."""
-    with closing(fresh_clickhouse(cluster="pond")) as opened:
+    with closing(fresh_clickhouse(cluster=request.param)) as opened:
         yield opened
 
 
@@ -370,6 +371,14 @@ def test_on_a_replicated_cluster_tables_are_made_everywhere_under_the_configured
     assert "ReplicatedReplacingMergeTree('/k/pond/facts_local/{shard}', '{replica}', gone)" in local
     assert "ORDER BY (`person`, born)" in local
     assert "Distributed(`blue`, `pond`, `facts_local`, intHash64(coalesce(`person`, 0)))" in whole
+
+
+def test_a_table_that_is_sorted_by_all_of_its_columns_has_no_float() -> None:
+    tables = shape_of(shipped()).tables
+    floats = {name for name, columns in tables.items() if any(pa.types.is_floating(field.type) for field in columns)}
+    assert {"person_values", "profiles"} <= floats, "two rows alike but for a float would be one"
+    assert floats <= set(layout.KEYS)
+    assert set(layout.KEYS) <= set(tables)
 
 
 def test_nobody_there_is_said_in_one_sentence() -> None:

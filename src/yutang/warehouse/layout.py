@@ -22,7 +22,7 @@ SCRATCH = "yutang_scratch"
 """How tables begin that last for one write or one question."""
 
 # Within one statement no two rows may be alike in these: two rows alike in them and in `born` are one row. A table that
-# does not stand here is sorted by all of its columns.
+# does not stand here is sorted by all of its columns, so it has no float and no long text.
 KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "events": ("type", "occurred_at", "event_id", "person"),
@@ -39,6 +39,8 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "profiles": ("person",),
         "profile_more": ("trait", "person"),
         "schema_version": ("version",),
+        "person_values": ("version", "person"),
+        "value_models": ("version", "category"),
     }
 )
 SHARDS = ("person", "birth", "touch")
