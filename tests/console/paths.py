@@ -57,6 +57,7 @@ PATHS: tuple[str, ...] = (
     "/persons/{person}/then/?segment=customer_pool&day=2026-02-01",
     "/segments/",
     "/segments/of/customer_pool/?trait=spend_ever&trait=home_store&trait=pool&sort=-spend_ever",
+    "/segments/list/",
     "/segments/new/",
     "/segments/new/?from=diapers_no_wipes",
     "/plans/",

@@ -75,6 +75,9 @@ API: dict[str, tuple[Ask, ...]] = {
     "PUT /segments/{name}": (Ask("/segments/everybody_who_bought", SEGMENT),),
     "GET /segments/{name}/count": (Ask(f"/segments/{BOTH}/count"),),
     "POST /segments/{name}/audience": (Ask(f"/segments/{BOTH}/audience?platform=google", {}),),
+    "POST /segments/{name}/list": (
+        Ask("/segments/asked_listed/list", {"rows": [{"phone": "{phone}"}], "dry_run": True}),
+    ),
     "GET /segments/{name}/members": (
         Ask(f"/segments/{BOTH}/members", shows=("person",)),
         Ask(f"/segments/{BOTH}/members?order=-spend_ever&traits=home_store", shows=("person",)),
@@ -224,6 +227,7 @@ COMMANDS: dict[str, tuple[Ask, ...]] = {
     "secrets status": (Ask(),),
     "segments count": (Ask(words=(BOTH,)),),
     "segments list": (Ask(),),
+    "segments upload": (Ask(words=("asked_listed", "ORDERS_FILE", "--dry-run")),),
     "segments members": (Ask(words=(BOTH,), shows=("person",)),),
     "stores list": (Ask(),),
     "stores import": (Ask(words=("ORDERS_FILE", "--dry-run")),),
@@ -424,6 +428,8 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "segment_said": (Ask("/segments/said/", {"text": ""}),),
     "segment_read": (Ask("/segments/read/", {"text": ""}),),
     "segment_count": (Ask("/segments/count/", {"text": ""}),),
+    "segment_list": (Ask("/segments/list/"), Ask("/segments/list/", {"name": "asked_listed", "words": "1"})),
+    "segment_list_errors": (Ask("/segments/list/errors/", {"words": "1"}),),
     "segment_save": (Ask("/segments/save/", {"text": ""}),),
     "segment": (
         Ask(f"/segments/of/{BOTH}/", shows=_SEEN),

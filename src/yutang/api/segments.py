@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Body, Query, Router, Schema
+from pydantic import Field
 
 from yutang.api.door import REFUSALS, Limit, Offset, Token, viewer_of, warehouse
 from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
@@ -25,11 +26,12 @@ from yutang.connect.audiences import audience
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
 from yutang.kernel.documents import parse
+from yutang.segments import lists, services
 from yutang.segments import queries as segments
-from yutang.segments import services
 from yutang.segments.documents import SegmentDocument
 
 router = Router(tags=["segments"])
+MOST_LISTED, MOST_TOLD = 100_000, 1000
 
 _EXAMPLE = {
     "kind": "segment",
@@ -106,6 +108,60 @@ def export_audience(request: HttpRequest, name: str, platform: str) -> AudienceO
         members=found.members,
         without_consent=found.without_consent,
         without_phone=found.without_phone,
+    )
+
+
+class ListIn(Schema):
+    """A list of persons, each by any of `phone`, `email`, `member`, `external_userid`, `unionid`, `openid`."""
+
+    rows: Annotated[list[dict[str, str]], Field(min_length=1, max_length=MOST_LISTED)]
+    title: Annotated[str, Field(max_length=60)] = ""
+    dry_run: bool = False
+
+
+class TroubleOut(Schema):
+    """A row, from 1, that adds nobody, and why."""
+
+    row: int
+    column: str
+    reason: TitleOut
+
+
+class ListOut(Schema):
+    """Whom a list names. `version` is the segment's, null where nothing was kept; `changed`: by this list."""
+
+    rows: int
+    found: int
+    missing: int
+    doubled: int
+    unreadable: int
+    version: int | None
+    changed: bool
+    troubles: list[TroubleOut]
+
+
+@router.post("/segments/{name}/list", response={200: ListOut, **REFUSALS}, auth=Token("plans:write"))
+def upload_list(request: HttpRequest, name: str, body: ListIn) -> ListOut:
+    """Make a segment of a list of persons; the same list again changes nothing, another is the next version. With
+    `dry_run` nothing is kept. The identifiers themselves are stored nowhere. Only for headquarters; audited."""
+    given, viewer = lists.rows_of(body.rows), viewer_of(request)
+    found = (
+        lists.read_list(viewer, given)
+        if body.dry_run
+        else lists.keep_list(warehouse(), viewer, name, given, body.title)
+    )
+    return ListOut(
+        rows=found.rows,
+        found=found.found,
+        missing=found.missing,
+        doubled=found.doubled,
+        unreadable=found.unreadable,
+        version=found.version,
+        changed=found.changed,
+        troubles=[
+            TroubleOut(row=one.row, column=one.column, reason=TitleOut(zh=one.zh, en=one.en))
+            for one in found.troubles[:MOST_TOLD]
+        ],
     )
 
 

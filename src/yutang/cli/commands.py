@@ -40,8 +40,8 @@ from yutang.reach.documents import BroadcastDocument
 from yutang.reach.lift import Lift, Verdict
 from yutang.reflex.documents import ReflexRule
 from yutang.reflex.services import keep_rule
+from yutang.segments import lists, services
 from yutang.segments import queries as segments
-from yutang.segments import services
 from yutang.segments.documents import SegmentDocument
 
 Answer = tuple[object, list[object]]
@@ -121,6 +121,40 @@ def segment_members(shell: Shell, viewer: Viewer, name: str, limit: int, offset:
     document = segments.segment_named(name)
     found = segments.members(shell.warehouse, viewer, document, limit=limit, offset=offset).to_pylist()
     return {"name": name, "members": found}, [f"{row['person']}" for row in found]
+
+
+@command(segments_group, "upload")
+@click.argument("name")
+@click.argument("file", type=FILE)
+@click.option("--title", default="", help="名称 / what people call it")
+@click.option("--dry-run", is_flag=True, help="只看，不保存 / only look, keep nothing")
+@click.option("--errors", type=FILE, default=None, help="没认出来的行写到这里 / write the rows that add nobody here")
+def upload_list(
+    shell: Shell, viewer: Viewer, name: str, file: Path, title: str, dry_run: bool, errors: Path | None
+) -> Answer:
+    """由名单（手机号、邮箱、会员号、external_userid）做一个分群 / make a segment of a list of identifiers"""
+    found = lists.read_list(viewer, file) if dry_run else lists.keep_list(shell.warehouse, viewer, name, file, title)
+    if errors is not None and found.troubles:
+        errors.write_bytes(lists.error_file(found))
+    data = {
+        "name": name, "rows": found.rows, "found": found.found, "missing": found.missing, "doubled": found.doubled,
+        "unreadable": found.unreadable, "version": found.version, "changed": found.changed,
+    }  # fmt: skip
+    lines = [
+        shell.said(
+            f"{found.rows:,} 行：认出 {found.found:,} 人，没有 {found.missing:,}，重复 {found.doubled:,}，"
+            f"读不出来 {found.unreadable:,}",
+            f"{found.rows:,} rows: {found.found:,} persons found, {found.missing:,} missing, "
+            f"{found.doubled:,} doubled, {found.unreadable:,} unreadable",
+        )
+    ]
+    if found.version is not None:
+        lines.append(
+            shell.said(f"第 {found.version} 版", f"version {found.version}")
+            if found.changed
+            else shell.said(f"和第 {found.version} 版是同一批人", f"the same persons as version {found.version}")
+        )
+    return data, list(lines)
 
 
 @command(rebuild_group, "profiles")

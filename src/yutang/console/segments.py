@@ -35,6 +35,7 @@ from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments import queries
 from yutang.segments import services as keeping
 from yutang.segments.documents import LOOKS_BY, SegmentDocument
+from yutang.segments.lists import is_list
 from yutang.warehouse.contracts import named
 
 COLUMNS = ("lifecycle", "home_store", "orders_365d", "spend_365d", "days_since_last_visit")
@@ -109,6 +110,7 @@ def segment(request: Page, name: str) -> HttpResponseBase:
         "stored": history[0],
         "says": sentence(document, _titles(queries.segments())),
         "count": size,
+        "of_list": is_list(document),
         "as_name": f"{name[:50]}_{moment(request.warehouse).today:%Y%m%d}",
         "pager": pager,
         "rows": _members(request, members.to_pylist(), traits),

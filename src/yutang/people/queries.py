@@ -388,6 +388,12 @@ def find_by_identifier(viewer: Viewer, text: str) -> list[PersonId]:
 
 def find_values(viewer: Viewer, kind: str, values: Iterable[str]) -> dict[str, PersonId]:
     """The visible person of each value of one kind of strong identifier, in whatever namespace; others are absent."""
+    return {text: min(persons) for text, persons in find_all_values(viewer, kind, values).items()}
+
+
+def find_all_values(viewer: Viewer, kind: str, values: Iterable[str]) -> dict[str, set[PersonId]]:
+    """The visible persons of each value of one kind of strong identifier: a member number may be one person's in one
+    namespace, and another's in another. Values of nobody are absent."""
     country = brand().country
     spaces = IdentifierSpace.objects.filter(kind=kind).exclude(kind__in=WEAK_KINDS)
     namespaces = list(spaces.values_list("namespace", flat=True))
@@ -399,11 +405,11 @@ def find_values(viewer: Viewer, kind: str, values: Iterable[str]) -> dict[str, P
     births = {one: birth for one, (_, birth) in known.items() if birth is not None}
     survivors_by_birth = identity.survivors_of(births.values())
     seen = _visible(viewer, set(survivors_by_birth.values()))
-    found: dict[str, PersonId] = {}
+    found: dict[str, set[PersonId]] = {}
     for text, ones in wanted.items():
         survivors_found = {survivors_by_birth[births[one]] for one in ones if one in births} & seen
         if survivors_found:
-            found[text] = PersonId(min(survivors_found))
+            found[text] = {PersonId(person) for person in survivors_found}
     return found
 
 

@@ -75,7 +75,7 @@ def freeze(warehouse: Warehouse, name: str, as_name: str, viewer: Viewer) -> Sto
             f"已经有名为 {as_name} 的分群，请换一个名字。", f"There is a segment named {as_name}; choose another name."
         )
     members = warehouse.query(Statement(compile_segment(live, at), name=f"segments/{name}"))
-    _append(warehouse, as_name, 1, members, at, RunId(int(at.moment.as_of.timestamp())))
+    append_changes(warehouse, as_name, 1, members, at.moment.as_of, RunId(int(at.moment.as_of.timestamp())))
     return taken[0] if taken else save(still, viewer)
 
 
@@ -109,8 +109,9 @@ def record_all(warehouse: Warehouse, but: Collection[str] = ()) -> list[Changes]
     query = compile_memberships([document for _, document in kept.values()], at)
     each = warehouse.query(Statement(query, name="segments/memberships"))
     run = RunId(int(at.moment.as_of.timestamp()))
+    inside = {name: each.filter(each[name]).select(["person"]) for name in kept}
     return [
-        _append(warehouse, name, stored.version, each.filter(each[name]).select(["person"]), at, run)
+        append_changes(warehouse, name, stored.version, inside[name], at.moment.as_of, run)
         for name, (stored, _) in kept.items()
     ]
 
@@ -133,11 +134,15 @@ def record_changes(warehouse: Warehouse, stored: StoredDocument, run: RunId) -> 
         raise TypeError(document.kind)
     at = context(warehouse)
     members = warehouse.query(Statement(compile_segment(document, at), name=f"segments/{document.name}"))
-    return _append(warehouse, document.name, stored.version, members, at, run)
+    return append_changes(warehouse, document.name, stored.version, members, at.moment.as_of, run)
 
 
-def _append(warehouse: Warehouse, name: str, version: int, members: pa.Table, at: Context, run: RunId) -> Changes:
-    what: dict[str, object] = {"segment": name, "version": version, "at": at.moment.as_of, "run": run}
+def append_changes(
+    warehouse: Warehouse, name: str, version: int, members: pa.Table, at: datetime, run: RunId
+) -> Changes:
+    """Append who of `members` (column `person`) was not in the segment when it was last recorded, and who was and is no
+    more: again, nobody. Unscoped: membership is a fact."""
+    what: dict[str, object] = {"segment": name, "version": version, "at": at, "run": run}
     warehouse.write([named("segments/changes", what, {"members": members})])
     told = warehouse.query(named("segments/changed", {"segment": name, "run": run})).to_pylist()[0]
-    return Changes(name, version, at.moment.as_of, told["entered"], told["gone"])
+    return Changes(name, version, at, told["entered"], told["gone"])
