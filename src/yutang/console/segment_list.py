@@ -36,8 +36,8 @@ def segment_list(request: Page) -> HttpResponseBase:
         return render(request, "console/segment_list.html", context)
     try:
         if "keep" not in request.POST:
-            context["listed"] = lists.read_list(request.viewer, _given(request))
-            context["shown"] = context["listed"].troubles[:TROUBLES_SHOWN]
+            listed = lists.read_list(request.viewer, _given(request))
+            context |= {"listed": listed, "shown": listed.troubles[:TROUBLES_SHOWN]}
             return render(request, "console/segment_list.html", context)
         title = request.POST.get("title", "").strip()
         kept = lists.keep_list(request.warehouse, request.viewer, name, _given(request), title)
