@@ -30,7 +30,7 @@ check: install  ## ruff, mypy --strict, import-linter, house lints
 	$(BIN)/python tests/house/lints.py
 
 test: install  ## the suite, within 5 minutes on 2 cores (what is marked long: make soak)
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not long"
+	$(BIN)/python -m pytest -n 3 -m "not long"
 
 test-postgres: install  ## what touches the operational store once more, on a PostgreSQL of its own
 	$(BIN)/python -m tests.postgres -n 3

@@ -43,42 +43,36 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-TOGETHER = (
-    "tests/api/collect/",
-    "tests/api/",
-    "tests/cli/test_bad_input.py",
-    "tests/cli/test_commands.py",
-    "tests/console/",
-    "tests/demo/",
-    "tests/guard/",
-    "tests/house/test_isolation.py",
-    "tests/house/test_secrets.py",
-    "tests/reach/test_gate_twin.py",
-)
+TOGETHER = ("tests/api/collect/", "tests/api/", "tests/console/")
 """Tests below each of these (the first that fits) share a world that takes seconds to make."""
 LONGEST = (
     "tests/soak/",
-    "tests/intake/test_kill.py",
-    "tests/reach/test_lift_ledger.py",
+    "tests/console/",
+    "tests/house/test_isolation.py",
+    "tests/demo/",
+    "tests/cli/test_commands.py",
+    "tests/api/",
+    "tests/reach/",
     "tests/segments/test_oracle.py",
-    "tests/profiles/test_refresh.py",
+    "tests/mobile/",
 )
 
 
 class Worlds(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """A test goes to the worker that is free, but those that share a world go to one. The largest worlds go first.
+    """A file goes to the worker that is free, and folders that share a world go to one: worlds are made once.
 
     `--dist loadgroup` would do this by marks; with pytest 9.2, xdist 3.8 marks what nobody reads any more, and each
     worker made each world.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid)
+        return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid.split("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Worlds:
-    """How `-n 2` shares out the tests."""
+    """How `-n 3` shares out the tests: as `pytest_collection_modifyitems` has them, whatever number a file holds."""
+    config.option.loadscopereorder = False
     return Worlds(config, log)
 
 
@@ -97,7 +91,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if stores.on_postgres():
         config.hook.pytest_deselected(items=[item for item in items if not stores.touches(item)])
         items[:] = [item for item in items if stores.touches(item)]
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    first = {place: index for index, place in enumerate(LONGEST)}
+    items.sort(key=lambda item: next((at for place, at in first.items() if item.nodeid.startswith(place)), len(first)))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.stats import spearmanr
 
 from tests.profiles.test_friends import AT, CHEN, LI, START, WANG, Word, events
 from tests.review import trust_world
@@ -137,6 +136,8 @@ def test_guides_of_known_effect_are_found_from_their_events(warehouse: Warehouse
     found = judge(warehouse, shipped_trust(), world.at, trust_world.NOW).guides
     scored = [(found[one].score, true) for one, true in zip(world.at, world.truth, strict=True) if one in found]
     told = [(score, true) for score, true in scored if score is not None]
+    from scipy.stats import spearmanr  # half a second to import
+
     rank = spearmanr([score.value for score, _ in told], [true for _, true in told]).statistic
     covered = np.mean([score.low <= true <= score.high for score, true in told])
     raw = [one.kept.shares[2] or 0 for one in found.values() if one.score is not None]

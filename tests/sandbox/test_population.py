@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from tests.sandbox.conftest import DAY, HOUR, START, Client, PublicDoor, small_world
 from yutang.api.schemas import EventIn
@@ -107,6 +106,8 @@ def test_the_truth_is_what_happened(open_sandbox: Callable[..., Client], door: P
 
 
 def test_rates_and_amounts_are_as_seeded() -> None:
+    from scipy import stats  # half a second to import
+
     count, days = 2_000, [date(2026, 3, 1) + timedelta(days=n) for n in range(30)]
     keys = np.arange(count, dtype=np.int64) * 7919
     whole = np.full(count, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, NoReturn, cast
+from typing import Annotated, Any, NoReturn, cast
 
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -78,14 +78,21 @@ def _no_number(word: str) -> NoReturn:
 class WholeApi(NinjaAPI):
     """The operations that Django answers, and in the document also the collect API and the webhooks' door beside it."""
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._documents: dict[str, OpenAPISchema] = {}
+
     def get_openapi_schema(
         self, *, path_prefix: str | None = None, path_params: DictStrAny | None = None
     ) -> OpenAPISchema:
-        """The OpenAPI document of all."""
-        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
-        schema["paths"] = {**schema["paths"], **collect_paths(), **hook_paths()}
-        schema["components"].setdefault("securitySchemes", {}).update(SECURITY)
-        return schema
+        """The OpenAPI document of all. Made once a process: operations never change, and it takes a second."""
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._documents:
+            schema = super().get_openapi_schema(path_prefix=prefix, path_params=path_params)
+            schema["paths"] = {**schema["paths"], **collect_paths(), **hook_paths()}
+            schema["components"].setdefault("securitySchemes", {}).update(SECURITY)
+            self._documents[prefix] = schema
+        return self._documents[prefix]
 
 
 api = WholeApi(

@@ -253,6 +253,7 @@ def _word(word: str, groups: Vocabulary, least: list[int], depth: int, edges: tu
     return "(?:" + "|".join(_sequence(one, groups, least, depth - 1, edges) for one in groups[name]) + ")"
 
 
+@lru_cache(maxsize=16384)
 def _literal(word: str, edges: tuple[bool, bool]) -> str:
     plain = folded(word).text.strip()
     if not plain:
