@@ -119,6 +119,12 @@ class Oracle:
         whole = row["spend_90d"] + row["discount_90d"]
         return float(row["discount_90d"]) / float(whole) if whole else None
 
+    def get_cost_known_365d(self, row: dict[str, Any], _: int) -> float | None:
+        return float(row["costed_365d"] or 0) / float(row["spend_365d"]) if row["spend_365d"] else None
+
+    def get_cost_known_ever(self, row: dict[str, Any], _: int) -> float | None:
+        return float(row["costed_ever"] or 0) / float(row["spend_ever"]) if row["spend_ever"] else None
+
     def get_days_since_first_visit(self, row: dict[str, Any], _: int) -> int | None:
         return self.days_since(row["first_visit_day"])
 

@@ -120,7 +120,7 @@ def pond() -> Pond:
         changes=[
             {
                 "segment": ["other", "another"][n % 3 % 2], "version": 1, "person": births[n * 7 % 40],
-                "entered": n % 4 > 0, "at": datetime(2017, 10, 30) + timedelta(days=n % 4), "run": n % 4,
+                "entered": n % 4 > 0, "at": datetime(2017, 10, 30) + timedelta(days=n % 4), "run": n,
             }
             for n in range(60)
         ],

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests import postgres
 from tests.house.test_secrets import build
 from tests.intake.kill import PLACES
-from tests.soak import any_input, clients, coverage, erasing, exported, fuzz_collect, walls, ways, worst
+from tests.soak import any_input, clients, coverage, erasing, exported, fuzz_collect, moved, walls, ways, worst
 from tests.soak.kill import NOT_WITHDRAWN, every_place, one_place, random_kills
 
 APART = 20  # kills of processes that run apart
@@ -72,6 +72,9 @@ def main() -> None:
         print("a platform on its worst day:", json.dumps(found, ensure_ascii=False), flush=True)
         chain = ["--persons", "10000", "--senders", "60", "--stores", "30", "--groups", "44"]
         subprocess.run([sys.executable, "-m", "tests.soak.chain", *chain], check=True)
+        (Path(folder) / "moved").mkdir()
+        found = moved.run(Path(folder).resolve() / "moved", 1, 1)
+        print("the demo from DuckDB to ClickHouse and back, killed each way:", json.dumps(found), flush=True)
         found = coverage.run(pools=50, persons=600, seed=1)
         print("intervals of potential value held:", json.dumps(found), flush=True)
         found = walls.run(Path(folder) / "walls", 1, worlds=("growing_noisy", "flat_far_noisy"))
@@ -92,7 +95,7 @@ def main() -> None:
             total += int(str(found["kills"]))
             print(f"round {rounds}:", json.dumps(found, ensure_ascii=False), flush=True)
     print(f"soak: {total} random kills in {rounds} rounds, nothing lost, nothing doubled")
-    print(f"{rounds + 14} passed, 0 failed")
+    print(f"{rounds + 15} passed, 0 failed")
 
 
 if __name__ == "__main__":

@@ -207,10 +207,15 @@ def _directory() -> str:
     return directory
 
 
+def connected() -> Connection:
+    """The engine itself, as whoever speaks for a server has it. The caller closes it."""
+    options = urlencode({"config-file": f"{_directory()}/cluster.xml"})
+    return chdb.connect(f"{_directory()}?{options}")
+
+
 @cache
 def _session() -> Connection:
-    options = urlencode({"config-file": f"{_directory()}/cluster.xml"})
-    session = chdb.connect(f"{_directory()}?{options}")
+    session = connected()
     for name, value in dialects.CLICKHOUSE_SETTINGS.items():
         session.query(f"SET {name} = '{value}'")
     session.query("CREATE DATABASE pond")

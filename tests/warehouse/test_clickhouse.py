@@ -14,13 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tests.warehouse.clickhouse import beside, emptied_clickhouse, fresh_clickhouse
+from tests.warehouse.clickhouse import beside, connected, emptied_clickhouse, fresh_clickhouse
 from tests.warehouse.fixtures import insert
+from tests.warehouse.http import served
 from tests.warehouse.processes import another_process
 from tests.warehouse.slices import a_slice, counts, unless_applied
 from yutang.kernel.errors import BadInput, Unavailable
 from yutang.warehouse import layout
-from yutang.warehouse.clickhouse import ClickHouse, address_of
+from yutang.warehouse.clickhouse import ClickHouse, address_of, open_clickhouse
 from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.layout import Place
 from yutang.warehouse.schema import Migration, shipped
@@ -261,6 +262,14 @@ def test_a_question_asked_while_tables_are_rewritten_is_asked_again(warehouse: C
     assert len(asked) == 2
 
 
+def test_two_columns_of_one_name_are_two_where_rows_are_set_together(warehouse: ClickHouse) -> None:
+    given = pa.table({"a": [1], "b": [2]})
+    text = "SELECT a AS x, a AS x FROM given UNION ALL SELECT a, b FROM given ORDER BY x"
+    found = warehouse.query(Statement(text, tables={"given": given}))
+    assert found.column_names == ["x", "x"]
+    assert sorted(zip(*(column.to_pylist() for column in found.columns), strict=True)) == [(1, 1), (1, 2)]
+
+
 @pytest.mark.parametrize("size", [0, 3, 2_000])
 def test_a_given_table_arrives_whole_however_large(warehouse: ClickHouse, size: int) -> None:
     noon = NOON.replace(tzinfo=None)
@@ -373,6 +382,18 @@ def test_on_a_replicated_cluster_tables_are_made_everywhere_under_the_configured
     assert "Distributed(`blue`, `pond`, `facts_local`, intHash64(coalesce(`person`, 0)))" in whole
 
 
+def test_clickhouse_can_read_what_is_said_to_a_cluster_with_keeper(warehouse: ClickHouse) -> None:
+    place = Place("pond", "blue", replicated=True)
+    texts = [f"CREATE DATABASE IF NOT EXISTS `pond`{place.everywhere}", *layout.writes_table(place)]
+    for name, columns in shape_of(shipped()).tables.items():
+        other = columns.append(pa.field("more", pa.list_(pa.string()))).remove(0)
+        texts += [*layout.creations(place, name, columns), *layout.changes(place, name, columns, other)]
+        texts += layout.removals(place, name)
+    for text in texts:
+        assert "ON CLUSTER `blue`" in text
+        assert "Query" in str(warehouse._client.command(f"EXPLAIN AST {text}")), text
+
+
 def test_a_table_that_is_sorted_by_all_of_its_columns_has_no_float() -> None:
     tables = shape_of(shipped()).tables
     floats = {name for name, columns in tables.items() if any(pa.types.is_floating(field.type) for field in columns)}
@@ -382,11 +403,28 @@ def test_a_table_that_is_sorted_by_all_of_its_columns_has_no_float() -> None:
 
 
 def test_nobody_there_is_said_in_one_sentence() -> None:
-    from yutang.warehouse.clickhouse import open_clickhouse
-
     with pytest.raises(Unavailable, match="does not answer") as refused:
         open_clickhouse("clickhouse://u:geheim@127.0.0.1:9/pond")
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.long
+def test_by_http_it_is_the_same_and_nobody_else_is_let_in(told: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    with closing(connected()) as session, served(session, "me:p@ss") as (port, asked):
+        with pytest.raises(Unavailable, match="Authentication") as refused:
+            open_clickhouse(f"clickhouse://me:geheim@127.0.0.1:{port}/by_http")
+        assert "geheim" not in str(refused.value)
+        with closing(open_clickhouse(f"clickhouse://me:p%40ss@127.0.0.1:{port}/by_http")) as warehouse:
+            before(warehouse)
+            assert warehouse.write(every_kind(), unless=unless_applied(1))
+            assert rows(warehouse) == told[1]
+            warehouse.compact()
+            assert rows(warehouse) == told[1]
+            warehouse.tell(f"DROP TABLE {warehouse.place.named('nodes')} SYNC")
+            with pytest.raises(BadInput, match="nodes"):
+                warehouse.query(Statement("SELECT * FROM nodes"))
+        assert {one["database"] for one in asked[-5:]} == {"by_http"}
+        assert asked[-1]["join_use_nulls"] == "1"
 
 
 @pytest.mark.long

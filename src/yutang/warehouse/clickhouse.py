@@ -202,7 +202,7 @@ class ClickHouse:
 
     def _select(self, statement: Statement, wanted: pa.Schema, view: View, scratch: Mapping[str, str]) -> pa.Table:
         tree, own = dialects.clickhouse_tree(statement)
-        tree = dialects.spoken(tree, bindable(statement), own=own)
+        tree = _distinct(dialects.spoken(tree, bindable(statement), own=own), wanted.names)
         with self._given(statement.tables) as given:
             text, read = self._placed(tree, {**scratch, **given})
             return _as_duckdb_would(self._rows(f"{text}{_settings(self._filters(view, read))}"), wanted)
@@ -586,6 +586,14 @@ def _renamed(rows: exp.Expr, names: Sequence[str]) -> exp.Expr:
         ]
         first.set("expressions", said)
     return rows
+
+
+def _distinct(tree: exp.Expr, names: Sequence[str]) -> exp.Expr:
+    """What is set together, each column under a name of its own: see `_renamed`."""
+    if not isinstance(tree, exp.SetOperation) or len(set(names)) == len(names):
+        return tree
+    own = [name if name not in names[:place] else f"{name} {place}" for place, name in enumerate(names)]
+    return _renamed(tree.copy(), own)
 
 
 def _parameters(tree: exp.Expr) -> set[str]:
