@@ -135,11 +135,14 @@ class Took:
         )
 
 
-def ask(pages: Iterable[Callable[[], Any]]) -> Took:
-    """Ask for these pages one by one. The first opens what stays open, and is asked once before it counts."""
+def ask(pages: Iterable[Callable[[], Any]], *, anew: Callable[[], object] | None = None) -> Took:
+    """Ask for these pages one by one. The first opens what stays open, and is asked once before it counts, unless what
+    it opens is closed again (`anew`) before each."""
     walls, cpus, largest = [], [], 0
     for number, page in enumerate(pages):
-        if not number:
+        if anew is not None:
+            anew()
+        elif not number:
             page()
         start, busy = time.perf_counter(), time.process_time()
         answer = page()

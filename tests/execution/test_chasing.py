@@ -21,13 +21,13 @@ from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import BatchId, NodeId, PlanId, SenderId, StaffId
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.models import Node
-from yutang.organisation.queries import OWNER
+from yutang.organisation.queries import OWNER, homes
 from yutang.organisation.services import connect_corp
 from yutang.playbooks.services import keep_shipped
 from yutang.reach.contracts import BatchState, PlanState
 from yutang.reach.models import Batch
 from yutang.reach.policy import Chasing, OpenHours
-from yutang.reach.tallies import Open, Wanted
+from yutang.reach.tallies import Open, Wanted, waiting
 
 pytestmark = pytest.mark.django_db
 PLACES = ("chase.kept", "chase.claimed", "chase.answered")
@@ -285,6 +285,28 @@ def test_staff_of_a_corp_without_an_agent_are_left_out_and_the_corp_is_named(tas
     assert preview_chase(OWNER, BOTH).reminders == 10  # the platform's reminder needs none
     connect_corp("wecom", CORP, "real-secret-of-it", "https://qyapi.weixin.qq.com", agent=1000077)
     assert preview_chase(OWNER, ChaseScope()).guides == 10
+
+
+def test_a_preview_in_sum_is_that_of_every_task(
+    tasks: dict[str, Batch], platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = [row.sender for row in tasks.values()]
+    extra = run_of(plan("another"))
+    more = [batch(extra, sender, ordinal=nth, asked=3 + nth, done=nth) for sender in accounts[:6] for nth in range(2)]
+    for row in (tasks["guide-0"], more[0], more[1], more[2]):  # all of one guide's, and one of another's
+        give_reason(OWNER, f"excused-{row.pk}", Reason.TOO_MANY, batch=row.pk)
+    give_reason(OWNER, "somebody-away", Reason.ON_LEAVE, account=SenderId(accounts[5]), until=(NOW + DAY).date())
+    chase(OWNER, "first-chase", ChaseScope(staff=StaffId(homes(OWNER)[1].staff), message=False, remind=True))
+    nudge = Nudge.objects.get()
+    asked = [Errand(nudge=nudge, kind="remind", account=row.sender, batch=row.pk, at=NOW) for row in more[6:8] * 3]
+    Errand.objects.bulk_create(asked)
+    ways = ((True, False), (False, True), (True, True))
+    scopes = [ChaseScope(at=at, message=tell, remind=ask) for at in ("", "north", "s1") for tell, ask in ways]
+    in_sum = [preview_chase(OWNER, scope) for scope in scopes]
+    assert in_sum[0].tasks > in_sum[0].guides + 2
+    assert in_sum[0].left_out["excused"] >= 2
+    monkeypatch.setattr(services, "waiting_in_sum", lambda *asked, apart, **how: waiting(*asked, **how))
+    assert [preview_chase(OWNER, scope) for scope in scopes] == in_sum
 
 
 def guide(**changes: object) -> Guide:

@@ -3,16 +3,15 @@ them now."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
+from functools import partial
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -117,41 +116,41 @@ def drill_one(request: Page) -> HttpResponseBase:
     where = {place.id: place for place in places()}
     store = _store(request.GET.get("store", ""))
     bought = {"yes": True, "no": False}.get(request.GET.get("bought", ""))
-    home = store.id if store else None
-    if wanted_format(request) and request.GET.get("table") == "stores":
-        return _export_stores(request, queries.drill(request.warehouse, request.viewer, unit, now=True), where)
-    if wanted_format(request):
-        _total, found = queries.lost(
-            request.warehouse, request.viewer, unit, store=home, bought=bought, limit=MOST_EXPORTED, now=True
-        )
-        return _export_lost(request, _rows(request, found, where))
-    gone = queries.drill(request.warehouse, request.viewer, unit)
-    number = page_number(request)
-    total, found = queries.lost(
-        request.warehouse, request.viewer, unit, store=home, bought=bought, limit=50, offset=(number - 1) * 50
-    )
-    homes = [where[one.store] for one in gone.stores if one.store in where and one.lost]
-    ways = contact_ways(request.viewer) if request.viewer.may_operate else []
+    exporting = wanted_format(request) is not None
+    left = queries.without(request.warehouse, request.viewer, unit, now=exporting)
+    if exporting and request.GET.get("table") == "stores":
+        return _export_stores(request, left.told(), where)
+    ask = partial(left.lost, request.warehouse, request.viewer, store=store.id if store else None, bought=bought)
+    if exporting:
+        return _export_lost(request, _rows(request, ask(limit=MOST_EXPORTED)[1], where))
+    gone = left.told()
+    pager = Pager(page_number(request), 0)
+    total, found = ask(limit=pager.size, offset=pager.offset)
+    find = request.GET.get("find", "").strip()
+    stores = [(one, where.get(one.store) if one.store else None) for one in gone.stores]
+    stores = [pair for pair in stores if not find or _is_called(pair[1], find)]
+    shelf = Pager(page_number(request, "stores"), len(stores), STORES_SHOWN)
     context = {
         "unit": unit,
         "gone": gone,
         "as_of": gone.as_of,
         "by_way": sorted(gone.whole.by_way.items(), key=lambda pair: -pair[1]),
         "could": sorted(gone.could.items()),
-        "stores": [(one, where.get(one.store) if one.store else None) for one in gone.stores[:STORES_SHOWN]],
-        "more_stores": max(len(gone.stores) - STORES_SHOWN, 0),
+        "stores": stores[shelf.offset : shelf.offset + shelf.size],
+        "shelf": shelf,
+        "many": len(gone.stores) > STORES_SHOWN,
+        "find": find,
+        "invited": next((one.lost for one in gone.stores if one.store == store.id), 0) if store else gone.whole.lost,
         "names": sorted(gone.whole.by_way, key=lambda name: -gone.whole.by_way[name]),
         "rows": _rows(request, found, where),
-        "pager": Pager(number, total),
+        "pager": replace(pager, total=total),
         "given": request.GET,
         "filtered": bool(store or bought is not None),
-        "homes": len(homes),
-        "options": _options(one for one in homes if one != store),
         "store": store,
-        "ways": ways,
+        "ways": contact_ways(request.viewer) if request.viewer.may_operate else [],
         "text": services.TEXT,
         "place": where.get(unit.store) if unit.store else None,
-    }  # fmt: skip
+    }
     return render(request, "console/drill_one.html", context)
 
 
@@ -192,10 +191,8 @@ def _store(code: str) -> Place | None:
     raise NotFound(f"没有编号为「{code[:40]}」的门店。", f"There is no store with the code “{code[:40]}”.")
 
 
-def _options(several: Iterable[Place]) -> SafeString:
-    """Choices by code: a template goes through thousands of stores too slowly."""
-    pairs = sorted((escape(one.code), escape(one.name)) for one in several)
-    return SafeString("".join(f'<option value="{code}">{name}</option>' for code, name in pairs))
+def _is_called(store: Place | None, find: str) -> bool:
+    return store is not None and find.casefold() in f"{store.code} {store.name}".casefold()
 
 
 def _rows(request: Page, found: Sequence[LostPerson], where: Mapping[NodeId, Place]) -> list[LostRow]:

@@ -52,9 +52,9 @@ class Pager:
         return self.page + 1 if self.last < self.total else None
 
 
-def page_number(request: HttpRequest) -> int:
-    """The page asked for; 1 for anything that is none."""
-    text = request.GET.get("page", "1")
+def page_number(request: HttpRequest, name: str = "page") -> int:
+    """The page asked for, by `?page=` or another name; 1 for anything that is none."""
+    text = request.GET.get(name, "1")
     return min(max(int(text), 1), 1_000_000) if text.isdecimal() and len(text) < 9 else 1
 
 

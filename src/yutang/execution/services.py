@@ -35,7 +35,7 @@ from yutang.organisation.queries import OWNER, Home, brand, corps, homes, places
 from yutang.organisation.services import audit
 from yutang.reach.issuing import Ports
 from yutang.reach.planning import rulebook
-from yutang.reach.tallies import Open, Wanted, batches_numbered, still_waiting, waiting
+from yutang.reach.tallies import Open, Wanted, batches_numbered, still_waiting, waiting, waiting_in_sum
 
 StaffPorts = Mapping[tuple[str, str], StaffMessagePort]
 LOCK = "execution"
@@ -158,17 +158,17 @@ def may_chase(viewer: Viewer) -> bool:
 
 def preview_chase(viewer: Viewer, scope: ChaseScope) -> ChasePreview:
     """Who would be asked now, and who not and why. Raises Refused, NotFound."""
-    decided, tree = _decided(viewer, scope)
+    decided, tree = _decided(viewer, scope, counting=True)
     stores = {home.staff: home.node for home in tree.homes}
     unnamed = tuple(sorted(corp.corp for corp in corps() if corp.channel == WECOM and corp.agent is None))
     return ChasePreview(
         guides=len(decided.chosen),
         stores=len({stores[one.staff] for one in decided.chosen}),
-        tasks=sum(len(one.tasks) for one in decided.chosen),
+        tasks=sum(task.batches for one in decided.chosen for task in one.tasks),
         people=sum(task.people for one in decided.chosen for task in one.tasks),
         left_out=decided.counts,
         messages=sum(one.account is not None for one in decided.chosen),
-        reminders=sum(len(one.remind) for one in decided.chosen),
+        reminders=sum(task.batches for one in decided.chosen for task in one.remind),
         unnamed_corps=unnamed,
         named=tuple(one.staff for one in decided.chosen[:20]),
         at=tree.at,
@@ -212,7 +212,8 @@ def _allowed(viewer: Viewer, scope: ChaseScope) -> None:
         raise BadInput("请至少选一种催办方式。", "Choose at least one way of asking.")
 
 
-def _decided(viewer: Viewer, scope: ChaseScope) -> tuple[Decided, Below]:
+def _decided(viewer: Viewer, scope: ChaseScope, *, counting: bool = False) -> tuple[Decided, Below]:
+    """Who is asked now, of which tasks; where we are only `counting`, tasks that are alike are told in sum."""
     _allowed(viewer, scope)
     now = business_now()
     tree = below(viewer, scope.at, scope.channel)
@@ -220,10 +221,16 @@ def _decided(viewer: Viewer, scope: ChaseScope) -> tuple[Decided, Below]:
     if scope.staff is not None and not mine:
         raise NotFound("没有这位导购。", "There is no such guide.")
     accounts = tree.accounts if scope.staff is None else [home.sender for home in mine]
-    tasks = waiting(viewer, scope.wanted, accounts, now, without=tree.without if accounts is None else ())
+    without = tree.without if accounts is None else ()
+    said = _said(now)
+    if counting:
+        apart = said.excused | said.reminded.keys()
+        tasks = waiting_in_sum(viewer, scope.wanted, accounts, now, without=without, apart=apart)
+    else:
+        tasks = waiting(viewer, scope.wanted, accounts, now, without=without)
     guides = _guides(mine, homes(viewer) if scope.channel else mine, tasks, tree.zones)
     policy = rulebook().policy.chase
-    before = _before(guides, now)
+    before = _before(said, guides, now)
     return decide(policy, guides, before, now, message=scope.message, remind=scope.remind), tree
 
 
@@ -260,30 +267,38 @@ def _guides(
     return found
 
 
-def _before(guides: Sequence[Guide], now: datetime) -> Before:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was said of batches and accounts: how often the platform reminded of late, what is excused, who is away."""
+
+    reminded: Mapping[BatchId, int]
+    excused: frozenset[BatchId]
+    away: frozenset[SenderId]
+
+
+def _said(now: datetime) -> _Said:
+    reminded: dict[BatchId, int] = defaultdict(int)
+    asked = Errand.objects.filter(kind=REMIND, at__gt=now - DAY, batch__isnull=False).exclude(state="dropped")
+    for batch in asked.values_list("batch", flat=True):
+        reminded[BatchId(batch or 0)] += 1
+    given = GivenReason.objects.filter(at__gt=now - timedelta(days=30))
+    excused = {BatchId(one) for one in given.exclude(batch=None).values_list("batch", flat=True) if one is not None}
+    today = local_day(now, brand().zone)
+    leave = given.filter(batch=None, reason=Reason.ON_LEAVE.value, until__gte=today)
+    away = {SenderId(one) for one in leave.values_list("sender", flat=True)}
+    return _Said(reminded, frozenset(excused), frozenset(away))
+
+
+def _before(said: _Said, guides: Sequence[Guide], now: datetime) -> Before:
     staff = [guide.staff for guide in guides]
-    batches = [task.batch for guide in guides for task in guide.tasks]
     recent = Nudge.objects.filter(at__gt=now - timedelta(days=4))  # longer than any pause
     if len(staff) <= A_CALL:
         recent = recent.filter(staff__in=staff)
     counted = recent.values_list("staff", "day").annotate(n=Count("pk"))
     times = {(StaffId(who), day): count for who, day, count in counted}
     last = {StaffId(who): at for who, at in recent.values_list("staff").annotate(last=Max("at"))}
-    reminded: dict[BatchId, int] = defaultdict(int)
-    asked = Errand.objects.filter(kind=REMIND, at__gt=now - DAY, batch__isnull=False).exclude(state="dropped")
-    for batch in asked.values_list("batch", flat=True):
-        reminded[BatchId(batch or 0)] += 1
-    wanted = set(batches)
-    given = GivenReason.objects.filter(at__gt=now - timedelta(days=30))
-    excused = {BatchId(one) for one in given.exclude(batch=None).values_list("batch", flat=True) if one in wanted}
-    today = local_day(now, brand().zone)
-    away = {
-        SenderId(one)
-        for one in given.filter(batch=None, reason=Reason.ON_LEAVE.value, until__gte=today).values_list(
-            "sender", flat=True
-        )
-    }
-    return Before(times, last, reminded, frozenset(excused), frozenset(away))
+    excused = said.excused and said.excused.intersection(task.batch for guide in guides for task in guide.tasks)
+    return Before(times, last, said.reminded, excused, said.away)
 
 
 def _kept(viewer: Viewer, uid: str, scope: ChaseScope, decided: Decided) -> int:

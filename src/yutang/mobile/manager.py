@@ -27,7 +27,7 @@ from yutang.review.peers import LEAST_ORDERS, LEAST_PEERS, peers
 from yutang.tasks.store import Owing, owing, weeks
 
 DUE_SHOWN = 5
-MOST_STORES = 200
+MOST_STORES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def store(request: PhoneRequest) -> HttpResponse:
     choice = stores(viewer)
     chosen = _chosen(request, choice)
     if chosen is None:
-        return shown(request, "mobile/stores.html", {"stores": choice[:MOST_STORES], "more": len(choice) > MOST_STORES})
+        return shown(request, "mobile/stores.html", _offered(choice, request.GET.get("find", "").strip()[:64]))
     only = replace(viewer, nodes=frozenset({chosen.id}))
     place = zone(request.brand.zone)
     found = weeks(request.warehouse, only)
@@ -110,9 +110,18 @@ def _chosen(request: PhoneRequest, choice: list[StoreName]) -> StoreName | None:
         return found
     if len(choice) == 1:
         return choice[0]
-    if "choose" in request.GET:
+    if "choose" in request.GET or "find" in request.GET:
         return None
     return next((node for node in choice if node.id == request.phone.store), None)
+
+
+def _offered(choice: list[StoreName], find: str) -> dict[str, object]:
+    """Those to choose from whose name or code has what is looked for; a thumb goes through no more than some."""
+    word = find.casefold()
+    fit = [one for one in choice if word in one.name.casefold() or word in one.code.casefold()]
+    return {
+        "stores": fit[:MOST_STORES], "find": find, "search": len(choice) > MOST_STORES, "rest": len(fit) - MOST_STORES
+    }  # fmt: skip
 
 
 def _owing_rows(request: PhoneRequest, found: list[Owing]) -> list[OwingRow]:

@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from django.db.models import Count, QuerySet, Sum, TextField
+from django.db.models import (
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Sum,
+    TextField,
+)
 from django.db.models.functions import Cast
 
 from yutang.kernel.errors import NotFound
@@ -69,7 +79,8 @@ class Course:
 
 
 class Open(NamedTuple):
-    """A batch that waits for its tap. `task` is empty where nobody said which of the platform's it is."""
+    """A batch that waits for its tap. `task` is empty where nobody said which of the platform's it is. Where it stands
+    for several of one account (`batches`), it is the first of them, and `people` are those of all."""
 
     batch: BatchId
     sender: SenderId
@@ -77,6 +88,7 @@ class Open(NamedTuple):
     deadline: datetime
     people: int
     task: str
+    batches: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +207,40 @@ def waiting(
                 continue
             deadline = deadlines.get(ends) or deadlines.setdefault(ends, _instant(ends))
             found.append(Open(BatchId(pk), SenderId(sender), PlanId(plan_of[run]), deadline, asked - done, task))
+    return sorted(found, key=attrgetter("deadline", "batch"))
+
+
+def waiting_in_sum(
+    viewer: Viewer,
+    wanted: Wanted,
+    accounts: Collection[SenderId] | None,
+    now: datetime,
+    *,
+    without: Collection[SenderId] = (),
+    apart: Collection[BatchId] = (),
+) -> list[Open]:
+    """What `waiting` tells, for who asks how many: all of an account that the platform has a task of as one, and all
+    that it has none of. Batches that are not like others (`apart`) each stand for themselves."""
+    if len(apart) > A_LIST:
+        return waiting(viewer, wanted, accounts, now, without=without)
+    found: list[Open] = []
+    plan_of = dict(Run.objects.filter(plan__state=PlanState.RUNNING).values_list("pk", "plan_id"))
+    for part in _of(viewer, wanted, accounts):
+        rows = part.filter(standing=Standing.WAITING.value, deadline__gt=now, run__in=list(plan_of))
+        rows = rows.exclude(sender__in=list(without)) if without else rows
+        sums = rows.exclude(pk__in=list(apart)) if apart else rows
+        named = ExpressionWrapper(~Q(task=""), BooleanField())
+        grouped = sums.order_by().annotate(named=named).values("sender", "named")
+        told = grouped.annotate(first=Min("pk"), of=Min("run"), ends=Min("deadline"), n=Count("pk"),
+                                a=Sum("asked"), d=Sum("done"), t=Max("task"))  # fmt: skip
+        columns = ("first", "sender", "of", "ends", "a", "d", "t", "n")
+        alone = ("pk", "sender", "run", "deadline", "asked", "done", "task")
+        many = list(told.values_list(*columns))
+        many += [(*row, 1) for row in rows.filter(pk__in=list(apart)).values_list(*alone)] if apart else []
+        found += [
+            Open(BatchId(pk), SenderId(sender), PlanId(plan_of[run]), deadline, asked - done, task, batches)
+            for pk, sender, run, deadline, asked, done, task, batches in many
+        ]
     return sorted(found, key=attrgetter("deadline", "batch"))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -29,7 +30,7 @@ from yutang.guard.drill.contracts import (
     Spared,
     Unit,
 )
-from yutang.guard.drill.reaching import Contacts, Numbers
+from yutang.guard.drill.reaching import Contacts, Left, Numbers
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.organisation import queries as organisation
@@ -99,31 +100,75 @@ def ranking(warehouse: Warehouse, viewer: Viewer, level: Level, *, now: bool = F
     return Counted(sorted(risks, key=lambda risk: (-risk.lost, -risk.reached, risk.unit.of)), counted.as_of)
 
 
-def drill(warehouse: Warehouse, viewer: Viewer, gone: Unit, *, now: bool = False) -> Drill:
-    """Who is still reached, by which other way, where a unit is gone: in all, and by home store; counted beforehand, or
-    this very moment (`now`)."""
+@dataclass(frozen=True, slots=True)
+class Without:
+    """Everybody beside a unit that is gone, looked at once for all that is told of it: `left` of `contacts`, as of an
+    instant, and what the other ways (`names`) are called."""
+
+    gone: Unit
+    contacts: Contacts
+    as_of: datetime
+    names: tuple[str, ...]
+    left: Left
+
+    def told(self) -> Drill:
+        """Who is still reached, and by which other way: in all, and by home store."""
+        contacts, left = self.contacts, self.left
+        by_way = {
+            name: contacts.by_home(left.hit & (left.ways >> number & 1 > 0)) for number, name in enumerate(self.names)
+        }
+        reached, lost_ = contacts.by_home(left.hit), contacts.by_home(left.lost)
+        stores = [
+            Spared(store, int(reached[at]), int(lost_[at]), _some({name: heads[at] for name, heads in by_way.items()}))
+            for at, store in enumerate(contacts.homes)
+            if reached[at]
+        ]
+        whole = Spared(
+            None, int(reached.sum()), int(lost_.sum()), _some({name: heads.sum() for name, heads in by_way.items()})
+        )
+        stores.sort(key=lambda one: (-one.lost, -one.reached, one.store or 0))
+        could = {channel: int(left.lost[who].sum()) for channel, who in contacts.could.items()}
+        return Drill(self.gone, whole, tuple(stores), _some(could), self.as_of)
+
+    def lost(
+        self,
+        warehouse: Warehouse,
+        viewer: Viewer,
+        *,
+        store: NodeId | None = None,
+        bought: bool | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> tuple[int, list[LostPerson]]:
+        """Those whom nothing else reaches, who spent most first, and how many they are; of a home store, or of those
+        who ever bought or never did. Whoever is gone since, or seen by the viewer no more, is not shown."""
+        contacts, among = self.contacts, self.left.lost
+        if store is not None:
+            among = among & (contacts.home == contacts.homes.index(store) if store in contacts.homes else False)
+        if bought is not None:
+            among = among & ((contacts.orders > 0) == bought)
+        dearest = contacts.dearest[among[contacts.dearest]]
+        shown = _still(warehouse, viewer, contacts, dearest[offset : offset + limit])
+        return len(dearest), [
+            LostPerson(
+                PersonId(int(contacts.known.persons[at])), contacts.homes[contacts.home[at]],
+                bool(contacts.synthetic[at]), int(contacts.orders[at]), float(contacts.spend[at]),
+            )
+            for at in shown
+        ]  # fmt: skip
+
+
+def without(warehouse: Warehouse, viewer: Viewer, gone: Unit, *, now: bool = False) -> Without:
+    """What is left for the viewer where a unit is gone; counted beforehand, or this very moment (`now`)."""
     counted = CONTACTS.afresh(warehouse) if now else CONTACTS.answer(warehouse)
-    contacts = counted.value
     names, other = _other_ways(gone)
-    left = contacts.without(other, len(names), viewer)
-    by_way = {name: contacts.by_home(left.hit & (left.ways >> number & 1 > 0)) for number, name in enumerate(names)}
-    reached, lost_ = contacts.by_home(left.hit), contacts.by_home(left.lost)
-    stores = [
-        Spared(store, int(reached[at]), int(lost_[at]), _some({name: heads[at] for name, heads in by_way.items()}))
-        for at, store in enumerate(contacts.homes)
-        if reached[at]
-    ]
-    whole = Spared(
-        None, int(reached.sum()), int(lost_.sum()), _some({name: heads.sum() for name, heads in by_way.items()})
-    )
-    stores.sort(key=lambda one: (-one.lost, -one.reached, one.store or 0))
-    could = {channel: int(left.lost[who].sum()) for channel, who in contacts.could.items()}
-    return Drill(gone, whole, tuple(stores), _some(could), counted.as_of)
+    left = counted.value.without(other, len(names), viewer)
+    return Without(gone, counted.value, counted.as_of, tuple(names), left)
 
 
-def _some(heads: Mapping[str, Any]) -> dict[str, int]:
-    """Those that are any."""
-    return {name: int(count) for name, count in heads.items() if count}
+def drill(warehouse: Warehouse, viewer: Viewer, gone: Unit, *, now: bool = False) -> Drill:
+    """What `without` tells of it."""
+    return without(warehouse, viewer, gone, now=now).told()
 
 
 def lost(
@@ -132,30 +177,18 @@ def lost(
     gone: Unit,
     *,
     store: NodeId | None = None,
-    bought: bool | None = None,
     limit: int = 50,
     offset: int = 0,
     now: bool = False,
 ) -> tuple[int, list[LostPerson]]:
-    """Those whom nothing else reaches, who spent most first, and how many they are; of a home store, or of those who
-    ever bought or never did. Counted beforehand, or this very moment (`now`); whoever is gone since, or seen by the
-    viewer no more, is left out of what is shown."""
-    contacts = (CONTACTS.afresh(warehouse) if now else CONTACTS.answer(warehouse)).value
-    names, other = _other_ways(gone)
-    among = contacts.without(other, len(names), viewer).lost
-    if store is not None:
-        among = among & (contacts.home == contacts.homes.index(store) if store in contacts.homes else False)
-    if bought is not None:
-        among = among & ((contacts.orders > 0) == bought)
-    dearest = contacts.dearest[among[contacts.dearest]]
-    shown = _still(warehouse, viewer, contacts, dearest[offset : offset + limit])
-    return len(dearest), [
-        LostPerson(
-            PersonId(int(contacts.known.persons[at])), contacts.homes[contacts.home[at]], bool(contacts.synthetic[at]),
-            int(contacts.orders[at]), float(contacts.spend[at]),
-        )
-        for at in shown
-    ]  # fmt: skip
+    """Whom `without` knows as lost."""
+    found = without(warehouse, viewer, gone, now=now)
+    return found.lost(warehouse, viewer, store=store, limit=limit, offset=offset)
+
+
+def _some(heads: Mapping[str, Any]) -> dict[str, int]:
+    """Those that are any."""
+    return {name: int(count) for name, count in heads.items() if count}
 
 
 def _still(warehouse: Warehouse, viewer: Viewer, contacts: Contacts, shown: Numbers) -> list[int]:
