@@ -133,10 +133,11 @@ def _come_back(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
 
 
 def _home_stores(warehouse) -> dict[str, int]:  # type: ignore[no-untyped-def]
+    from yutang.console.pond import POND
     from yutang.console.pool import by_store
     from yutang.organisation.queries import OWNER, nodes
 
-    found = by_store(warehouse, OWNER, nodes(), "", "-customers")
+    found = by_store(POND.answer(warehouse).value.at_home(OWNER), nodes(), "", "-customers")
     named = {row.node.code: row.customers for row in found.rows if row.node is not None}
     return {"all": found.total.customers, **named}
 

@@ -10,7 +10,6 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from yutang.console.pool import Ways
 from yutang.kernel.calendars import day_start, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
@@ -28,36 +27,6 @@ CUT_DAYS = 31
 BACK_DAYS = 14
 NET_DAYS = 7
 Numbers = npt.NDArray[np.int64]
-
-
-# How everybody can be reached ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """Of everybody, which of some `kinds` (bought, synthetic, way) they are."""
-
-    known: Known
-    kind: Numbers
-    kinds: tuple[tuple[bool, bool, str], ...]
-
-    def part(self, viewer: Viewer) -> Ways:
-        """What the viewer sees of it."""
-        heads = np.bincount(self.kind[self.known.seen_by(viewer)], minlength=len(self.kinds))
-        return Ways({kind: int(count) for kind, count in zip(self.kinds, heads, strict=True) if count})
-
-
-def _reached(warehouse: Warehouse) -> Reached:
-    rows = warehouse.query(named("console/reachability")).sort_by("person")
-    persons = rows["person"].to_numpy()
-    way = rows["way"].combine_chunks().dictionary_encode()
-    code = way.indices.to_numpy() * 4 + rows["bought"].to_numpy() * 2 + rows["synthetic"].to_numpy()
-    kinds = tuple((bought, invented, name) for name in way.dictionary.to_pylist()
-                  for bought in (False, True) for invented in (False, True))  # fmt: skip
-    return Reached(Known.of(warehouse, persons), code.astype(np.int64), kinds)
-
-
-REACHED = Beforehand(_reached)
 
 
 # Who is overdue -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from operator import attrgetter
 
 from django.http import HttpResponseBase
@@ -14,62 +13,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from yutang.console.pages import Page, page
-from yutang.console.scope import seen_by
+from yutang.console.pond import POND, REACHABLE, AtHome, Ways
 from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
-from yutang.layers.flow import with_steps
-from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
+from yutang.kernel.ids import NodeId
+from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.organisation.queries import nodes
-from yutang.profiles.queries import as_of, moment, with_reachable
-from yutang.warehouse.contracts import Warehouse
-from yutang.warehouse.dialects import beside
+from yutang.profiles.queries import as_of
 
-REACHABLE = "reachable"
 HOME_CUSTOMERS = 20
 MANY_STORES = 30
 _SUMS = ("customers", "prospects", "reachable", "repeat", "active", "spend")
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """Heads by (bought, synthetic, way); a way is `reachable` or why somebody is not."""
-
-    heads: Mapping[tuple[bool, bool, str], int]
-
-    def count(self, *, bought: bool | None = None, synthetic: bool | None = None, way: str | None = None) -> int:
-        """How many are so."""
-        return sum(
-            heads
-            for (was_bought, was_synthetic, its_way), heads in self.heads.items()
-            if (bought is None or bought is was_bought)
-            and (synthetic is None or synthetic is was_synthetic)
-            and (way is None or way == its_way)
-        )
-
-    @property
-    def everybody(self) -> int:
-        """All in scope."""
-        return self.count()
-
-    @property
-    def reachable(self) -> int:
-        """Who is in a pool."""
-        return self.count(way=REACHABLE)
-
-    @property
-    def share(self) -> float | None:
-        """Reachable, of all."""
-        return self.reachable / self.everybody if self.everybody else None
-
-    @property
-    def lost(self) -> int:
-        """Whose only friendships have ended."""
-        return self.count(way="lost")
-
-    def because(self) -> list[tuple[str, int, int]]:
-        """Why people cannot be reached: the way, how many of those who bought, how many of those who did not."""
-        found = sorted({way for _, _, way in self.heads if way != REACHABLE})
-        rows = [(way, self.count(bought=True, way=way), self.count(bought=False, way=way)) for way in found]
-        return sorted(rows, key=lambda row: -(row[1] + row[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +98,16 @@ def pool(request: Page) -> HttpResponseBase:
         return render(request, "console/pool.html", {"stores": Stores()})
     tree = nodes()
     sort = sorting(request, SORTS, "-customers")
-    stores = by_store(request.warehouse, request.viewer, tree, request.GET.get("region", ""), sort)
+    known = POND.answer(request.warehouse).value
+    stores = by_store(known.at_home(request.viewer), tree, request.GET.get("region", ""), sort)
     if wanted_format(request):
         return _export(request, stores)
-    ways_now = ways(request.warehouse, request.viewer)
+    ways_now = known.part(request.viewer)
     if not ways_now.everybody:
         return render(request, "console/pool.html", {"stores": Stores()})
     pager = Pager(page_number(request), len(stores.rows), 100)
-    at = moment(request.warehouse).as_of
     context = {
-        "steps": steps(request.warehouse, request.viewer, at, ways_now),
+        "steps": steps(known.took(request.viewer), ways_now),
         "ways": ways_now,
         "because": ways_now.because(),
         "stores": stores,
@@ -163,27 +116,17 @@ def pool(request: Page) -> HttpResponseBase:
         "regions": [node for node in tree if node.kind is NodeKind.REGION and request.viewer.sees(node.id)],
         "region": request.GET.get("region", ""),
         "sort": sort,
-        "as_of": at,
+        "as_of": known.at,
         "home_customers": HOME_CUSTOMERS,
     }
     return render(request, "console/pool.html", context)
 
 
-def ways(warehouse: Warehouse, viewer: Viewer) -> Ways:
-    """How everybody whom the viewer may see can be reached."""
-    asked = beside(seen_by(viewer, "console/ways"), "reachability", "console/reachability")
-    rows = warehouse.query(asked).to_pylist()
-    return Ways({(row["bought"], row["synthetic"], row["way"]): row["persons"] for row in rows})
-
-
-def steps(warehouse: Warehouse, viewer: Viewer, at: datetime, found: Ways) -> list[Step]:
+def steps(took: Mapping[tuple[str, bool], int], found: Ways) -> list[Step]:
     """Nurturing → customers → repeat → other categories → invites. After the first, all count who ever came so far."""
-    spans = {f"from_{days}": at - timedelta(days=days) for days in (30, 60, 90)}
-    asked = with_steps(seen_by(viewer, "console/pool_steps", {"as_of": at, **spans}))
-    rows = warehouse.query(asked).to_pylist()
 
     def total(name: str, only: Iterable[bool] = (False, True)) -> int:
-        return sum(row[name] for row in rows if row["synthetic"] in only)
+        return sum(took[name, synthetic] for synthetic in only)
 
     nurturing = found.count(bought=False, way=REACHABLE)
     prospects = total("prospects_then")
@@ -201,20 +144,22 @@ def steps(warehouse: Warehouse, viewer: Viewer, at: datetime, found: Ways) -> li
     return result
 
 
-def by_store(warehouse: Warehouse, viewer: Viewer, tree: list[NodeFacts], region: str, sort: str) -> Stores:
+def by_store(found: Iterable[AtHome], tree: list[NodeFacts], region: str, sort: str) -> Stores:
     """Every home store, sorted; of more than 30 stores those with fewer than 20 customers become one row, the last."""
     places = {node.id: node for node in tree}
     rows, total = [], StoreRow(None, None)
-    for found in warehouse.query(with_reachable(seen_by(viewer, "console/pool_stores"))).to_pylist():
-        node = places.get(found.pop("store"))
+    for one in found:
+        node = places.get(NodeId(one.store))
         above = places.get(node.parent) if node and node.parent else None
-        row = StoreRow(node, above, **{**found, "spend": float(found["spend"])})
+        row = StoreRow(node, above, *(getattr(one, name) for name in _SUMS))
         if not region or (above and above.code == region):
             rows.append(row)
             total.add(row)
     many = sum(row.customers > 0 for row in rows) > MANY_STORES
-    small = [row for row in rows if row.node is None or (many and row.customers < HOME_CUSTOMERS)]
-    kept = sorted((row for row in rows if row not in small), key=attrgetter(sort.removeprefix("-")))
+    small, kept = [], []
+    for row in rows:
+        (small if row.node is None or (many and row.customers < HOME_CUSTOMERS) else kept).append(row)
+    kept.sort(key=attrgetter(sort.removeprefix("-")))
     if sort.startswith("-"):
         kept.reverse()
     if small:

@@ -12,9 +12,9 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from yutang.channels.webhook.queries import in_trouble
-from yutang.console.counted import GAINED, LATE_NOW, LATE_THEN, REACHED, Back
+from yutang.console.counted import GAINED, LATE_NOW, LATE_THEN, Back
 from yutang.console.pages import Page, page
-from yutang.console.pool import Ways
+from yutang.console.pond import POND, Ways
 from yutang.execution.board import IDLE_DAYS, IDLE_TASKS, Owes, below, idle_stores, owing
 from yutang.guard.accounts.queries import accounts_by_level
 from yutang.guard.radar import queries as walls
@@ -146,7 +146,7 @@ class Coming:
 @require_safe
 def today(request: Page) -> HttpResponse:
     """The page."""
-    known = REACHED.answer(request.warehouse) if as_of(request.warehouse) is not None else None
+    known = POND.answer(request.warehouse) if as_of(request.warehouse) is not None else None
     reached = known.value.part(request.viewer) if known is not None else Ways({})
     ready = reached.everybody > 0
     running = reach.plans(request.viewer, PlanState.RUNNING, limit=20)

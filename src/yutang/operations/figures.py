@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from yutang.console import counted
+from yutang.console import counted, pond
 from yutang.execution import board
 from yutang.guard.accounts import queries as accounts
 from yutang.guard.drill import queries as drill
@@ -18,7 +18,7 @@ from yutang.review import advisor_queries, growth_tree_queries, trust_queries
 from yutang.warehouse.contracts import Warehouse
 
 FIGURES: tuple[Beforehand[Any], ...] = (
-    counted.REACHED,
+    pond.POND,
     counted.LATE_NOW,
     counted.LATE_THEN,
     counted.GAINED,

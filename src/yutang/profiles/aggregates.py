@@ -7,6 +7,7 @@ that counts leaves its window, or one that is to come enters. Who has neither ha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -49,7 +50,12 @@ def selects(
 
 
 def inserts(documents: Sequence[TraitDocument], moment: Moment, work: Callable[[Of], exp.Query]) -> list[Statement]:
-    """Statements that put these rows into `profile_more`.
+    """Statements that put these rows into `profile_more`."""
+    return [replace(one, sql=f"{_INTO} {one.sql}") for one in asked(documents, moment, work)]
+
+
+def asked(documents: Sequence[TraitDocument], moment: Moment, work: Callable[[Of], exp.Query]) -> list[Statement]:
+    """Statements that ask for these rows.
 
     Their texts are written once for the documents, with the instants as parameters: writing them takes longer than
     asking a small pond.
@@ -71,8 +77,8 @@ def inserts(documents: Sequence[TraitDocument], moment: Moment, work: Callable[[
 def _parametrised(
     select: exp.Select, spans: Collection[timedelta], tables: Mapping[str, pa.Table]
 ) -> tuple[str, Mapping[str, timedelta], Mapping[str, pa.Table]]:
-    """The text that inserts, and for each of its parameters how long before the instant it is."""
-    written = f"{_INTO} {select.sql(dialect='duckdb', identify=True)}"
+    """The text, and for each of its parameters how long before the instant it is."""
+    written = select.sql(dialect="duckdb", identify=True)
     backs = {}
     for back in (timedelta(0), *spans):
         literal_, name = f"'{instant(_ANY - back).this.name}'", f"back_{int(back.total_seconds())}"
@@ -192,7 +198,7 @@ def _together(
         here = exp.and_(counts, exp.LTE(this=at.copy(), expression=instant(moment.as_of)))
         totals = totals.select(
             _cast(_taken(document, _value(document, moment), at, here), document).as_(f"v{number}"),
-            _edge(document, at, counts, here, moment).as_(f"e{number}"),
+            _edge(document, at, counts, here, instant(moment.as_of)).as_(f"e{number}"),
         )
     asked = pa.table({"trait": [document.name for document in documents]})
     each = exp.select(column("person", "totals"), column("trait", "asked")).from_(totals.subquery("totals"))
@@ -256,9 +262,9 @@ def _take(document: TraitDocument) -> Take:
     return document.take
 
 
-def _edge(document: TraitDocument, at: exp.Expr, counts: exp.Expr, here: exp.Expr, moment: Moment) -> exp.Expr:
+def _edge(document: TraitDocument, at: exp.Expr, counts: exp.Expr, here: exp.Expr, as_of: exp.Expr) -> exp.Expr:
     """When time alone may next change it."""
-    to_come = exp.and_(counts.copy(), exp.GT(this=at.copy(), expression=instant(moment.as_of)))
+    to_come = exp.and_(counts.copy(), exp.GT(this=at.copy(), expression=as_of.copy()))
     enters = exp.Min(this=exp.Case().when(to_come, at.copy()))
     if document.span is None:
         return enters
@@ -285,7 +291,6 @@ def _alone(document: TraitDocument, moment: Moment, work: exp.Query) -> tuple[ex
     found = exp.select(column("person", "found"), column("seen_at", "found"), column("value", "found"))
     found = found.from_(rows.subquery("found"))
     as_of = instant(moment.as_of)
-    edges: list[exp.Expr] = []
     if document.after_last:
         mine = exp.EQ(this=column("birth", "own"), expression=column("person", "events"))
         came = column("occurred_at", "events")
@@ -306,28 +311,72 @@ def _alone(document: TraitDocument, moment: Moment, work: exp.Query) -> tuple[ex
         found = found.where(
             exp.or_(since.is_(exp.null()), exp.GT(this=column("seen_at", "found"), expression=since.copy()))
         )
-        edges.append(exp.Min(this=column("next_at", "rows")))
-    at = column("seen_at", "rows")
-    here = exp.LTE(this=at, expression=as_of)
-    edges.insert(0, _edge(document, at, exp.true(), here, moment))
-    edge = edges[0] if len(edges) == 1 else _sooner(edges[0], edges[1])
-    value = column("value", "rows")
-    totals = exp.select(column("person", "rows"), edge.as_("edge"))
-    tables: dict[str, pa.Table] = {}
-    if document.ranked:
-        totals = totals.select(*_ranked_column(document))
-        kept = _ranked(found, document, as_of)
-        body = totals.from_(kept.subquery("rows")).group_by(column("person", "rows"))
-    else:
-        asked = None if document.what is None else value
-        totals = totals.select(_taken(document, asked, at, here).as_("value"))
-        body = totals.from_(found.subquery("rows")).group_by(column("person", "rows"))
+    body = _by_value(found, document, as_of) if document.ranked else _by_person(found, document, as_of)
     each = exp.select(column("person", "totals"), text(document.name).as_("trait")).from_(body.subquery("totals"))
     for name, kind in COLUMNS.items():
         mine_ = column("value", "totals") if document.column == name else exp.null()
         each = each.select(exp.cast(mine_, kind).as_(name, quoted=True))
     each = each.select(column("edge", "totals").as_("next_edge_at"))
-    return _told(each), tables
+    return _told(each), {}
+
+
+def _by_person(found: exp.Select, document: TraitDocument, as_of: exp.Expr) -> exp.Select:
+    """`value` and `edge` of each person's rows."""
+    at = column("seen_at", "rows")
+    here = exp.LTE(this=at, expression=as_of)
+    edge = _edge(document, at, exp.true(), here, as_of)
+    if document.after_last:
+        edge = _sooner(edge, exp.Min(this=column("next_at", "rows")))
+    asked = None if document.what is None else column("value", "rows")
+    totals = exp.select(column("person", "rows"), edge.as_("edge"), _taken(document, asked, at, here).as_("value"))
+    return totals.from_(found.subquery("rows")).group_by(column("person", "rows"))
+
+
+def _by_value(found: exp.Select, document: TraitDocument, as_of: exp.Expr) -> exp.Select:
+    """`value` and `edge` of each person, where the value is the one that came first, last or most often: rows are added
+    up by value, and only then ordered. Values that are all to come are ranked last, and are never taken."""
+    at = column("seen_at", "rows")
+    here = exp.LTE(this=at, expression=as_of)
+    edge = _edge(document, at, exp.true(), here, as_of)
+    if document.after_last:
+        edge = _sooner(edge, exp.Min(this=column("next_at", "rows")))
+    then = exp.Case().when(here, at.copy())
+    shelves = exp.select(
+        column("person", "rows"),
+        column("value", "rows"),
+        edge.as_("edge"),
+        exp.Count(this=then).as_("times"),
+        exp.Min(this=then.copy()).as_("first_at"),
+        exp.Max(this=then.copy()).as_("latest_at"),
+    )
+    shelves = shelves.from_(found.subquery("rows")).group_by(column("person", "rows"), column("value", "rows"))
+    order = {
+        Take.MOST_FREQUENT: [("times", True), ("latest_at", True)],
+        Take.LAST: [("latest_at", True)],
+        Take.FIRST: [("first_at", False)],
+    }[_take(document)]
+    place = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[column("person", "shelves")],
+        order=exp.Order(
+            expressions=[
+                exp.Ordered(this=column(name, "shelves"), desc=down, nulls_first=False)
+                for name, down in [*order, ("value", False)]
+            ]
+        ),
+    )
+    names = ("person", "value", "edge", "times")
+    placed = exp.select(*[column(name, "shelves") for name in names], place.as_("place"))
+    taken = exp.and_(
+        exp.EQ(this=column("place", "placed"), expression=exp.Literal.number(1)),
+        exp.GT(this=column("times", "placed"), expression=exp.Literal.number(0)),
+    )
+    value = exp.Max(this=exp.Case().when(taken, column("value", "placed")))
+    totals = exp.select(
+        column("person", "placed"), exp.Min(this=column("edge", "placed")).as_("edge"), value.as_("value")
+    )
+    placed = placed.from_(shelves.subquery("shelves"))
+    return totals.from_(placed.subquery("placed")).group_by(column("person", "placed"))
 
 
 def _sooner(one: exp.Expr, other: exp.Expr) -> exp.Expr:
@@ -335,44 +384,3 @@ def _sooner(one: exp.Expr, other: exp.Expr) -> exp.Expr:
         this=exp.Coalesce(this=one.copy(), expressions=[other.copy()]),
         expressions=[exp.Coalesce(this=other.copy(), expressions=[one.copy()])],
     )
-
-
-def _ranked(found: exp.Select, document: TraitDocument, as_of: exp.Expr) -> exp.Select:
-    """The rows with `place`: 1 for the one whose value is taken. Rows to come are ranked last of all."""
-    here = exp.Case().when(exp.LTE(this=column("seen_at", "seen"), expression=as_of), exp.Literal.number(1))
-    here = here.else_(exp.Literal.number(0))
-    seen = exp.select(
-        column("person", "seen"), column("seen_at", "seen"), column("value", "seen"), here.as_("here")
-    ).from_(found.subquery("seen"))
-    if document.after_last:
-        seen = seen.select(column("next_at", "seen"))
-    inner = ["person", "seen_at", "value", "here", *(["next_at"] if document.after_last else [])]
-    if document.take is Take.MOST_FREQUENT:
-        same = [column("person", "seen"), column("value", "seen"), column("here", "seen")]
-        counted = exp.select(
-            *[column(name, "seen") for name in inner],
-            exp.Window(this=exp.Count(this=exp.Star()), partition_by=same).as_("times"),
-            exp.Window(this=exp.Max(this=column("seen_at", "seen")), partition_by=[part.copy() for part in same]).as_(
-                "latest"
-            ),
-        ).from_(seen.subquery("seen"))
-        order = [("here", True), ("times", True), ("latest", True), ("value", False), ("seen_at", True)]
-    else:
-        counted = seen
-        order = [("here", True), ("seen_at", document.take is Take.LAST), ("value", False)]
-    place = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[column("person", "ranked")],
-        order=exp.Order(
-            expressions=[exp.Ordered(this=column(name, "ranked"), desc=down, nulls_first=False) for name, down in order]
-        ),
-    )
-    return exp.select(*[column(name, "ranked") for name in inner], place.as_("place")).from_(counted.subquery("ranked"))
-
-
-def _ranked_column(document: TraitDocument) -> list[exp.Expr]:
-    taken = exp.and_(
-        exp.EQ(this=column("place", "rows"), expression=exp.Literal.number(1)),
-        exp.EQ(this=column("here", "rows"), expression=exp.Literal.number(1)),
-    )
-    return [exp.Max(this=exp.Case().when(taken, column("value", "rows"))).as_("value")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from sqlglot import exp
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import draw_array, salt
 from yutang.organisation.contracts import Viewer
-from yutang.profiles.aggregates import selects
+from yutang.profiles.aggregates import asked as asked_of
 from yutang.profiles.contracts import WINDOWS, Moment
 from yutang.profiles.documents import Of
 from yutang.profiles.queries import in_scope, select_traits
@@ -64,9 +65,7 @@ def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> dic
     if share < 1:
         work = work.filter(pa.array(draw_array(person, salt("past profiles")) < share))
     told = warehouse.query(_told(at, work, {}, categories=any(name.startswith("categories_") for name in asked)))
-    scores = parse(load_sql("profiles/scores")).find(exp.Subquery)
-    assert scores is not None
-    scored = warehouse.query(Statement(scores.this, tables={"profiles": told}, name="profiles/scores"))
+    scored = warehouse.query(Statement(_scores(), tables={"profiles": told}, name="profiles/scores"))
     whole = warehouse.query(named("profiles/at_instant", tables={"told": told, "scored": scored}))
     return {"profiles": whole, "profile_more": _more(warehouse, at, work, {}, asked)}
 
@@ -102,14 +101,26 @@ def traits_at(
 
 
 def _told(at: Moment, work: pa.Table, tables: Mapping[str, pa.Table], *, categories: bool) -> Statement:
+    starts = {f"from_{days}": at.before(days) for days in WINDOWS}
+    params = {"as_of": at.as_of, "zone": at.zone, **starts}
+    mine = {name: tables[name] for name in ("orders", "order_lines") if name in tables}
+    return Statement(_traits(categories=categories), params, {"profile_work": work, **mine}, name="profiles/traits")
+
+
+@cache
+def _traits(*, categories: bool) -> str:
     traits = _selected("profiles/traits")
     if not categories:
         shelves = next(part for part in traits.find_all(exp.CTE) if part.alias == "shelves")
         shelves.this.where(exp.false(), copy=False)
-    starts = {f"from_{days}": at.before(days) for days in WINDOWS}
-    params = {"as_of": at.as_of, "zone": at.zone, **starts}
-    mine = {name: tables[name] for name in ("orders", "order_lines") if name in tables}
-    return Statement(traits, params, {"profile_work": work, **mine}, name="profiles/traits")
+    return traits.sql(dialect="duckdb", identify=True)
+
+
+@cache
+def _scores() -> str:
+    scores = parse(load_sql("profiles/scores")).find(exp.Subquery)
+    assert scores is not None
+    return scores.this.sql(dialect="duckdb", identify=True)
 
 
 def _more(
@@ -123,11 +134,11 @@ def _more(
     def births(_: Of) -> exp.Query:
         return exp.select("birth", "person").from_("births_of")
 
-    for select, given in selects(wanted, at, births):
-        statement = Statement(select, tables={**given, "births_of": work}, name="profiles/more_at")
-        own = {table.name for table in select.find_all(exp.Table)}
-        mine = {name: table for name, table in tables.items() if name in own}
-        found = warehouse.query(replace(statement, tables={**statement.tables, **mine}))
+    for statement in asked_of(wanted, at, births):
+        mine = {name: table for name, table in tables.items() if f'"{name}"' in str(statement.sql)}
+        found = warehouse.query(
+            replace(statement, tables={**statement.tables, "births_of": work, **mine}, name="profiles/more_at")
+        )
         parts.append(found.select(_MORE).cast(parts[0].schema))
     return pa.concat_tables(parts)
 
