@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -20,7 +20,7 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.people.queries import find_by_identifier, names_of
-from yutang.profiles.queries import as_of, in_scope, join_beside, select_traits
+from yutang.profiles.queries import as_of, in_scope, page_of, select_traits
 from yutang.profiles.traits import LIFECYCLE, POOLS, TRAITS
 from yutang.segments import queries as segments
 from yutang.segments.contracts import Context
@@ -55,17 +55,20 @@ def persons(request: Page) -> HttpResponseBase:
     at = segments.context(request.warehouse)
     sort = sorting(request, SORTS, "-spend_365d")
     query = _filtered(request, at, found)
-    total = int(
-        _ask(request, exp.select(exp.Count(this=exp.Star())).from_(query.subquery("found"))).column(0)[0].as_py()
+    by = exp.Ordered(
+        this=TRAITS[sort.removeprefix("-")].expression(at.moment), desc=sort.startswith("-"), nulls_first=False
     )
+    limits = {"limit": MOST_EXPORTED, "offset": 0}
+    pager = Pager(page_number(request), 0)
+    if not wanted_format(request):
+        limits = {"limit": pager.size, "offset": pager.offset}
+    total, persons = page_of(request.warehouse, query, [by], **limits, name="console/persons")
+    rows = _rows(request, persons, at)
     if wanted_format(request):
-        rows = _rows(request, _ordered(query, at, sort).limit(MOST_EXPORTED), at)
         return _export(request, rows)
-    pager = Pager(page_number(request), total)
-    shown = _ordered(query, at, sort).limit(pager.size).offset(pager.offset)
     context = {
-        "rows": _rows(request, shown, at),
-        "pager": pager,
+        "rows": rows,
+        "pager": replace(pager, total=total),
         "find": wanted,
         "sort": sort,
         "given": request.GET,
@@ -79,11 +82,8 @@ def persons(request: Page) -> HttpResponseBase:
 
 
 def _filtered(request: Page, at: Context, found: list[PersonId] | None) -> exp.Select:
-    """The visible persons that the URL's filters leave, with their columns. Raises NotFound for a segment or store
-    that does not exist."""
-    query = in_scope(select_traits((*COLUMNS, "reachable"), at.moment), request.viewer)
-    query = query.join("facts", on="facts.person = profiles.person", join_type="left")
-    query = query.select(exp.column("synthetic", "facts"), exp.column("home_node", "facts"))
+    """The visible persons that the URL's filters leave. Raises NotFound for a segment or store that does not exist."""
+    query = in_scope(exp.select(exp.column("person", "profiles")).from_("profiles"), request.viewer)
     given = request.GET
     if found is not None:
         query = query.where(_one_of(exp.column("person", "profiles"), found))
@@ -91,6 +91,7 @@ def _filtered(request: Page, at: Context, found: list[PersonId] | None) -> exp.S
         members = segments.statement(segments.segment_named(given["segment"]), request.viewer, at).sql
         query = query.where(exp.In(this=exp.column("person", "profiles"), query=exp.Subquery(this=members)))
     if given.get("store"):
+        query = query.join("facts", on="facts.person = profiles.person", join_type="left")
         home = exp.Coalesce(this=exp.column("home_store", "profiles"), expressions=[exp.column("home_node", "facts")])
         query = query.where(home.eq(int(_store(at, given["store"]))))
     for name, choices in (("pool", (*POOLS, "none")), ("lifecycle", LIFECYCLE)):
@@ -101,7 +102,7 @@ def _filtered(request: Page, at: Context, found: list[PersonId] | None) -> exp.S
     if given.get("reachable") in ("yes", "no"):
         reachable = TRAITS["reachable"].expression(at.moment)
         query = query.where(reachable if given["reachable"] == "yes" else exp.not_(reachable))
-    return join_beside(query)
+    return query
 
 
 def _one_of(column: exp.Expr, persons: list[PersonId]) -> exp.Expr:
@@ -115,29 +116,19 @@ def _store(at: Context, code: str) -> NodeId:
     raise NotFound(f"没有编号为「{code[:40]}」的门店。", f"There is no store with the code “{code[:40]}”.")
 
 
-def _ordered(query: exp.Select, at: Context, sort: str) -> exp.Select:
-    value = TRAITS[sort.removeprefix("-")].expression(at.moment)
-    by_person = exp.Ordered(this=exp.column("person", "profiles"), nulls_first=False)
-    return query.order_by(exp.Ordered(this=value, desc=sort.startswith("-"), nulls_first=False), by_person)
-
-
-def _ask(request: Page, query: exp.Select) -> Any:
-    return request.warehouse.query(Statement(query, name="console/persons"))
-
-
-def _rows(request: Page, query: exp.Select, at: Context) -> list[Row]:
-    found = _ask(request, query).to_pylist()
-    names = names_of(request.viewer, [PersonId(row["person"]) for row in found])
+def _rows(request: Page, persons: list[PersonId], at: Context) -> list[Row]:
+    """What is shown of these persons, whom the viewer sees, in their order."""
+    query = select_traits(COLUMNS, at.moment, persons)
+    query = query.join("facts", on="facts.person = profiles.person", join_type="left")
+    query = query.select(exp.column("synthetic", "facts"), exp.column("home_node", "facts"))
+    told = request.warehouse.query(Statement(query, name="console/persons")).to_pylist()
+    found = {PersonId(row["person"]): row for row in told}
+    names = names_of(request.viewer, persons)
     places = {node.id: node for node in at.nodes.nodes}
     return [
-        Row(
-            PersonId(row["person"]),
-            names.get(PersonId(row["person"])),
-            bool(row["synthetic"]),
-            places.get(row["home_store"] or row["home_node"]),
-            row,
-        )
-        for row in found
+        Row(person, names.get(person), bool(row["synthetic"]), places.get(row["home_store"] or row["home_node"]), row)
+        for person in persons
+        if (row := found.get(person)) is not None
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -66,21 +66,59 @@ def number(warehouse: Warehouse, sql: str) -> int:
     return int(warehouse.query(Statement(sql)).column(0)[0].as_py())
 
 
-def select_traits(names: Iterable[str], at: Moment) -> exp.Select:
-    """A SELECT of `person` and these traits, stored and virtual, of everyone. Raises KeyError for an unknown name."""
+def select_traits(names: Iterable[str], at: Moment, among: Collection[int] | None = None) -> exp.Select:
+    """A SELECT of `person` and these traits, stored and virtual, of everyone, or of those `among` whom they are. Raises
+    KeyError for an unknown name."""
     columns = [TRAITS[name].expression(at).as_(name) for name in names]
     query = exp.select(exp.column("person", "profiles"), *columns).from_("profiles")
-    return join_beside(query)
+    if among is not None:
+        query = query.where(_among(exp.column("person", "profiles"), among))
+    return join_beside(query, among)
 
 
-def join_beside(query: exp.Select) -> exp.Select:
-    """Join what stands beside profiles (see `BESIDE`), as far as the query asks for it and has not joined it yet."""
+def _among(person: exp.Expr, some: Collection[int]) -> exp.Expr:
+    return exp.In(this=person, expressions=[exp.Literal.number(int(one)) for one in some]) if some else exp.false()
+
+
+def page_of(
+    warehouse: Warehouse,
+    found: exp.Select,
+    order: Sequence[exp.Ordered],
+    *,
+    limit: int,
+    offset: int = 0,
+    name: str = "",
+) -> tuple[int, list[PersonId]]:
+    """How many persons a SELECT of `person` from `profiles` finds, and those of one page of them, in an order and then
+    by person. Both in one pass, over no more than what the SELECT and the order ask for: what a page shows of them is
+    asked for afterwards, of them alone."""
+    keys = [one.this.copy().as_(f"key{number}") for number, one in enumerate(order)]
+    every = join_beside(found.select(*keys))
+    total = exp.select(exp.Count(this=exp.Star())).from_("found")
+    by = [
+        exp.Ordered(this=exp.column(f"key{number}", "found"), desc=one.args.get("desc"), nulls_first=False)
+        for number, one in enumerate(order)
+    ]
+    by.append(exp.Ordered(this=exp.column("person", "found"), desc=False, nulls_first=False))
+    page = exp.select(exp.column("person", "found"), total.subquery().as_("total")).from_("found")
+    page = page.order_by(*by).limit(limit).offset(offset).with_("found", as_=every)
+    rows = warehouse.query(Statement(page, name=name))
+    if rows.num_rows:
+        return int(rows["total"][0].as_py()), [PersonId(person) for person in rows["person"].to_pylist()]
+    whole = exp.select(exp.Count(this=exp.Star())).from_(join_beside(found).subquery("found"))
+    return int(warehouse.query(Statement(whole, name=name)).column(0)[0].as_py()), []
+
+
+def join_beside(query: exp.Select, among: Collection[int] | None = None) -> exp.Select:
+    """Join what stands beside profiles (see `BESIDE`), as far as the query asks for it and has not joined it yet; where
+    the query asks of some persons alone, `among` whom they are, it is not read for everybody."""
     joined = {join.alias_or_name for join in query.args.get("joins") or ()}
     columns = list(query.find_all(exp.Column))
     asked = {column.table for column in columns}
     if MORE in asked:
         names = sorted({column.name for column in columns if column.table == MORE} - {"person"})
-        pivoted = more(names).subquery(MORE)
+        own = more(names)
+        pivoted = (own if among is None else own.where(_among(exp.column("person"), among))).subquery(MORE)
         if MORE in joined:  # for some of these names, it may be
             query = query.copy()
             next(join for join in query.args["joins"] if join.alias_or_name == MORE).set("this", pivoted)
@@ -89,7 +127,9 @@ def join_beside(query: exp.Select) -> exp.Select:
     for alias, relation in BESIDE.items():
         if alias in asked - joined:
             table = parse(load_sql(relation))
-            assert isinstance(table, exp.Query)
+            assert isinstance(table, exp.Select)
+            if among is not None:  # the first column of each is the person
+                table = table.where(_among(table.selects[0].copy(), among))
             query = query.join(table.subquery(alias), on=f"{alias}.person = profiles.person", join_type="left")
     return query
 
@@ -126,7 +166,7 @@ def reachable_over(contacts: str, *columns: str) -> exp.Query:
 
 def traits_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> dict[str, Any]:
     """Every trait of one surviving person, by name. Raises NotFound for one outside the viewer's scope."""
-    query = select_traits(TRAITS, moment(warehouse)).where(exp.column("person", "profiles").eq(int(person)))
+    query = select_traits(TRAITS, moment(warehouse), [person])
     rows = warehouse.query(Statement(in_scope(query, viewer), name="profiles/traits_of")).to_pylist()
     if not rows:
         raise NotFound(f"没有编号为 {person} 的客户。", f"There is no person {person}.")

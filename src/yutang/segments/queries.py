@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from yutang.documents.queries import current, document_named, documents_of
@@ -16,7 +17,7 @@ from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes
 from yutang.profiles.contracts import Moment
 from yutang.profiles.past import profiles_at
-from yutang.profiles.queries import in_scope, join_beside, moment
+from yutang.profiles.queries import in_scope, join_beside, moment, page_of, select_traits
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.shapes import unknown
 from yutang.profiles.traits import MORE, TRAITS
@@ -26,7 +27,6 @@ from yutang.segments.documents import All, Any_, BoughtRule, SegmentDocument
 from yutang.segments.fitting import remembering
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
-TOTAL = "members_in_all"
 _CATEGORIES: Remembered[tuple[str, ...]] = Remembered()
 _PAST: Remembered[pa.Table] = Remembered(size=8)
 
@@ -162,11 +162,14 @@ def members_page(
     order: str = "person",
     traits: Sequence[str] = (),
 ) -> tuple[int, pa.Table]:
-    """How many members there are, and `members` of one page, in one pass; an offset beyond the last shows no row."""
-    rows = warehouse.query(_members(warehouse, viewer, document, limit, offset, order, traits, total=True))
-    if not rows.num_rows:
-        return count(warehouse, viewer, document), rows.drop_columns([TOTAL])
-    return int(rows[TOTAL][0].as_py()), rows.drop_columns([TOTAL])
+    """How many members there are, and `members` of one page; an offset beyond the last shows no row."""
+    at = context(warehouse)
+    keys = _order(at, limit, offset, order, traits)
+    query = in_scope(compile_segment(document, at), viewer)
+    total, persons = page_of(warehouse, query, keys, limit=limit, offset=offset, name=f"segments/{document.name}")
+    rows = warehouse.query(Statement(select_traits(traits, at.moment, persons), name=f"segments/{document.name}"))
+    place = pc.index_in(pa.array(persons, pa.int64()), value_set=rows["person"].combine_chunks())
+    return total, rows.take(place.drop_null())
 
 
 def members(
@@ -184,34 +187,22 @@ def members(
     `order` is `person` or a trait, with `-` before it for the largest first; persons without a value come last, and
     ties stand by person. Raises BadInput for an unknown trait.
     """
-    return warehouse.query(_members(warehouse, viewer, document, limit, offset, order, traits, total=False))
-
-
-def _members(
-    warehouse: Warehouse,
-    viewer: Viewer,
-    document: SegmentDocument,
-    limit: int,
-    offset: int,
-    order: str,
-    traits: Sequence[str],
-    *,
-    total: bool,
-) -> Statement:
     at = context(warehouse)
-    for name in (*traits, order.removeprefix("-")):
+    keys = _order(at, limit, offset, order, traits)
+    query = in_scope(compile_segment(document, at), viewer)
+    query = query.select(*[TRAITS[name].expression(at.moment).as_(name) for name in traits])
+    by_person = exp.Ordered(this=exp.column("person", "profiles"), desc=False, nulls_first=False)
+    query = query.order_by(*keys, by_person).limit(limit).offset(offset)
+    return warehouse.query(Statement(join_beside(query), name=f"segments/{document.name}"))
+
+
+def _order(at: Context, limit: int, offset: int, order: str, traits: Sequence[str]) -> list[exp.Ordered]:
+    """What rows are ordered by, before the person. Raises BadInput for an unknown trait, or a page that is none."""
+    key = order.removeprefix("-")
+    for name in (*traits, key):
         if name != "person" and name not in TRAITS:
             raise unknown("属性", "trait", name, list(TRAITS))
     if limit < 0 or offset < 0:
         raise BadInput("limit 和 offset 不能为负。", "limit and offset are not negative.")
-    key = order.removeprefix("-")
-    query = in_scope(compile_segment(document, at), viewer)
-    query = query.select(*[TRAITS[name].expression(at.moment).as_(name) for name in traits])
-    if key != "person":
-        value = TRAITS[key].expression(at.moment)
-        query = query.order_by(exp.Ordered(this=value, desc=order.startswith("-"), nulls_first=False))
-    if total:
-        query = query.select(exp.Window(this=exp.Count(this=exp.Star())).as_(TOTAL))
-    by_person = exp.Ordered(this=exp.column("person", "profiles"), desc=order == "-person", nulls_first=False)
-    query = query.order_by(by_person).limit(limit).offset(offset)
-    return Statement(join_beside(query), name=f"segments/{document.name}")
+    value = exp.column("person", "profiles") if key == "person" else TRAITS[key].expression(at.moment)
+    return [exp.Ordered(this=value, desc=order.startswith("-"), nulls_first=False)]
