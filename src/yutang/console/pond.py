@@ -122,16 +122,16 @@ class Pond:
         seen = self.known.seen_by(viewer)
         bought = np.array([kind[0] for kind in self.kinds], dtype=bool)[self.kind]
         may = np.array([kind[2] == REACHABLE for kind in self.kinds], dtype=bool)[self.kind]
-        heads = [self._heads(seen & who) for who in (bought, ~bought, bought & may, self.twice, self.active)]
-        spend = np.bincount(
-            self.home[seen], weights=self.spend[seen], minlength=len(self.stores)
-        )  # exact: whole numbers
+        # whole numbers, so that the sums are exact
+        spend = np.bincount(self.home[seen], weights=self.spend[seen], minlength=len(self.stores)) / 100
+        told = zip(
+            self.stores.tolist(),
+            *(self._heads(seen & who).tolist() for who in (bought, ~bought, bought & may, self.twice, self.active)),
+            spend.tolist(),
+            strict=True,
+        )
         anybody = self._heads(seen)
-        return [
-            AtHome(int(store), *(int(each[at]) for each in heads), float(spend[at]) / 100)
-            for at, store in enumerate(self.stores)
-            if anybody[at]
-        ]
+        return [AtHome(*row) for row, some in zip(told, anybody, strict=True) if some]
 
     def _heads(self, who: Truths) -> Numbers:
         return np.bincount(self.home[who], minlength=len(self.stores))

@@ -156,7 +156,8 @@ def by_store(found: Iterable[AtHome], tree: list[NodeFacts], region: str, sort: 
             rows.append(row)
             total.add(row)
     many = sum(row.customers > 0 for row in rows) > MANY_STORES
-    small, kept = [], []
+    small: list[StoreRow] = []
+    kept: list[StoreRow] = []
     for row in rows:
         (small if row.node is None or (many and row.customers < HOME_CUSTOMERS) else kept).append(row)
     kept.sort(key=attrgetter(sort.removeprefix("-")))

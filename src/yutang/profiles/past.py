@@ -120,7 +120,7 @@ def _traits(*, categories: bool) -> str:
 def _scores() -> str:
     scores = parse(load_sql("profiles/scores")).find(exp.Subquery)
     assert scores is not None
-    return scores.this.sql(dialect="duckdb", identify=True)
+    return str(scores.this.sql(dialect="duckdb", identify=True))
 
 
 def _more(

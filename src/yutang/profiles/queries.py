@@ -91,7 +91,7 @@ def page_of(
 ) -> tuple[int, list[PersonId]]:
     """How many persons a SELECT of `person` from `profiles` finds, and those of one page of them, in an order and then
     by person. Both in one pass, over no more than what the SELECT and the order ask for: what a page shows of them is
-    asked for afterwards, of them alone."""
+    asked for afterwards, of them alone. Unscoped because the SELECT says whose view it is."""
     keys = [one.this.copy().as_(f"key{number}") for number, one in enumerate(order)]
     every = join_beside(found.select(*keys))
     total = exp.select(exp.Count(this=exp.Star())).from_("found")
