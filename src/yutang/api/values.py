@@ -20,12 +20,17 @@ router = Router(tags=["values"])
 
 
 class ValuesOut(Schema):
-    """What the values come to of those whom the token sees. Quarters, wallets and models speak of the whole brand, and
-    are empty for who does not see it. Why a model says nothing stands in its `cannot`."""
+    """What the values come to of those whom the token sees. Wallets and models speak of the whole brand, and are empty
+    for who does not see it; so are the quarters of who sees several places that lie apart. Why a model says nothing
+    stands in its `cannot`."""
 
     as_of: Instant
     fitted_at: Instant
     measure: Measure = Field(description="In what values are counted: margin, or spend where no margin is known.")
+    basis: dict[str, float] = Field(
+        description="By what margin is known, as shares of the last year's spend: exact (costs of order lines), "
+        "by_category (as the brand told it), unknown."
+    )
     horizon_days: int
     discount_rate: float
     totals: dict[str, float]

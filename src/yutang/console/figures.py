@@ -54,6 +54,46 @@ def bar(value: float, largest: float, kind: str = "") -> SafeString:
     )
 
 
+COLUMNS = 120  # the height of a chart of columns, in pixels
+
+
+def columns(points: Sequence[tuple[str, float]], written: Written, label: str) -> SafeString:
+    """Upright bars from one zero line, each with its name below; of what is below zero, below it. The table beside it
+    says the numbers, the chart only the largest and the smallest."""
+    top, bottom = (pick((value for _, value in points), default=0.0) for pick in (max, min))
+    high, low = max(top, 0.0), min(bottom, 0.0)
+    whole = (high - low) or 1.0
+    width = 100 / max(len(points), 1)
+    zero = round(16 + COLUMNS * high / whole, 1)
+    every = -(-len(points) // 8)  # names of more than eight would run into each other on a phone
+
+    def one(place: int, name: str, value: float) -> SafeString:
+        tall = round(COLUMNS * abs(value) / whole, 1)
+        return format_html(
+            '<rect class="{}" x="{}%" width="{}%" y="{}" height="{}" rx="2"/>'
+            '<text x="{}%" y="{}" text-anchor="middle">{}</text>',
+            "lost" if value < 0 else "",
+            round((place + 0.18) * width, 2),
+            round(0.64 * width, 2),
+            zero if value < 0 else round(zero - tall, 1),
+            tall,
+            round((place + 0.5) * width, 2),
+            COLUMNS + 34,
+            name if (len(points) - 1 - place) % every == 0 else "",
+        )
+
+    bars = format_html_join("", "{}", ((one(place, *point),) for place, point in enumerate(points)))
+    return format_html(
+        '<svg class="quarters" width="100%" height="{}" role="img" aria-label="{}"><text x="0" y="11">{}</text>{}'
+        '<line class="axis" x1="0" x2="100%" y1="{zero}" y2="{zero}"/></svg>',
+        COLUMNS + 40,
+        label,
+        written(top) if low == 0 else f"{written(top)} … {written(bottom)}",
+        bars,
+        zero=zero,
+    )
+
+
 def curve(points: Sequence[tuple[float, float]], label: str) -> SafeString:
     """A falling curve of (share, relative effect); the page's script moves the marker with the id `curve-mark`."""
     if len(points) < 2:

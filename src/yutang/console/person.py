@@ -17,8 +17,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from yutang.console import words
+from yutang.console.figures import columns
 from yutang.console.pages import Page, language, page
 from yutang.console.scope import seen_by
+from yutang.console.templatetags.console import money
 from yutang.kernel.calendars import aware
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId, PersonId
@@ -30,7 +32,6 @@ from yutang.people.contracts import ALL_CHANNELS, PersonCard
 from yutang.people.grouped import groups_of
 from yutang.people.queries import person_card
 from yutang.people.sameness import history
-from yutang.profiles.contracts import Moment
 from yutang.profiles.queries import as_of, traits_of
 from yutang.profiles.traits import TRAITS, Trait, TraitType
 from yutang.profiles.values import queries as values
@@ -154,10 +155,11 @@ def _values(request: Page, who: PersonId, births: pa.Table, *, ready: bool) -> d
     worth = values.worth_of(request.warehouse, request.viewer, who) if found is not None else None
     if found is None or worth is None:
         return {"worth": None}
-    at = Moment(found.as_of, found.zone)
     shelves = values.categories_of(request.warehouse, births, worth, found) if request.viewer.sees_all else []
-    quarters = values.quarters_of(request.warehouse, births, at)
-    return {"worth": worth, "valued": found, "shelves": shelves, "quarters": quarters}
+    quarters = values.quarters_of(request.warehouse, births, found)[::-1]
+    told = [(f"{one.year % 100:02} Q{one.quarter}", one.amount) for one in quarters]
+    chart = columns(told, lambda value: money(value, 0), _("既成价值，按季度")) if len(told) > 1 else ""
+    return {"worth": worth, "valued": found, "shelves": shelves, "quarters": quarters, "chart": chart}
 
 
 def _way(card: PersonCard) -> str:

@@ -13,21 +13,25 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from yutang.console.figures import bar
+from yutang.console.figures import bar, columns
 from yutang.console.pages import Page, page
 from yutang.console.tables import exported, wanted_format
 from yutang.console.templatetags.console import money
+from yutang.kernel.errors import NotFound
+from yutang.organisation.contracts import NodeFacts, NodeKind
+from yutang.organisation.queries import nodes, roots
 from yutang.profiles.values import queries
-from yutang.profiles.values.contracts import Decile, ModelFacts, Quarter, Tenth
+from yutang.profiles.values.contracts import Decile, ModelFacts, Tenth
 
+QUARTERS = 12  # the latest
 PLOT = 160  # the height of the plot of deciles, in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """A quarter or a tenth with its bar."""
+    """A tenth with its bar."""
 
-    fact: Quarter | Tenth
+    fact: Tenth
     figure: SafeString
 
 
@@ -65,21 +69,45 @@ def values(request: Page) -> HttpResponseBase:
     models = queries.models(request.warehouse, found.version) if request.viewer.sees_all else []
     brand = models[0] if models else None
     largest = max((tenth.potential for tenth in tenths), default=0.0)
-    most = max((quarter.amount for quarter in found.quarters), default=0.0)
+    place, places = _place(request)
+    quarters = queries.quarters_at(request.warehouse, request.viewer, place.id if place else None)[-QUARTERS:]
+    told = [(f"{one.year % 100:02} Q{one.quarter}", one.amount) for one in quarters]
     context = {
         "state": found,
+        "known_from": queries.settings().known_from,
         "totals": totals,
         "each": totals.potential / totals.told if totals.told else None,
         "tenths": [Barred(tenth, bar(tenth.potential, largest)) for tenth in reversed(tenths)],
-        "quarters": [Barred(quarter, bar(quarter.amount, most)) for quarter in reversed(found.quarters)]
-        if request.viewer.sees_all
-        else [],
+        "quarters": quarters,
+        "chart": columns(told, lambda value: money(value, 0), _("既成价值，按季度")) if len(told) > 1 else "",
+        "place": place,
+        "places": places,
         "brand": brand,
         "said": _said(brand) if brand is not None and brand.spending else None,
         "models": models[1:],
         "plot": plot(brand.test.deciles) if brand is not None and brand.test is not None else "",
     }
     return render(request, "console/values.html", context)
+
+
+def _place(request: Page) -> tuple[NodeFacts | None, list[NodeFacts]]:
+    """The place whose quarters are shown (`?at=`, by code), None for the whole brand; and those to choose from: the
+    brand and its regions, or the topmost places that the viewer sees. Raises NotFound for one outside their scope."""
+    tree = nodes()
+    tops = roots(request.viewer, tree)
+    below = [one for one in tree if one.kind is NodeKind.REGION and request.viewer.sees(one.id)]
+    choice = list(dict.fromkeys([*tops, *below]))
+    wanted = request.GET.get("at", "")
+    found = next((one for one in tree if one.code == wanted and request.viewer.sees(one.id)), None) if wanted else None
+    if wanted and found is None:
+        raise NotFound(
+            f"没有编号为「{wanted[:40]}」的门店或区域。", f"There is no store or region with the code “{wanted[:40]}”."
+        )
+    if found is None and not request.viewer.sees_all:
+        found = next(iter(tops), None)
+    if found is not None and found.parent is None:
+        found = None  # the whole brand, those without a home store too
+    return found, choice
 
 
 def _said(facts: ModelFacts) -> Said:

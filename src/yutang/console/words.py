@@ -26,6 +26,7 @@ VALUE_CANNOT: dict[str, Promise] = {
     "no_convergence": _("模型没有收敛"),
     "no_mean": _("金额差别太大，没有可靠的平均"),
     "wrong_before": _("用它预测最近一段，差了一倍以上"),
+    "at_a_loss": _("这个品类按成本算没有毛利"),
 }
 VALUE_PARAMETERS: dict[str, Promise] = {
     "r": _("来的快慢在人与人之间差多少：越小差别越大"),

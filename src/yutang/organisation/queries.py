@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
@@ -102,6 +102,12 @@ def nodes() -> list[NodeFacts]:
         place = None if north is None or east is None else (north, east)
         result.append(NodeFacts(NodeId(pk), parent, NodeKind(kind), code, name, zone, synthetic, place))
     return result
+
+
+def roots(viewer: Viewer, tree: Sequence[NodeFacts]) -> list[NodeFacts]:
+    """The topmost places of a tree that a viewer sees."""
+    seen = {node.id for node in tree if viewer.sees(node.id)}
+    return [node for node in tree if node.id in seen and node.parent not in seen]
 
 
 def node_by_code(code: str) -> NodeFacts:

@@ -245,8 +245,8 @@ def _worth() -> list[Trait]:
         (
             "existing_value_365d", "existing_365d", _T.MONEY, "money", "既成价值，近 365 天",
             "Existing value, last 365 days",
-            "上次打分时近 365 天已实现的毛利（没有毛利率时为消费额）",
-            "margin realised in the 365 days before the last scoring (spend where no margin is known)",
+            "上次打分时近 365 天已实现的毛利（毛利知道得不够时为消费额）",
+            "margin realised in the 365 days before the last scoring (spend where too little of margin is known)",
         ),
         (
             "potential_value", "potential", _T.MONEY, "money", "潜在价值", "Potential value",

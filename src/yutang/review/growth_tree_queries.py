@@ -15,7 +15,7 @@ from yutang.kernel.clock import business_now
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, NodeKind, Viewer
-from yutang.organisation.queries import OWNER, brand, nodes, posts
+from yutang.organisation.queries import OWNER, brand, nodes, posts, roots
 from yutang.profiles.beforehand import Beforehand
 from yutang.profiles.remembered import Remembered
 from yutang.review.growth_queries import inside, months_table
@@ -90,12 +90,6 @@ def _this_month() -> date:
 
 GROWTH: Beforehand[Sales] = Beforehand(_counted, lambda: (_this_month(), tuple(nodes())))
 _SOURCES: Remembered[tuple[Branch, ...]] = Remembered()
-
-
-def roots(viewer: Viewer, tree: Sequence[NodeFacts]) -> list[NodeFacts]:
-    """The topmost places that a viewer sees."""
-    seen = {node.id for node in tree if viewer.sees(node.id)}
-    return [node for node in tree if node.id in seen and node.parent not in seen]
 
 
 def growth_tree(

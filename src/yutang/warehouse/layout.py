@@ -41,6 +41,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "schema_version": ("version",),
         "person_values": ("version", "person"),
         "value_models": ("version", "category"),
+        "value_quarters": ("version", "node", "year", "quarter"),
     }
 )
 SHARDS = ("person", "birth", "touch")

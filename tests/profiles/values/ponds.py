@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,10 +36,15 @@ def timelines(
 
 
 def put(
-    bought: Mapping[int, list[tuple[int, Decimal]]], until: datetime, days: int, *, category: str | None = "milk"
+    bought: Mapping[int, list[tuple[int, Decimal]]],
+    until: datetime,
+    days: int,
+    *,
+    category: str | None = "milk",
+    cost: Callable[[int, Decimal], Decimal | None] = lambda person, amount: None,
 ) -> list[Statement]:
     """Statements that leave these persons with their orders, and nothing else, in the warehouse; the history ends at
-    `until`."""
+    `until`. `cost` says what a person's order cost the brand."""
     start = until - timedelta(days=days)
     rows: list[dict[str, Any]] = [
         {
@@ -49,10 +54,14 @@ def put(
             "placed_at": naive(start + timedelta(days=day, hours=12)),
             "net_amount": amount,
             "lines_at": naive(start),
+            "cost": cost(person, amount),
         }
         for person, times in bought.items()
         for day, amount in times
     ]
+    for row in rows:
+        if row["cost"] is not None:
+            row |= {"costed": row["net_amount"], "margin": row["net_amount"] - row["cost"]}
     lines = [
         {
             "source": "shop",
@@ -63,6 +72,7 @@ def put(
             "revised_at": row["lines_at"],
             "category": category,
             "amount": row["net_amount"],
+            "cost": row["cost"],
         }
         for row in rows
     ]

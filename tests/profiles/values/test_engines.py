@@ -33,7 +33,7 @@ ORDERS = [
     order(4, 1, 29.9, "3.00"),
     order(5, 2, 10, "0.00"),
     order(6, 3, 5, "8.00", cancelled_at=at(4)),
-    order(7, 4, 1, "12.00"),
+    order(7, 4, 1, "12.00", costed=Decimal("6.00"), margin=Decimal("-1.25")),
 ]
 TABLES = {
     "orders": rows("orders", *ORDERS),
@@ -43,11 +43,13 @@ TABLES = {
             {
                 "source": "shop", "order_id": one["order_id"], "ordinal": n, "revised_at": one["lines_at"],
                 "category": category, "amount": round(Decimal(str(one["net_amount"])) / 2, 2),
+                "cost": Decimal("7.25") if one["order_id"] == "7" and n == 0 else None,
             }
             for one in ORDERS
             for n, category in enumerate(("milk", "奶酪"))
         ),
     ),
+    "fact_scopes": rows("fact_scopes", *({"person": who, "node": node} for who in (1, 4) for node in (7, who))),
     "person_overrides": rows("person_overrides", {"birth": 9, "survivor": 1}),
     "invites": rows(
         "invites",
@@ -64,24 +66,42 @@ RATES = {"rates": pa.table({"category": ["milk"], "rate": pa.array([0.2])})}
 
 
 @pytest.mark.parametrize(
-    "source", ["spend", *(pytest.param(one, marks=pytest.mark.long) for one in ("margin", "shelf"))]
+    "source", ["spend", *(pytest.param(one, marks=pytest.mark.long) for one in ("margin", "costed", "shelf"))]
 )
-@pytest.mark.parametrize("query", ["history", "afterwards", "quarters"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "history",
+        "afterwards",
+        "quarters",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("place_quarters", "person_quarters")),
+    ],
+)
 def test_queries_over_worth(query: str, source: str) -> None:
     params: dict[str, object] = {"zone": "Asia/Shanghai", "as_of": NOW}
     if query == "history":
         params |= {"from_365": NOW - timedelta(365), "today": date(2026, 3, 1), "never": date(1970, 1, 1)}
     if query == "afterwards":
         params |= {"as_of": NOW - timedelta(days=100), "until": NOW}
-    params |= {"shelf": {"category": "milk"}, "margin": {"rate": 0.5}}.get(source, {})
+    params |= {"most": 8} if query == "person_quarters" else {}
+    params |= {"shelf": {"category": "milk"}, "margin": {"rate": 0.5}, "costed": {"rate": 0.5}}.get(source, {})
     asked = named(f"profiles/values/{query}", params, RATES if source == "margin" else {})
     found = assert_equal_on_both_engines(beneath(asked, "worth", f"profiles/values/{source}"), TABLES)
     assert found.num_rows
 
 
-@pytest.mark.parametrize("query", ["categories", "brought", "worth"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "categories",
+        "brought",
+        "worth",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("known_costs", "known_categories")),
+    ],
+)
 def test_the_others(query: str) -> None:
     params: dict[str, object] = {} if query == "worth" else {"as_of": NOW}
-    params |= {"from_365": NOW - timedelta(365)} if query == "categories" else {}
-    found = assert_equal_on_both_engines(named(f"profiles/values/{query}", params), TABLES)
-    assert found.num_rows == {"categories": 2, "brought": 2, "worth": 1}[query]
+    params |= {"from_365": NOW - timedelta(365)} if query in ("categories", "known_costs", "known_categories") else {}
+    tables = RATES if query == "known_categories" else {}
+    found = assert_equal_on_both_engines(named(f"profiles/values/{query}", params, tables), TABLES)
+    assert found.num_rows == {"categories": 2, "brought": 2}.get(query, 1)

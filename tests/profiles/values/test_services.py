@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.profiles.values.ponds import put, timelines
@@ -125,12 +126,13 @@ class Meanwhile:
 
 
 def test_two_at_once_leave_one_version(pond: Warehouse) -> None:
+    pond.write([insert("fact_scopes", [{"person": 5, "node": 7}])])
     other: list[Any] = []
     mine = services.bring(Meanwhile(pond, lambda: other.append(services.bring(pond))), fit=False)  # type: ignore[arg-type]
     assert other[0].version != mine.version
     state = stands(pond)
     assert state.version == mine.version
-    for table in ("person_values", "value_models"):
+    for table in ("person_values", "value_models", "value_quarters"):
         assert one(pond, f"SELECT count(DISTINCT version) FROM {table}") == 1
     assert not mine.fitted, "the other's models were fitted a moment before"
 
@@ -224,6 +226,82 @@ def test_a_viewer_sees_the_values_of_those_in_scope(pond: Warehouse) -> None:
     assert queries.worth_of(pond, store, PersonId(40)) is not None
     with pytest.raises(NotFound):
         queries.worth_of(pond, store, PersonId(41))
+
+
+def cut(cents: Decimal) -> Decimal:
+    return cents.quantize(Decimal("0.01"))
+
+
+def test_margin_counts_where_enough_costs_are_known_and_spend_where_they_are_not(
+    warehouse: Warehouse, grocers: dict[int, Any], db: None
+) -> None:
+    """Costs of the persons up to 350 of 400 are known: seven eighths of orders."""
+    warehouse.write(
+        put(grocers, NOW, DAYS, cost=lambda who, amount: cut(amount * Decimal("0.6")) if who <= 350 else None)
+    )
+    warehouse.write([insert("fact_scopes", [{"person": who, "node": 7} for who in range(1, 41)])])
+    rebuild(warehouse, NOW, zone="UTC")
+    decide(categories=1, known_from=0.8)
+    services.bring(warehouse)
+    state = stands(warehouse)
+    sql = "SELECT sum(costed_365d) / sum(spend_365d) FROM profiles"
+    assert state.measure is Measure.MARGIN
+    assert (state.basis.known, state.basis.by_category) == (pytest.approx(float(one(warehouse, sql))), 0)
+    assert state.basis.rate == pytest.approx(0.4, abs=0.001)
+    exact = "SELECT count(*) FROM person_values v JOIN profiles p USING (person) WHERE v.existing_ever <> p.margin_ever"
+    assert one(warehouse, exact) == 0, "what is known is exact"
+    rest = "SELECT sum(v.existing_ever) / sum(p.spend_ever) FROM person_values v JOIN profiles p USING (person) "
+    assert float(one(warehouse, rest + "WHERE v.person > 350")) == pytest.approx(0.4, abs=0.002)
+    milk = queries.models(warehouse, state.version)[1]
+    assert milk.rate == pytest.approx(0.4, abs=0.001)
+
+    here = queries.quarters_at(warehouse, OWNER, NodeId(7))
+    within = "SELECT sum(existing_ever) FROM person_values WHERE person <= 40"
+    assert sum(quarter.amount for quarter in here) == pytest.approx(float(one(warehouse, within)))
+    assert sum(quarter.amount for quarter in queries.quarters_at(warehouse, OWNER)) == pytest.approx(
+        state.totals.existing_ever
+    )
+    with pytest.raises(NotFound):
+        queries.quarters_at(warehouse, Viewer("guide", RoleName.MANAGER, frozenset({NodeId(8)})), NodeId(7))
+    for who in (1, 400):
+        births = pa.table({"person": pa.array([who], pa.int64())})
+        worth = queries.worth_of(warehouse, OWNER, PersonId(who))
+        assert worth is not None
+        mine = queries.quarters_of(warehouse, births, state, most=100)
+        assert sum(quarter.amount for quarter in mine) == pytest.approx(float(worth.existing_ever))
+
+    decide(categories=1, known_from=0.95)
+    services.bring(warehouse)
+    assert stands(warehouse).measure is Measure.SPEND
+    assert stands(warehouse).basis.known == state.basis.known, "and it is said how much is known"
+    decide(categories=1, known_from=0.95, margins={"categories": {"milk": 0.2}})
+    services.bring(warehouse)
+    told = stands(warehouse)
+    assert (told.measure, told.basis.known) == (Measure.MARGIN, pytest.approx(1))
+    assert float(one(warehouse, rest + "WHERE v.person > 350")) == pytest.approx(0.2, abs=0.002)
+
+
+def test_a_category_tells_its_interval_by_its_own_model_and_none_by_a_share(pond: Warehouse) -> None:
+    size = {"category": "milk", "yearly_per_buyer": 1, "source": "Household panel 2025"}
+    save_document(from_data({"kind": "category_size", "name": "milk", "title": TITLE, **size}), "test")
+    births = pa.table({"person": pa.array([2], pa.int64())})
+    for categories in (1, 0):
+        decide(categories=categories)
+        services.bring(pond)
+        worth = queries.worth_of(pond, OWNER, PersonId(2))
+        assert worth is not None
+        assert worth.potential is not None
+        assert worth.potential_low is not None
+        (milk,) = queries.categories_of(pond, births, worth, stands(pond))
+        assert milk.expected == pytest.approx(float(worth.potential), rel=0.02), "they bought nothing but milk"
+        assert milk.wallet == 1, "who spends more than a buyer spends leaves nothing to others"
+        if categories:
+            assert milk.low == pytest.approx(float(worth.potential_low), rel=0.1, abs=1)
+            assert milk.high is not None
+            assert milk.low is not None
+            assert milk.low <= milk.expected <= milk.high
+        else:
+            assert (milk.own, milk.low, milk.high) == (False, None, None)
 
 
 @pytest.mark.long

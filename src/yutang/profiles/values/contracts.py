@@ -28,6 +28,7 @@ class Cannot(StrEnum):
     NO_CONVERGENCE = "no_convergence"
     NO_MEAN = "no_mean"
     WRONG_BEFORE = "wrong_before"
+    AT_A_LOSS = "at_a_loss"
 
 
 class NextBy(StrEnum):
@@ -77,7 +78,8 @@ class BackTest:
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
     """A fitted model: the brand's (`category` None) or a category's. `cannot` says why it tells nothing, None if it
-    does; parameters are there whenever the fit came so far. `rate` is a category's margin, 1 of the brand's."""
+    does; parameters are there whenever the fit came so far. `rate` is a category's margin, 1 of the brand's and where
+    values are counted in spend."""
 
     category: str | None
     as_of: datetime
@@ -120,6 +122,41 @@ class ModelFacts:
         for name in ("buying_covariance", "spending_covariance"):
             given[name] = tuple(tuple(row) for row in given[name])
         return ModelFacts(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """By what margin is known of the last year's `spend`: by the costs of order lines (`exact`), by the margin that the
+    brand told of a category (`by_category`), the rest not at all. `rate` is what is left of a unit of what is known
+    (or as the brand told it of everything else), by which the rest is counted; None where nothing is known."""
+
+    spend: float = 0.0
+    exact: float = 0.0
+    by_category: float = 0.0
+    rate: float | None = None
+
+    @property
+    def exact_share(self) -> float:
+        """Of what was spent."""
+        return self._share(self.exact)
+
+    @property
+    def category_share(self) -> float:
+        """Of what was spent."""
+        return self._share(self.by_category)
+
+    @property
+    def known(self) -> float:
+        """Of what was spent, the share of which margin is known."""
+        return self._share(self.exact + self.by_category)
+
+    @property
+    def unknown(self) -> float:
+        """And of which it is not."""
+        return 1 - self.known
+
+    def _share(self, part: float) -> float:
+        return min(1.0, max(0.0, part / self.spend)) if self.spend > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +236,7 @@ class ValueState:
     quarters: tuple[Quarter, ...]
     tenths: tuple[Tenth, ...]
     wallets: tuple[Wallet, ...]
+    basis: Basis = Basis()
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -215,6 +253,7 @@ class ValueState:
         given["quarters"] = tuple(Quarter(**one) for one in given["quarters"])
         given["tenths"] = tuple(Tenth(**one) for one in given["tenths"])
         given["wallets"] = tuple(Wallet(**one) for one in given["wallets"])
+        given["basis"] = Basis(**given.get("basis", {}))
         return ValueState(**given)
 
 
@@ -241,12 +280,15 @@ class PersonWorth:
 
 @dataclass(frozen=True, slots=True)
 class CategoryWorth:
-    """What is expected of a person in one category: by its own model (`own`), or as their share of what the brand's
-    model expects. `expected` None: cannot be told. `wallet` where an external size is known: their share of it."""
+    """What is expected of a person in one category: by its own model (`own`), with an 80 % interval, or as their share
+    of what the brand's model expects, of which no interval can be told. `expected` None: cannot be told. `wallet` where
+    an external size is known: their share of it, at most one."""
 
     category: str
     spend_365d: float
     expected: float | None
+    low: float | None
+    high: float | None
     own: bool
     wallet: float | None
 

@@ -13,24 +13,27 @@ Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Margins(Part):
-    """What is left of each unit of sales, by category; `otherwise` where a category is not named."""
+    """What is left of each unit of sales, by category, where no line's cost says so; `otherwise` where a category is
+    not named (left out: not known)."""
 
-    otherwise: Rate
+    otherwise: Rate | None = None
     categories: dict[str, Rate] = Field(default_factory=dict, max_length=2000)
 
 
 @register
 class ValuesDocument(Document):
     """三种价值: potential value is expected over `horizon_days`, what comes later discounted by `discount_rate` a year.
-    With `margins`, values are counted in margin, else in spend. Models are fitted every `fit_every_days` on at least
-    `least_repeaters` who came again, for the brand and for the `categories` with most buyers, and tried on the last
-    `test_days`; persons are scored every day."""
+    Values are counted in margin where, of what was spent in the last year, at least `known_from` has a cost on its
+    order lines or a category in `margins`, else in spend; what is left unknown counts by the mean of what is known.
+    Models are fitted every `fit_every_days` on at least `least_repeaters` who came again, for the brand and for the
+    `categories` with most buyers, and tried on the last `test_days`; persons are scored every day."""
 
     KIND: ClassVar[str] = "values"
 
     horizon_days: int = Field(default=365, ge=28, le=1095)
     discount_rate: float = Field(default=0.0, ge=0, le=1, allow_inf_nan=False)
     margins: Margins | None = None
+    known_from: float = Field(default=0.8, ge=0.5, le=1, allow_inf_nan=False)
     categories: int = Field(default=8, ge=0, le=50)
     least_repeaters: int = Field(default=100, ge=30, le=100_000)
     fit_every_days: int = Field(default=7, ge=1, le=90)

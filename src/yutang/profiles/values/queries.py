@@ -12,9 +12,9 @@ from sqlglot import exp
 from yutang.documents.queries import documents_of
 from yutang.kernel.calendars import local_day
 from yutang.kernel.errors import NotFound
-from yutang.kernel.ids import PersonId
+from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import Viewer
-from yutang.profiles.contracts import Moment
+from yutang.organisation.queries import nodes, roots
 from yutang.profiles.queries import in_scope, join_beside
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.values.contracts import (
@@ -29,7 +29,9 @@ from yutang.profiles.values.contracts import (
     ValueState,
 )
 from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
+from yutang.profiles.values.sources import worth_by
 from yutang.warehouse.contracts import Statement, Warehouse, named
+from yutang.warehouse.dialects import beneath
 
 STATE, VERSION = "values", "values_version"
 NAME = "values"
@@ -83,21 +85,53 @@ def worth_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> PersonWo
     return PersonWorth(**row)
 
 
-def quarters_of(warehouse: Warehouse, births: pa.Table, at: Moment, most: int = 8) -> list[Quarter]:
-    """What a person's orders came to by quarter, the latest first; `births` are all their numbers. Unscoped because
-    the caller has found the person in scope, and of other stores' orders totals may be shown. `persons` says how many
-    days there were."""
-    params = {"zone": at.zone, "as_of": at.as_of, "most": most}
-    rows = warehouse.query(named("profiles/values/person_quarters", params, {"births": births})).to_pylist()
+def quarters_of(warehouse: Warehouse, births: pa.Table, found: ValueState, most: int = 8) -> list[Quarter]:
+    """A person's existing value by quarter, counted as everybody's was, the latest first; `births` are all their
+    numbers. Unscoped because the caller has found the person in scope, and of other stores' orders totals may be shown.
+    `persons` says how many days there were."""
+    source, more, tables = worth_by(found.measure, found.basis, settings())
+    tables = {**tables, "orders": warehouse.query(named("profiles/values/orders_of", tables={"births": births}))}
+    if "rates" in tables:
+        lines = named("profiles/values/lines_of", tables={"births": births})
+        tables["order_lines"] = warehouse.query(lines)
+    params = {"zone": found.zone, "as_of": found.as_of, "most": most, **more}
+    asked = beneath(named("profiles/values/person_quarters", params, tables), "worth", source)
+    rows = warehouse.query(asked).to_pylist()
     return [Quarter(row["year"], row["quarter"], float(row["amount"]), row["days"]) for row in rows]
+
+
+def quarters_at(warehouse: Warehouse, viewer: Viewer, node: NodeId | None = None) -> tuple[Quarter, ...]:
+    """The existing value by quarter, the earliest first, of whom a place knows; without one, of everybody whom the
+    viewer sees. Who sees several places that lie apart names one: of all together there is no sum, since a person known
+    at two would count twice. Raises NotFound for a place outside the viewer's scope."""
+    if node is not None and not viewer.sees(node):
+        raise NotFound("没有这个门店或区域。", "There is no such store or region.")
+    found = state(warehouse)
+    if found is None:
+        return ()
+    if node is None:
+        if viewer.sees_all:
+            return found.quarters
+        tops = roots(viewer, nodes())
+        if len(tops) != 1:
+            return ()
+        node = tops[0].id
+    asked = Statement(
+        "SELECT year, quarter, amount, persons FROM value_quarters WHERE version = $version AND node = $node "
+        "ORDER BY year, quarter",
+        {"version": found.version, "node": int(node)},
+        name="profiles/values/quarters_at",
+    )
+    rows = warehouse.query(asked).to_pylist()
+    return tuple(Quarter(row["year"], row["quarter"], float(row["amount"]), row["persons"]) for row in rows)
 
 
 def categories_of(
     warehouse: Warehouse, births: pa.Table, worth: PersonWorth, found: ValueState, most: int = 5
 ) -> list[CategoryWorth]:
-    """What is expected of a person in the categories on which they spent most of late: by the category's own model;
-    where it has none, or it does not hold, their share of what the brand's expects. Unscoped because the caller asks
-    only for who sees all stores."""
+    """What is expected of a person in the categories on which they spent most of late: by the category's own model,
+    with an interval; where it has none, or it does not hold, their share of what the brand's expects. Unscoped because
+    the caller asks only for who sees all stores."""
     from yutang.profiles.values.modelling import model_of  # not above: SciPy takes a third of a second of every command
     from yutang.profiles.values.predictive import Persons
 
@@ -106,25 +140,26 @@ def categories_of(
         "as_of": found.as_of,
         "from_365": found.as_of - timedelta(days=365),
         "today": local_day(found.as_of, found.zone),
-        "most": most,
     }
     rows = warehouse.query(named("profiles/values/person_shelves", params, {"births": births})).to_pylist()
+    spend = sum(float(row["spend_365d"]) for row in rows)
     own = {one.category: one for one in models(warehouse, found.version) if one.cannot is None}
     sizes = {one.category: one.yearly_per_buyer for one in documents_of(CategorySizeDocument)}
-    spend = float(worth.existing_365d)
     told = []
-    for row in rows:
+    for row in [row for row in rows if row["category"]][:most]:
         category, recent = row["category"], float(row["spend_365d"])
         facts = own.get(category)
-        expected: float | None = None
+        expected = low = high = None
         if facts is not None:
             columns = (row["x"], row["t_x"], row["watched"], facts.rate * float(row["repeats"]) / max(row["x"], 1))
             person = Persons(*(np.array([float(one)]) for one in columns))
-            expected = float(model_of(facts).expect(person, float(found.horizon), found.discount)[1][0])
+            law = model_of(facts).tell(person, float(found.horizon), found.discount)
+            expected, low, high = (float(column[0]) for column in (law.value, law.low, law.high))
         elif worth.potential is not None and spend > 0:
             expected = float(worth.potential) * min(1.0, recent / spend)
         size = sizes.get(category)
-        told.append(CategoryWorth(category, recent, expected, facts is not None, recent / size if size else None))
+        wallet = min(1.0, recent / size) if size else None
+        told.append(CategoryWorth(category, recent, expected, low, high, facts is not None, wallet))
     return told
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from yutang.profiles import queries as profiles
 from yutang.profiles.contracts import Moment
 from yutang.profiles.values.contracts import (
     BackTest,
+    Basis,
     Cannot,
     Measure,
     ModelFacts,
@@ -34,6 +36,7 @@ from yutang.profiles.values.contracts import (
 )
 from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
 from yutang.profiles.values.queries import STATE, VERSION, models, parse_state, settings, state_text
+from yutang.profiles.values.sources import rates_table, worth_by
 from yutang.warehouse.contracts import Statement, Warehouse, named
 from yutang.warehouse.dialects import beneath
 
@@ -51,37 +54,38 @@ def _silent(stage: str, done: int, of: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a turn works with: until when, by which settings."""
+    """What a turn works with: until when, by which settings, and how much of margin is known."""
 
     warehouse: Warehouse
     at: Moment
     settings: ValuesDocument
+    basis: Basis
 
     @property
     def measure(self) -> Measure:
-        return Measure.SPEND if self.settings.margins is None else Measure.MARGIN
+        return measure_of(self.basis, self.settings)
 
-    def rate(self, category: str) -> float:
-        """What is left of a category's sales."""
+    def rate(self, shelf: Mapping[str, Any]) -> float:
+        """What is left of a category's sales: by the costs of its lines where they are known enough, else as the brand
+        told it, else by the mean of what is known."""
+        if self.measure is Measure.SPEND:
+            return 1.0
+        spend, costed, cost = (float(shelf[name]) for name in ("spend", "costed", "cost"))
+        if costed > 0 and costed >= self.settings.known_from * spend:
+            return 1 - cost / costed
         margins = self.settings.margins
-        return 1.0 if margins is None else margins.categories.get(category, margins.otherwise)
+        told = margins.categories.get(shelf["category"], margins.otherwise) if margins is not None else None
+        return told if told is not None else self.basis.rate or 0.0
 
     def ask(self, name: str, category: str | None = None, **params: object) -> pa.Table:
         """A query over the table `worth`: of the brand's orders, or of one category's lines."""
         given: dict[str, object] = {"zone": self.at.zone, **params}
-        tables: dict[str, pa.Table] = {}
-        source = "profiles/values/spend"
-        if category is not None:
-            source, given["category"] = "profiles/values/shelf", category
-        elif self.settings.margins is not None:
-            margins = self.settings.margins
-            source, given["rate"] = "profiles/values/margin", margins.otherwise
-            names, rates = list(margins.categories), list(margins.categories.values())
-            tables["rates"] = pa.table(
-                {"category": pa.array(names, pa.string()), "rate": pa.array(rates, pa.float64())}
-            )
         query = f"profiles/values/{name}"
-        return self.warehouse.query(beneath(named(query, given, tables), "worth", source))
+        if category is not None:
+            shelf = named(query, {**given, "category": category})
+            return self.warehouse.query(beneath(shelf, "worth", "profiles/values/shelf"))
+        source, more, tables = worth_by(self.measure, self.basis, self.settings)
+        return self.warehouse.query(beneath(named(query, {**given, **more}, tables), "worth", source))
 
     def history(self, as_of: datetime, today: date, category: str | None = None) -> pa.Table:
         """Everybody's history at an instant."""
@@ -138,14 +142,15 @@ def _turn(
     warehouse: Warehouse, last: ValueState | None, *, fit: bool, say: Say, start: float
 ) -> tuple[ValueReport, list[Statement]]:
     document, at = settings(), profiles.moment(warehouse)
+    basis = basis_of(warehouse, at, document)
     from yutang.profiles.values.scoring import score  # not above: SciPy takes a third of a second of every command
 
-    seen = _Seen(warehouse, at, document)
+    seen = _Seen(warehouse, at, document, basis)
     digest = digest_of(document)
     say("history", 0, 1)
     history = seen.history(at.as_of, at.today)
     say("history", 1, 1)
-    stale = last is None or last.settings != digest or at.as_of < last.fitted_at
+    stale = last is None or last.settings != digest or at.as_of < last.fitted_at or last.measure is not seen.measure
     due = stale or (last is not None and at.as_of - last.fitted_at >= timedelta(days=document.fit_every_days))
     fitting = fit or due or last is None
     if last is None or fitting:
@@ -172,16 +177,20 @@ def _turn(
         quarters=_quarters(seen),
         tenths=scored.tenths,
         wallets=_wallets(seen),
+        basis=basis,
     )
     say("scoring", 1, 1)
     report = ValueReport(version, at.as_of, scored.totals.persons, len(found), fitting, monotonic() - start)
-    return report, _written(state, found, scored.rows)
+    return report, _written(state, found, scored.rows, seen.ask("place_quarters", as_of=at.as_of))
 
 
-def _written(state: ValueState, found: Sequence[ModelFacts], rows: pa.Table) -> list[Statement]:
+def _written(state: ValueState, found: Sequence[ModelFacts], rows: pa.Table, places: pa.Table) -> list[Statement]:
     """The rows of a version beside those of others, then that version named, then the others let go of: again, under
     another version, comes to the same."""
-    whole = rows.add_column(0, "version", pa.array(np.full(rows.num_rows, state.version), pa.int64()))
+    whole, quarters = (
+        table.add_column(0, "version", pa.array(np.full(table.num_rows, state.version), pa.int64()))
+        for table in (rows, places)
+    )
     bodies = pa.table(
         {
             "version": pa.array([state.version] * len(found), pa.int64()),
@@ -193,6 +202,7 @@ def _written(state: ValueState, found: Sequence[ModelFacts], rows: pa.Table) -> 
     return [
         Statement("INSERT INTO person_values BY NAME SELECT * FROM told", tables={"told": whole}),
         Statement("INSERT INTO value_models BY NAME SELECT * FROM bodies", tables={"bodies": bodies}),
+        Statement("INSERT INTO value_quarters BY NAME SELECT * FROM quarters", tables={"quarters": quarters}),
         *(
             statement
             for name, value in kept.items()
@@ -201,8 +211,10 @@ def _written(state: ValueState, found: Sequence[ModelFacts], rows: pa.Table) -> 
                 Statement("INSERT INTO profile_state VALUES ($name, $value)", {"name": name, "value": value}),
             )
         ),
-        Statement("DELETE FROM person_values WHERE version <> $version", {"version": state.version}),
-        Statement("DELETE FROM value_models WHERE version <> $version", {"version": state.version}),
+        *(
+            Statement(f"DELETE FROM {table} WHERE version <> $version", {"version": state.version})  # noqa: S608
+            for table in ("person_values", "value_models", "value_quarters")
+        ),
     ]
 
 
@@ -211,22 +223,23 @@ def _written(state: ValueState, found: Sequence[ModelFacts], rows: pa.Table) -> 
 
 def fit_all(seen: _Seen, history: pa.Table, say: Say = _silent) -> list[ModelFacts]:
     """The brand's model first, then those of the categories with most buyers, each tried on the past."""
-    shelves = _shelves(seen).slice(0, seen.settings.categories)["category"].to_pylist()
-    found = []
-    for index, category in enumerate((None, *shelves)):
+    shelves = _shelves(seen).slice(0, seen.settings.categories).to_pylist()
+    found = [fit_one(seen, history, None)]
+    for index, shelf in enumerate(shelves, 1):
         say("fitting", index, 1 + len(shelves))
-        own = history if category is None else seen.history(seen.at.as_of, seen.at.today, category)
-        found.append(fit_one(seen, own, category))
+        category = shelf["category"]
+        found.append(fit_one(seen, seen.history(seen.at.as_of, seen.at.today, category), category, seen.rate(shelf)))
     say("fitting", 1 + len(shelves), 1 + len(shelves))
     return found
 
 
-def fit_one(seen: _Seen, history: pa.Table, category: str | None) -> ModelFacts:
-    """A model, tried on the past, with what it expects of everybody."""
+def fit_one(seen: _Seen, history: pa.Table, category: str | None, rate: float = 1.0) -> ModelFacts:
+    """A model, tried on the past, with what it expects of everybody; `rate` is what is left of its money."""
     from yutang.profiles.values import modelling  # not above: SciPy takes a third of a second of every command
 
     known = modelling.Known.of(history)
-    rate = 1.0 if category is None else seen.rate(category)
+    if rate <= 0:  # nothing is left of its sales: there is no such money to model
+        return ModelFacts(category, seen.at.as_of, len(known.person), int((known.x > 0).sum()), Cannot.AT_A_LOSS, rate)
     least, horizon = seen.settings.least_repeaters, seen.settings.horizon_days
     facts = modelling.fitted(known, category, seen.at.as_of, least, rate)
     days = int(known.T.max()) if len(known.T) else 0
@@ -275,6 +288,30 @@ def _wallets(seen: _Seen) -> tuple[Wallet, ...]:
         for row in shelves
         if row["category"] in sizes and row["buyers_365d"]
     )
+
+
+def measure_of(basis: Basis, document: ValuesDocument) -> Measure:
+    """Margin where enough of it is known, else spend."""
+    told = document.margins is not None and document.margins.otherwise is not None  # then it is of everything
+    known = told or (basis.rate is not None and basis.known >= document.known_from)
+    return Measure.MARGIN if known else Measure.SPEND
+
+
+def basis_of(warehouse: Warehouse, at: Moment, document: ValuesDocument) -> Basis:
+    """How much of margin is known, and by what."""
+    window: dict[str, object] = {"as_of": at.as_of, "from_365": at.before(365)}
+    found = warehouse.query(named("profiles/values/known_costs", window)).to_pylist()[0]
+    spend, exact, margin = (float(found[name]) for name in ("spend", "exact", "margin"))
+    margins = document.margins
+    if margins is not None and margins.otherwise is not None:
+        return Basis(spend, exact, spend - exact, margins.otherwise)
+    by_category = earned = 0.0
+    if margins is not None and margins.categories:
+        asked = named("profiles/values/known_categories", window, {"rates": rates_table(document)})
+        told = warehouse.query(asked).to_pylist()[0]
+        by_category, earned = float(told["by_category"]), float(told["earned"])
+    known = exact + by_category
+    return Basis(spend, exact, by_category, (margin + earned) / known if known > 0 else None)
 
 
 def _quarters(seen: _Seen) -> tuple[Quarter, ...]:

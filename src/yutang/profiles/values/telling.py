@@ -30,10 +30,17 @@ def told(warehouse: Warehouse, viewer: Viewer) -> dict[str, Any] | None:
         "discount_rate": found.discount,
         "totals": asdict(totals),
         "tenths": [asdict(one) for one in tenths],
-        "quarters": [asdict(one) for one in found.quarters] if whole else [],
+        "basis": told_basis(found),
+        "quarters": [asdict(one) for one in queries.quarters_at(warehouse, viewer)],
         "wallets": [{**asdict(one), "share": one.share} for one in found.wallets] if whole else [],
         "models": [told_model(one) for one in queries.models(warehouse, found.version)] if whole else [],
     }
+
+
+def told_basis(found: ValueState) -> dict[str, float]:
+    """By what margin is known, as shares of the last year's spend."""
+    basis = found.basis
+    return {"exact": basis.exact_share, "by_category": basis.category_share, "unknown": basis.unknown}
 
 
 def told_model(facts: ModelFacts) -> dict[str, Any]:

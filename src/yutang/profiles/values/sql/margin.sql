@@ -1,7 +1,10 @@
--- What each order that stands brought: its net amount times the margin of what was in it ($rate where that is not said).
+-- What each order that stands brought: the margin of what of it has a cost, and of the rest the margin of its categories
+-- ($rate where that is not said).
 SELECT
     orders.person, orders.placed_at,
-    CAST(round(orders.net_amount * coalesce(mixed.rate, $rate), 2) AS DECIMAL(18,2)) AS amount
+    coalesce(orders.margin, 0) + CAST(
+        round((orders.net_amount - coalesce(orders.costed, 0)) * coalesce(mixed.rate, $rate), 2) AS DECIMAL(18,2)
+    ) AS amount
 FROM orders
 LEFT JOIN (
     SELECT
@@ -11,6 +14,7 @@ LEFT JOIN (
     JOIN orders AS whole ON whole.source = lines.source AND whole.order_id = lines.order_id
         AND whole.lines_at = lines.revised_at
     LEFT JOIN rates ON rates.category = lines.category
+    WHERE lines.cost IS NULL
     GROUP BY lines.source, lines.order_id
 ) AS mixed ON mixed.source = orders.source AND mixed.order_id = orders.order_id
 WHERE orders.cancelled_at IS NULL AND orders.person IS NOT NULL

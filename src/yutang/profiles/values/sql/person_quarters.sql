@@ -1,11 +1,9 @@
--- What the orders of a person came to, by local quarter, the latest first.
+-- What the orders of a person brought, by local quarter, the latest first, from a table `worth` of their orders only.
+WITH bought AS (
+    SELECT day_in_zone(worth.placed_at, $zone) AS day, worth.amount FROM worth WHERE worth.placed_at <= $as_of
+)
 SELECT year(day) AS year, (month(day) - 1) // 3 + 1 AS quarter, sum(amount) AS amount, count(DISTINCT day) AS days
-FROM (
-    SELECT day_in_zone(orders.placed_at, $zone) AS day, orders.net_amount AS amount
-    FROM orders
-    JOIN births ON births.person = orders.person
-    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of
-) AS bought
+FROM bought
 GROUP BY year(day), (month(day) - 1) // 3 + 1
 ORDER BY year DESC, quarter DESC
 LIMIT $most

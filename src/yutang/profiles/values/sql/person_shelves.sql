@@ -1,4 +1,5 @@
--- What the models know of a person at $as_of, by category, those first on which most was spent since $from_365.
+-- What the models know of a person at $as_of, by category, those first on which most was spent since $from_365; last
+-- what has no category, so that shares are of everything.
 WITH days AS (
     SELECT
         lines.category, day_in_zone(orders.placed_at, $zone) AS day, sum(lines.amount) AS amount,
@@ -7,7 +8,7 @@ WITH days AS (
     JOIN births ON births.person = orders.person
     JOIN order_lines AS lines ON lines.source = orders.source AND lines.order_id = orders.order_id
         AND lines.revised_at = orders.lines_at
-    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of AND lines.category IS NOT NULL
+    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of
     GROUP BY lines.category, day_in_zone(orders.placed_at, $zone)
 )
 SELECT
@@ -17,5 +18,4 @@ SELECT
 FROM days
 WHERE amount > 0
 GROUP BY category
-ORDER BY spend_365d DESC, category
-LIMIT $most
+ORDER BY category IS NULL, spend_365d DESC, category

@@ -1,0 +1,2 @@
+-- The orders of a person.
+SELECT orders.* FROM orders JOIN births ON births.person = orders.person
