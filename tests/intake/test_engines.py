@@ -53,6 +53,7 @@ STORY = (
     told(5, "placed", "8.00", ("8.00", "9.50")),
     told(15, "cancelled", "0"),
     told(6, "placed", "0.00", ("0.00", "2.50")),
+    told(7, "placed", "10.01", ("5.00", "2.00"), ("5.00", None)),  # half of it is 5.005
 )
 
 
@@ -75,5 +76,5 @@ def test_margins_stand_alike_on_both_engines(tmp_path: Path) -> None:
         here.close()
     assert mine == stands(emptied_clickhouse())
     assert [one["margin"] for one in mine] == [
-        Decimal("13.50"), Decimal("24.71"), None, Decimal("9.00"), Decimal(0), Decimal("-2.50"),
+        Decimal("13.50"), Decimal("24.71"), None, Decimal("9.00"), Decimal(0), Decimal("-2.50"), Decimal("3.01"),
     ]  # fmt: skip

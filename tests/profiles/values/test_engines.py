@@ -84,7 +84,7 @@ def test_queries_over_worth(query: str, source: str) -> None:
     if query == "afterwards":
         params |= {"as_of": NOW - timedelta(days=100), "until": NOW}
     params |= {"most": 8} if query == "person_quarters" else {}
-    params |= {"shelf": {"category": "milk"}, "margin": {"rate": 0.5}, "costed": {"rate": 0.37}}.get(source, {})
+    params |= {"shelf": {"category": "milk"}, "margin": {"rate": 0.5}, "costed": {"rate": 0.5}}.get(source, {})
     asked = named(f"profiles/values/{query}", params, RATES if source == "margin" else {})
     found = assert_equal_on_both_engines(beneath(asked, "worth", f"profiles/values/{source}"), TABLES)
     assert found.num_rows

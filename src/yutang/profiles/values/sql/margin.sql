@@ -1,9 +1,10 @@
 -- What each order that stands brought: the margin of what of it has a cost, and of the rest the margin of its categories
--- ($rate where that is not said).
+-- ($rate where that is not said). Rounded as in costed.sql.
 SELECT
     orders.person, orders.placed_at,
     coalesce(orders.margin, 0) + CAST(
-        round((orders.net_amount - coalesce(orders.costed, 0)) * coalesce(mixed.rate, $rate), 2) AS DECIMAL(18,2)
+        round(floor((orders.net_amount - coalesce(orders.costed, 0)) * coalesce(mixed.rate, $rate) * 100 + 0.5) / 100, 2)
+        AS DECIMAL(18,2)
     ) AS amount
 FROM orders
 LEFT JOIN (
