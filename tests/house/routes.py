@@ -441,6 +441,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
     "trait_keep": (Ask("/traits/keep/", {"document": "kind: trait"}),),
     "trait": (Ask("/traits/of/home_store/"), Ask("/traits/of/usual_source/")),
     "trait_remove": (Ask("/traits/of/never_was/remove/", {}),),
+    "person_ways": (Ask("/persons/{person}/ways/"),),
     "person_then": (Ask("/persons/{person}/then/"), Ask(f"/persons/{{person}}/then/?segment={BOTH}")),
     "segment_built_past": (Ask("/segments/past/", {"text": "", "past_day": "2026-01-01"}),),
     "segment_built_differing": (Ask("/segments/differing/", {"text": "", "editing": BOTH}),),

@@ -36,8 +36,9 @@ from yutang.profiles.queries import as_of, traits_of
 from yutang.profiles.traits import TRAITS, Trait, TraitType
 from yutang.profiles.values import queries as values
 from yutang.reach import queries as reach
-from yutang.reach.contracts import PlanFacts, TouchFact
+from yutang.reach.contracts import REASONS, PlanFacts, TouchFact
 from yutang.reach.ledger import touches_of
+from yutang.reach.ways import ways_to
 from yutang.warehouse.contracts import named
 
 STEP = 30
@@ -147,6 +148,18 @@ def person(request: Page, number: int) -> HttpResponse:
         "decides": request.viewer.may_operate and request.viewer.sees_all,
     }
     return render(request, "console/person.html", context)
+
+
+@page
+@require_safe
+def person_ways(request: Page, number: int) -> HttpResponse:
+    """By which channels marketing may reach this person today; after the page, which waits for none of it."""
+    card = person_card(request.viewer, PersonId(number))
+    ways = [
+        {"channel": one.channel, "open": one.open, "why": REASONS[one.reason] if one.reason else None}
+        for one in ways_to(card)
+    ]
+    return render(request, "console/_person_ways.html", {"ways": ways})
 
 
 def _values(request: Page, who: PersonId, births: pa.Table, *, ready: bool) -> dict[str, object]:

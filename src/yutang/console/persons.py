@@ -147,4 +147,8 @@ def _export(request: Page, rows: list[Row]) -> HttpResponseBase:
     )
 
 
-urls = [path("persons/", persons, name="persons"), path("persons/<int:number>/", person.person, name="person")]
+urls = [
+    path("persons/", persons, name="persons"),
+    path("persons/<int:number>/", person.person, name="person"),
+    path("persons/<int:number>/ways/", person.person_ways, name="person_ways"),
+]

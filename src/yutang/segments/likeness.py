@@ -137,10 +137,9 @@ class Model:
         """Whether a row of `profiles` scores high enough."""
         if not self.bands:
             return exp.false()
-        score, edge = self.score(moment), literal(self.cutoff)
         early = exp.LTE(this=exp.column("person", "profiles"), expression=literal(self.last))
-        among = exp.and_(exp.EQ(this=score.copy(), expression=edge.copy()), early)
-        return exp.or_(exp.GT(this=score, expression=edge), among)
+        edge = exp.Case().when(early, literal(self.cutoff - 1)).else_(literal(self.cutoff))  # scores are whole numbers
+        return exp.GT(this=self.score(moment), expression=edge)
 
     def weigh(self, values: Mapping[str, Any]) -> list[Weight]:
         """What each trait says of a person with these values, what weighs most, for or against, first."""
