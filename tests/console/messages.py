@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from django.template.base import Lexer, Token, TokenType
@@ -12,9 +13,11 @@ from django.template.base import Lexer, Token, TokenType
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "yutang"
 CATALOGUE = SOURCES / "console" / "locale" / "en" / "LC_MESSAGES" / "django.po"
 _NAMES = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext"}
+_CALLED = re.compile(r"\b(?:_|gettext|n?gettext_lazy|[np]gettext)\(")
 _TRANSLATE = re.compile(r"""^(?:translate|trans)\s+(?:"([^"]*)"|'([^']*)')""")
 
 
+@cache
 def asked() -> dict[str, str]:
     """Each text, with the file that asks for it."""
     found: dict[str, str] = {}
@@ -49,6 +52,8 @@ def _message(tokens: list[Token]) -> str:
 
 def in_code(text: str) -> Iterator[str]:
     """The texts of a Python file."""
+    if not _CALLED.search(text):
+        return
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _NAMES:
             for argument in node.args[: 2 if node.func.id.startswith("n") else 1]:

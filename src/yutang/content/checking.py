@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from yutang.content.documents import Clause, ContentRule, ContentRules, Place
 from yutang.content.patterns import END, LONGEST, Folded, Groups, Pattern, folded, pattern, respelled
@@ -150,13 +151,15 @@ def _nearest(span: Span, found: list[Span], excuses: _Excuses, text: str) -> Spa
 
 
 def _spans(texts: Iterable[str], plain: str, groups: Groups) -> list[Span]:
-    return [span for text in texts for one in _apart(text, groups) for span in pattern(one, groups).spans(plain)]
+    return [span for text in texts for one in _apart(text, groups) for span in one.spans(plain)]
 
 
-def _apart(text: str, groups: Groups) -> tuple[str, ...]:
+@lru_cache(maxsize=4096)
+def _apart(text: str, groups: Groups) -> tuple[Pattern, ...]:
     """The patterns of a group that stands alone: each finds what it finds, where one of all would find the first."""
     words = next((words for name, words in groups if text == f"{{{name}}}"), ())
-    return words if words and max(map(len, words)) <= LONGEST else (text,)
+    apart = words if words and max(map(len, words)) <= LONGEST else (text,)
+    return tuple(pattern(one, groups) for one in apart)
 
 
 def _has_needs(clause: Clause, plain: str, groups: Groups, *, linked: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -324,4 +325,10 @@ class ContentRules(Document):
 
 
 def _frozen(groups: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple(sorted(groups.items()))
+    return _known(tuple(sorted(groups.items())))
+
+
+@lru_cache(maxsize=64)
+def _known(groups: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The very tuple that is equal to it: patterns are remembered by it, and it is not compared word by word then."""
+    return groups

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from django.db import transaction
 
@@ -34,9 +35,7 @@ def save_document(document: Document, author: str, *, shipped: bool = False, bas
     with transaction.atomic():
         lock(DOCUMENTS)
         last = DocumentVersion.objects.filter(kind=document.kind, name=document.name).order_by("-version").first()
-        same = last is not None and last.digest == digest(document) and not last.retired
-        edited = last is not None and not last.shipped
-        if last is not None and (same or (shipped and edited)):
+        if last is not None and _stands(document, last, shipped=shipped):
             return stored(last)
         if base is not None and base != (last.version if last else 0):
             raise BadInput(
@@ -45,16 +44,41 @@ def save_document(document: Document, author: str, *, shipped: bool = False, bas
                 f"Since you opened it, “{document.name}” has become version {last.version if last else 0}; nothing was "
                 "saved. Copy your text, open the page again, see what changed, and make your change once more.",
             )
-        row = DocumentVersion.objects.create(
-            kind=document.kind,
-            name=document.name,
-            version=1 if last is None else last.version + 1,
-            body=document.as_data(),
-            digest=digest(document),
-            author=author,
-            shipped=shipped,
-        )
+        row = _after(last, document, author, shipped=shipped)
+        row.save(force_insert=True)
         return stored(row)
+
+
+def save_shipped(documents: Sequence[Document], author: str) -> None:
+    """Keep shipped documents as `save_document` would keep each: all or none, asking once for all of them."""
+    with transaction.atomic():
+        lock(DOCUMENTS)
+        rows = DocumentVersion.objects.filter(name__in={document.name for document in documents})
+        last = {(row.kind, row.name): row for row in rows.defer("body").order_by("version")}
+        DocumentVersion.objects.bulk_create(
+            _after(before, document, author, shipped=True)
+            for document in documents
+            if (before := last.get((document.kind, document.name))) is None
+            or not _stands(document, before, shipped=True)
+        )
+
+
+def _stands(document: Document, last: DocumentVersion, *, shipped: bool) -> bool:
+    """Whether nothing is to be kept: it says the same, or people made something of what shipped."""
+    return (last.digest == digest(document) and not last.retired) or (shipped and not last.shipped)
+
+
+def _after(last: DocumentVersion | None, document: Document, author: str, *, shipped: bool) -> DocumentVersion:
+    """The next version, not kept yet."""
+    return DocumentVersion(
+        kind=document.kind,
+        name=document.name,
+        version=1 if last is None else last.version + 1,
+        body=document.as_data(),
+        digest=digest(document),
+        author=author,
+        shipped=shipped,
+    )
 
 
 def retire_document(kind: type[Document], name: str, author: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from yutang.connect.documents import ContactWay
@@ -70,7 +71,12 @@ def read_file(path: Path) -> Document:
 
 def keep_shipped() -> int:
     """Keep every shipped document whose name is not in use by a brand's own; returns how many there are."""
-    files = shipped_files()
-    for path in files:
-        documents.save_document(read_file(path), AUTHOR, shipped=True)
-    return len(files)
+    shipped = [_read_once(path, path.stat().st_mtime_ns) for path in shipped_files()]
+    documents.save_shipped(shipped, AUTHOR)
+    return len(shipped)
+
+
+@lru_cache(maxsize=512)
+def _read_once(path: Path, changed: int) -> Document:
+    """The document in a file as it was last changed; a process reads it once, for that takes longer than keeping it."""
+    return read_file(path)
