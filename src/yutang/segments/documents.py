@@ -266,7 +266,12 @@ class LooksLikeRule(Part):
     """Looks like the members of another segment without being one, by how they buy: each trait is cut into quarters
     of everybody, and a quarter weighs by how much commoner it is among the members than among the others. Those who
     weigh most are in, of equals who were known first; nobody for whom it weighs against. As of a past day it is worked
-    out anew from that day."""
+    out anew from that day.
+
+    `segment` names the members, `share` (5 % of the others by default) or `top` says how many, `traits` by what: by
+    default orders_365d, spend_365d, categories_365d, median_gap_days, days_since_first_visit, days_since_last_visit and
+    discount_share_90d. Others of how people buy may be named: orders, spend, visit days and categories of every window,
+    discounts, overdue_ratio and lifecycle. None that tells of sex, age, origin, belief, health or home is taken."""
 
     looks_like: Likeness
 
