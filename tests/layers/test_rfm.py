@@ -11,11 +11,13 @@ import pytest
 from tests.layers.conftest import AS_OF, manager, tables_of
 from tests.segments.worlds import Pond
 from tests.warehouse.clickhouse import assert_equal_on_both_engines
+from yutang.documents.services import save_document
 from yutang.kernel.documents import from_data
 from yutang.kernel.errors import BadDocument, BadInput
-from yutang.layers import rfm
+from yutang.layers import ladder, rfm
 from yutang.layers.contracts import RfmCell
 from yutang.layers.documents import RfmDocument
+from yutang.layers.standing import STANDING
 from yutang.organisation.queries import OWNER
 from yutang.profiles.queries import moment
 from yutang.warehouse.contracts import Warehouse
@@ -96,6 +98,21 @@ def test_scores_are_as_told_by_hand(
     tables = tables_of(warehouse, "profiles", "facts", "fact_relations", "fact_consents", "fact_scopes")
     for viewer in (OWNER, manager(stores["s8"])):
         assert_equal_on_both_engines(rfm.rfm_statement(viewer, cut, moment(warehouse)), tables)
+
+
+@pytest.mark.parametrize("chosen", [{}, {"by": "bounds", "bounds": BOUNDS, "types": TYPES}], ids=["fifths", "bounds"])
+def test_what_is_counted_beforehand_is_what_counting_says(
+    warehouse: Warehouse, stores: dict[str, int], chosen: dict[str, Any]
+) -> None:
+    cut = document(**chosen)
+    save_document(cut, "owner")
+    whole = STANDING.answer(warehouse).value
+    assert whole is not None
+    for viewer in (OWNER, manager(stores["s8"]), manager(stores["s7"], stores["s9"]), manager()):
+        assert keyed(whole.rfm(viewer)) == keyed(rfm.rfm(warehouse, viewer, cut))
+        assert whole.lives(viewer) == rfm.lives(warehouse, viewer)
+        assert whole.steps(viewer) == ladder.steps(warehouse, viewer)
+    assert len(whole.cells) > 5
 
 
 def test_cells_and_grid_add_up(warehouse: Warehouse) -> None:

@@ -21,6 +21,7 @@ from yutang.profiles.queries import traits_of
 from yutang.profiles.services import rebuild
 from yutang.segments import queries, services, then, why
 from yutang.segments.documents import SegmentDocument
+from yutang.segments.kept import MEMBERSHIPS
 from yutang.warehouse.contracts import Statement, Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,23 @@ def test_a_document_survives_its_yaml() -> None:
     assert isinstance(document, SegmentDocument)
     assert "at_least: '2017-08-01'" in document.as_yaml()
     assert "within" not in document.as_yaml(), "defaults are left out"
+
+
+def test_what_is_kept_of_every_segment_is_what_asking_says(warehouse: Warehouse) -> None:
+    services.save(segment({"trait": "orders_ever", "at_least": 2}, "twice"), OWNER)
+    services.save(
+        segment({"any": [{"segment": "twice"}, {"bought": {"categories": ["milk"]}}]}, "milk_or_twice"), OWNER
+    )
+    kept = MEMBERSHIPS.answer(warehouse).value
+    every = queries.segments()
+    assert {"twice", "milk_or_twice"} <= kept.members.keys()
+    for viewer in (OWNER, manager(7), manager()):
+        assert kept.counts(viewer) == queries.counts(warehouse, viewer, every)
+        for one in every:
+            assert kept.overlaps(viewer, one.name) == queries.overlaps(warehouse, viewer, one, every)
+            members = queries.members(warehouse, viewer, one, limit=99)["person"].to_pylist()
+            assert sorted(kept.of(viewer, one.name).tolist()) == sorted(members)
+    assert kept.counts(OWNER)["twice"]
 
 
 def test_a_sample_says_of_each_why_they_are_in_it(warehouse: Warehouse) -> None:

@@ -22,7 +22,7 @@ from yutang.kernel.errors import NotFound
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.organisation.queries import nodes
 from yutang.review.growth import Factor, MonthSales, Split, split_change
-from yutang.review.growth_queries import inside, monthly_sales
+from yutang.review.growth_queries import inside, sales_kept
 
 MANY_STORES = 60
 
@@ -100,10 +100,12 @@ def growth(request: Page) -> HttpResponseBase:
     """The page: `?month=2017-12`, `?region=` and `?store=` by code; `?export=` (csv, xlsx, parquet) gives the table."""
     tree = nodes()
     chosen = _chosen(request, tree)
-    months = compare(monthly_sales(request.warehouse, request.viewer, tree, chosen.place), _this_month(request))
+    sales = sales_kept(request.warehouse, request.viewer, tree, chosen.place)
+    months = compare(sales.value, _this_month(request))
     if wanted_format(request):
         return _export(request, months)
     context = {"months": months[::-1], "chosen": chosen, "shown": _shown(request, months), "factors": list(Factor)}
+    context["as_of"] = sales.as_of
     return render(request, "console/growth.html", context)
 
 

@@ -22,9 +22,9 @@ from yutang.kernel.errors import NotFound
 from yutang.layers import flow, ladder, next_queries, rfm
 from yutang.layers.contracts import LayerCount, Move, MoveCount
 from yutang.layers.documents import DEFAULT, LadderDocument, RfmDocument
+from yutang.layers.standing import STANDING
 from yutang.organisation.contracts import Viewer
 from yutang.people.queries import names_of
-from yutang.profiles.queries import as_of
 from yutang.profiles.traits import LADDER
 
 SPAN = timedelta(days=30)
@@ -55,20 +55,21 @@ class StepRow:
 @require_safe
 def layers(request: Page) -> HttpResponseBase:
     """RFM and the stages of life; `?type=` keeps the stores of one type, `?export=` gives the cells as a file."""
-    at = as_of(request.warehouse)
-    if at is None:
+    counted = STANDING.answer(request.warehouse)
+    standing = counted.value
+    if standing is None:
         return render(request, "console/layers.html", {"tab": "layers"})
     document = rfm.rfm_document()
-    every = rfm.rfm(request.warehouse, request.viewer, document)
+    every = standing.rfm(request.viewer)
     chosen = request.GET.get("type", "*")
     found = [one for one in every if chosen in ("*", one.type)]
     cells = rfm.named_cells(found, document.high)
     if wanted_format(request):
         return _export_cells(request, cells)
-    lives = rfm.lives(request.warehouse, request.viewer)
+    lives = standing.lives(request.viewer)
     context = {
         "tab": "layers",
-        "as_of": at,
+        "as_of": counted.as_of,
         "document": document,
         "types": [("", _("其他门店")), *((one.name, one.title.text(language())) for one in document.types)],
         "type": chosen,
@@ -120,7 +121,7 @@ def climbing(request: Page) -> HttpResponseBase:
     if wanted_format(request):
         _total, every = ladder.moves(warehouse, viewer, since, up=up, down=down, limit=1_000_000)
         return _export_moves(request, every)
-    ready = as_of(warehouse) is not None
+    counted = STANDING.answer(warehouse)
     number = page_number(request)
     total, found = ladder.moves(
         warehouse, viewer, since, up=up, down=down, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE
@@ -128,8 +129,8 @@ def climbing(request: Page) -> HttpResponseBase:
     counts = ladder.move_counts(warehouse, viewer, since, request.brand.zone)
     context = {
         "tab": "ladder",
-        "as_of": as_of(warehouse),
-        "steps": _steps(ladder.steps(warehouse, viewer) if ready else [], counts),
+        "as_of": counted.as_of if counted.value is not None else None,
+        "steps": _steps(counted.value.steps(viewer) if counted.value is not None else [], counts),
         "flows": _flows(counts),
         "days": SPAN.days,
         "way": way,

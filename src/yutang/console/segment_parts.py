@@ -24,6 +24,7 @@ from yutang.profiles.queries import moment
 from yutang.segments import queries, then
 from yutang.segments import services as keeping
 from yutang.segments.documents import SegmentDocument
+from yutang.segments.kept import MEMBERSHIPS
 from yutang.segments.why import sample
 
 THEN_SHOWN = 10
@@ -34,8 +35,10 @@ THEN_SHOWN = 10
 def why(request: Page, name: str) -> HttpResponseBase:
     """Some members, each with why they are in it."""
     document = queries.segment_named(name)
+    kept = MEMBERSHIPS.answer(request.warehouse).value
+    members = kept.of(request.viewer, name) if name in kept.members else None
     try:
-        found = sample(request.warehouse, request.viewer, document)
+        found = sample(request.warehouse, request.viewer, document, members=members)
     except BadInput as error:  # too many rules to be told
         return render(request, "console/_segments_why.html", {"sentences": sentences(error)})
     names = names_of(request.viewer, list(found))

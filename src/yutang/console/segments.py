@@ -22,6 +22,7 @@ from yutang.console.texts import base_version, compared, read_as, sentences
 from yutang.console.words import PURPOSES
 from yutang.documents import queries as documents
 from yutang.documents.contracts import StoredDocument
+from yutang.kernel.clock import business_now
 from yutang.kernel.documents import parse
 from yutang.kernel.errors import BadInput, YutangError
 from yutang.kernel.ids import PersonId
@@ -35,6 +36,7 @@ from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments import queries
 from yutang.segments import services as keeping
 from yutang.segments.documents import LOOKS_BY, SegmentDocument
+from yutang.segments.kept import MEMBERSHIPS
 from yutang.segments.lists import is_list
 from yutang.warehouse.contracts import named
 
@@ -74,7 +76,8 @@ def segments(request: Page) -> HttpResponseBase:
     counted = request.GET.get("part") == "counts"
     stored = documents.current(SegmentDocument)
     found = [row.document for row in stored if isinstance(row.document, SegmentDocument)]
-    sizes = queries.counts(request.warehouse, request.viewer, found) if counted else {}
+    kept = MEMBERSHIPS.answer(request.warehouse) if counted else None
+    sizes = kept.value.counts(request.viewer) if kept is not None else {}
     titles = _titles(found)
     known = frozenset(queries.categories(request.warehouse))
     every = [
@@ -86,7 +89,7 @@ def segments(request: Page) -> HttpResponseBase:
         rows.sort(key=lambda row: -(row.count or 0))
     template = "console/_segments_rows.html" if counted else "console/segments.html"
     apart = [row for row in every if row.stored.shipped and row.lacking]
-    return render(request, template, {"rows": rows, "apart": apart, "counted": counted})
+    return render(request, template, {"rows": rows, "apart": apart, "kept": kept})
 
 
 @page
@@ -127,11 +130,19 @@ def overlap(request: Page, name: str) -> HttpResponseBase:
     """How many of its members every other segment shares, the largest first."""
     document = queries.segment_named(name)
     others = queries.offered(request.warehouse)
-    shared = queries.overlaps(request.warehouse, request.viewer, document, others)
-    size, _whole = shared.pop(name)
-    by_name = {other.name: other for other in others}
-    rows = [(by_name[other], both, whole, both / size if size else None) for other, (both, whole) in shared.items()]
-    return render(request, "console/_segments_overlap.html", {"rows": sorted(rows, key=lambda row: -row[1])})
+    kept = MEMBERSHIPS.answer(request.warehouse)
+    if name in kept.value.members:
+        shared, at = kept.value.overlaps(request.viewer, name), kept.as_of
+    else:  # it names what is no more, and says so
+        shared, at = queries.overlaps(request.warehouse, request.viewer, document, others), business_now()
+    size, _whole = shared[name]
+    rows = [
+        (other, *shared[other.name], shared[other.name][0] / size if size else None)
+        for other in others
+        if other.name != name and other.name in shared
+    ]
+    found = {"rows": sorted(rows, key=lambda row: -row[1]), "as_of": at}
+    return render(request, "console/_segments_overlap.html", found)
 
 
 def _titles(found: Sequence[SegmentDocument]) -> dict[str, str]:

@@ -82,17 +82,16 @@ def _cell(row: Mapping[str, Any]) -> RfmCell:
 
 def rfm_statement(viewer: Viewer, document: RfmDocument, at: Moment) -> Statement:
     """The query behind `rfm`. Raises BadInput for a store or region that does not exist."""
-    typed = _typed(document)
-    params: dict[str, object] = scope_of(viewer)
-    tables: dict[str, pa.Table] = {}
+    each = scored(document, at)
+    asked = named("layers/rfm", {**scope_of(viewer), **each.params}, each.tables)
+    return with_reachable(beside(asked, "scored", each.name))
+
+
+def scored(document: RfmDocument, at: Moment) -> Statement:
+    """Everybody who ever bought, with the type of their store, their scores and what they spent. Raises as above."""
     if document.by == "bounds":
-        scored, params = "layers/rfm_bounds", {**params, "today": at.today}
-        tables = {"typed": typed, "bounds": _bounds(document)}
-    elif document.types:
-        scored, tables = "layers/rfm_fifths", {"typed": typed}
-    else:
-        scored = "layers/rfm_kept"
-    return with_reachable(beside(named("layers/rfm", params, tables), "scored", scored))
+        return named("layers/rfm_bounds", {"today": at.today}, {"typed": _typed(document), "bounds": _bounds(document)})
+    return named("layers/rfm_fifths", {}, {"typed": _typed(document)}) if document.types else named("layers/rfm_kept")
 
 
 def _typed(document: RfmDocument) -> pa.Table:

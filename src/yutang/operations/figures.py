@@ -9,12 +9,13 @@ from yutang.console import counted, pond
 from yutang.execution import board
 from yutang.guard.accounts import queries as accounts
 from yutang.guard.drill import queries as drill
-from yutang.layers import flow, next_queries
+from yutang.layers import flow, next_queries, standing
 from yutang.operations.lanes import until
 from yutang.profiles.beforehand import Beforehand, keep_up, let_go
 from yutang.reach.offgate import SPOKEN
 from yutang.reach.settled import SETTLED
-from yutang.review import advisor_queries, growth_tree_queries, trust_queries
+from yutang.review import advisor_queries, growth_queries, growth_tree_queries, trust_queries
+from yutang.segments import kept
 from yutang.warehouse.contracts import Warehouse
 
 FIGURES: tuple[Beforehand[Any], ...] = (
@@ -26,6 +27,9 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     board.LATELY,
     SETTLED,
     next_queries.NEXT,
+    standing.STANDING,
+    kept.MEMBERSHIPS,
+    growth_queries.MONTHS,
     flow.FLOW,
     drill.CONTACTS,
     growth_tree_queries.GROWTH,

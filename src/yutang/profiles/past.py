@@ -75,15 +75,22 @@ def tables_at(warehouse: Warehouse, persons: Iterable[int], at: Moment) -> dict[
     their profiles, and their events, orders, lines and decisions. Scores are not known (`is_a_rank`)."""
     wanted = pa.table({"person": pa.array(sorted(set(persons))[:MOST], pa.int64())})
     work = warehouse.query(named("profiles/births_of", tables={"wanted": wanted}))
-    tables = {}
-    for name in _ROWS:
-        mine = exp.select("*").from_(name).where("person IN (SELECT birth FROM births_of)")
-        tables[name] = warehouse.query(Statement(mine, tables={"births_of": work}, name=f"profiles/{name}_of"))
+    tables = rows_of(warehouse, work)
     told = warehouse.query(_told(at, work, tables, categories=True))
     for rank in sorted(_RANKS):
         told = told.append_column(rank, pa.nulls(told.num_rows, pa.int32()))
     more = _more(warehouse, at, work, tables, [document.name for document in aggregates()])
     return {**tables, "profiles": told, "profile_more": more}
+
+
+def rows_of(warehouse: Warehouse, births: pa.Table) -> dict[str, pa.Table]:
+    """Tables that hide the stored ones: events, orders, lines and decisions of some persons, by every number of theirs
+    (`birth`)."""
+    tables = {}
+    for name in _ROWS:
+        mine = exp.select("*").from_(name).where("person IN (SELECT birth FROM births_of)")
+        tables[name] = warehouse.query(Statement(mine, tables={"births_of": births}, name=f"profiles/{name}_of"))
+    return tables
 
 
 def traits_at(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -12,7 +12,8 @@ from yutang.kernel.calendars import aware, day_start, days_in_month, local_day, 
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, Viewer
-from yutang.organisation.queries import brand
+from yutang.organisation.queries import OWNER, brand
+from yutang.profiles.beforehand import Beforehand, Counted
 from yutang.review.growth import MonthSales
 from yutang.warehouse.contracts import Warehouse, named
 
@@ -37,6 +38,22 @@ def monthly_sales(
         for month in tables["months"]["month"].to_pylist()
         if known and month >= min(known)
     ]
+
+
+def sales_kept(
+    warehouse: Warehouse, viewer: Viewer, tree: Sequence[NodeFacts], place: NodeFacts | None = None
+) -> Counted[list[MonthSales]]:
+    """What `monthly_sales` tells; of the whole brand, which takes long, as it was counted beforehand."""
+    if viewer.sees_all and place is None:
+        return MONTHS.answer(warehouse)
+    return Counted(monthly_sales(warehouse, viewer, tree, place), business_now())
+
+
+def _this_month() -> date:
+    return local_day(business_now(), brand().zone).replace(day=1)
+
+
+MONTHS: Beforehand[list[MonthSales]] = Beforehand(lambda warehouse: monthly_sales(warehouse, OWNER, ()), _this_month)
 
 
 def months_table(warehouse: Warehouse) -> pa.Table:

@@ -102,7 +102,7 @@ def record_all(warehouse: Warehouse, but: Collection[str] = ()) -> list[Changes]
         stored.document.name: (stored, stored.document)
         for stored in documents.current(SegmentDocument)
         if isinstance(stored.document, SegmentDocument) and stored.document.name not in but
-        and _compiles(stored.document, at)
+        and compiles(stored.document, at)
     }  # fmt: skip
     if not kept:
         return []
@@ -116,7 +116,8 @@ def record_all(warehouse: Warehouse, but: Collection[str] = ()) -> list[Changes]
     ]
 
 
-def _compiles(document: SegmentDocument, at: Context) -> bool:
+def compiles(document: SegmentDocument, at: Context) -> bool:
+    """Whether a segment can be asked for: it names nothing that is no more."""
     try:
         compile_segment(document, at)
     except BadInput:

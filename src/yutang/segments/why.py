@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from sqlglot import exp
 
@@ -16,7 +17,7 @@ from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import PersonId, draw_array, salt
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
-from yutang.profiles.past import is_a_rank, is_todays, tables_at
+from yutang.profiles.past import is_a_rank, is_todays, rows_of, tables_at
 from yutang.profiles.queries import in_scope, join_beside
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships
@@ -37,7 +38,7 @@ from yutang.segments.documents import (
 )
 from yutang.segments.likeness import Model, Weight
 from yutang.segments.queries import context, statement
-from yutang.warehouse.contracts import Statement, Warehouse
+from yutang.warehouse.contracts import Statement, Warehouse, named
 
 MOST = 300
 SHOWN = 5
@@ -94,14 +95,21 @@ def reason(
 
 
 def sample(
-    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, size: int = SHOWN
+    warehouse: Warehouse,
+    viewer: Viewer,
+    document: SegmentDocument,
+    size: int = SHOWN,
+    members: npt.NDArray[np.int64] | None = None,
 ) -> dict[PersonId, Reason]:
     """Some of the members whom the viewer sees, drawn by hash (the same again while nobody comes or goes), each with
-    why they are in it; in two queries. Raises BadInput for a segment of too many rules."""
+    why they are in it. `members` are those known already; of who is none any more nothing is told. Raises BadInput for
+    a segment of too many rules."""
     now = context(warehouse)
-    everyone = warehouse.query(statement(document, viewer, now))["person"].to_numpy()
+    asked = warehouse.query(statement(document, viewer, now))["person"].to_numpy() if members is None else members
+    everyone = np.asarray(asked, np.int64)
     drawn = everyone[np.argsort(draw_array(everyone, salt(f"sample of {document.name}")))[:size]]
-    return _reasons(warehouse, viewer, document, [PersonId(int(one)) for one in drawn], now, past=False)
+    found = _reasons(warehouse, viewer, document, [PersonId(int(one)) for one in drawn], now, past=False)
+    return {person: reason for person, reason in found.items() if reason.holds}
 
 
 def _reasons(
@@ -116,7 +124,11 @@ def _reasons(
     for name in sorted(asked.traits):
         query = query.select(TRAITS[name].expression(then.moment).as_(f"{VALUE}_{name}"))
     query = in_scope(join_beside(query), viewer).where(exp.column("person", "profiles").isin(*map(int, persons)))
-    tables: Mapping[str, pa.Table] = tables_at(warehouse, persons, then.moment) if past else {}
+    if past:
+        tables = tables_at(warehouse, persons, then.moment)
+    else:  # of a few persons, whose rows are found sooner than everybody's are counted
+        wanted = pa.table({"person": pa.array([int(one) for one in persons], pa.int64())})
+        tables = rows_of(warehouse, warehouse.query(named("profiles/births_of", tables={"wanted": wanted})))
     rows = warehouse.query(Statement(query, tables=tables, name="segments/why")).to_pylist()
     by_person = {PersonId(row["person"]): _reason(whole, row, past=past) for row in rows}
     return {person: by_person[person] for person in persons if person in by_person}
