@@ -1,14 +1,17 @@
-"""What everybody is worth: BG/NBD and Gamma-Gamma fitted and 1,000,000 persons scored with intervals, beside lifetimes.
+"""What everybody is worth: BG/NBD and Gamma-Gamma fitted and 1,000,000 persons scored with intervals, beside peers.
 
 Persons are drawn as the models say (`tests/profiles/values/pools.py`), watched for two years in days. Ours: grouped,
 fitted from several starts, standard errors, and of everybody expected orders, value with its 80 % interval, chance to
 be a customer, churn, next order (aim: ≤ 2 s, the likelihood of the peer's maximum to 1e-6). With `--journey`, Complete
 Journey: the first nine months learned, the last three foretold, by decile.
 
-lifetimes is no dependency of ours: `--peer PYTHON` names an interpreter of an environment of its own that has it
-(`python -m venv peers && peers/bin/pip install lifetimes==0.11.3`); without it only our own figures are printed.
+The peers are no dependencies of ours: `--peer PYTHON`, as often as wanted, names an interpreter of an environment of
+its own that has lifetimes or pymc-marketing (`python -m venv peers && peers/bin/pip install lifetimes==0.11.3`; another
+for pymc-marketing==0.19.2); without it only our own figures are printed. pymc-marketing is fitted to its maximum a
+posteriori under its own default priors, so its likelihood is a little below the maximum; its time holds the compiling
+of the model.
 
-Run: python -m tests.bench.bench_values [--persons 1000000] [--journey] [--peer PYTHON]
+Run: python -m tests.bench.bench_values [--persons 1000000] [--journey] [--peer PYTHON]...
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ import numpy as np
 
 AIM = 2.0
 HORIZON = 365.0
-PEER = """
+LIFETIMES = """
 import json, sys, time
 import numpy as np
 from lifetimes import BetaGeoFitter, GammaGammaFitter
@@ -42,9 +45,34 @@ orders = np.asarray(buying.predict(horizon, x, t_x, T))
 alive = buying.conditional_probability_alive(x, t_x, T)
 value = orders * np.asarray(spending.conditional_expected_average_profit(x, m))
 np.savez(out, orders=orders, value=value)
-scaled = float(-buying._negative_log_likelihood_ * len(x))
-print(json.dumps({"fit": fit, "all": time.perf_counter() - start, "cpu": time.process_time() - cpu,
+print(json.dumps({"name": "lifetimes", "fit": fit, "all": time.perf_counter() - start, "cpu": time.process_time() - cpu,
     "buying": list(map(float, buying.params_)), "spending": list(map(float, spending.params_))}))
+"""
+PYMC = """
+import json, logging, sys, time
+logging.disable(logging.WARNING)
+import numpy as np, pandas as pd
+from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
+given, horizon, out = np.load(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+of = pd.DataFrame({"customer_id": np.arange(len(given["x"])), "frequency": given["x"], "recency": given["t_x"],
+    "T": given["T"], "monetary_value": given["m"]})
+start, cpu = time.perf_counter(), time.process_time()
+buying = BetaGeoModel(data=of)
+buying.fit(method="map", progressbar=False)
+spending = GammaGammaModel(data=of[of.frequency > 0])
+spending.fit(method="map", progressbar=False)
+fit = time.perf_counter() - start
+orders = buying.expected_purchases(of, future_t=horizon).to_numpy().ravel()
+value = orders * spending.expected_customer_spend(of).to_numpy().ravel()
+np.savez(out, orders=orders, value=value)
+at = lambda model, names: [float(model.fit_result[name].to_numpy().ravel()[0]) for name in names]
+print(json.dumps({"name": "pymc-marketing (MAP)", "fit": fit, "all": time.perf_counter() - start,
+    "cpu": time.process_time() - cpu, "buying": at(buying, ("r", "alpha", "a", "b")),
+    "spending": at(spending, ("p", "q", "v"))}))
+"""
+PEER = f"""
+import importlib.util
+exec({LIFETIMES!r} if importlib.util.find_spec("lifetimes") else {PYMC!r})
 """
 
 
@@ -53,14 +81,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--persons", type=int, default=100_000)
     parser.add_argument("--journey", action="store_true")
-    parser.add_argument("--peer", type=Path, help="an interpreter that has lifetimes")
+    parser.add_argument(
+        "--peer", type=Path, action="append", default=[], help="an interpreter that has lifetimes or pymc-marketing"
+    )
     asked = parser.parse_args()
     large(asked.persons, asked.peer)
     if asked.journey:
         journey(asked.peer)
 
 
-def large(persons: int, peer: Path | None) -> None:
+def large(persons: int, peers: list[Path]) -> None:
     """Many persons: time, and the maximum that was found."""
     from tests.profiles.values.pools import draw
     from yutang.profiles.values import bgnbd, gammagamma
@@ -74,27 +104,28 @@ def large(persons: int, peer: Path | None) -> None:
         f"{persons:,} persons, {groups}: fitted in {parts['fit']:.2f} s and scored with intervals in "
         f"{parts['score']:.2f} s; {took[0]:.2f} s in all (aim ≤ {AIM}), {took[1]:.2f} s of CPU"
     )
-    if peer is None:
-        print("lifetimes: not asked for (--peer)")
-        return
-    theirs, values = asked_of(peer, given, HORIZON)
+    if not peers:
+        print("no peer was asked (--peer)")
     histories = bgnbd.Histories.of(given["x"], given["t_x"], given["T"])
     spends = gammagamma.Spends.of(given["x"], given["m"])
-    gaps = []
-    for mine, of, params in (
-        (fits[0].log_likelihood, lambda at: bgnbd.log_likelihood(histories, at)[0], theirs["buying"]),
-        (fits[1].log_likelihood, lambda at: gammagamma.log_likelihood(spends, at)[0], theirs["spending"]),
-    ):
-        other = of(np.log(params))
-        gaps.append((mine - other) / abs(other))
-    print(
-        f"lifetimes: {theirs['all']:.2f} s ({theirs['fit']:.2f} s of it the fit, no intervals), {theirs['cpu']:.2f} s "
-        f"of CPU: {theirs['cpu'] / took[1]:.1f} × ours; our log-likelihoods are above theirs by "
-        f"{gaps[0]:.1e} and {gaps[1]:.1e} of them; expected value differs by "
-        f"{abs(values['value'].sum() / found.value.sum() - 1):.1e}"
-    )
-    if min(gaps) < -1e-6:
-        raise SystemExit("lifetimes found a higher likelihood")
+    for peer in peers:
+        theirs, values = asked_of(peer, given, HORIZON)
+        likelihoods = []
+        for mine, of, params in (
+            (fits[0].log_likelihood, lambda at: bgnbd.log_likelihood(histories, at)[0], theirs["buying"]),
+            (fits[1].log_likelihood, lambda at: gammagamma.log_likelihood(spends, at)[0], theirs["spending"]),
+        ):
+            likelihoods.append((mine, of(np.log(params))))
+        above = [(mine - other) / abs(other) for mine, other in likelihoods]
+        print(
+            f"{theirs['name']}: {theirs['all']:.2f} s ({theirs['fit']:.2f} s of it the fit, no intervals), "
+            f"{theirs['cpu']:.2f} s of CPU: {theirs['cpu'] / took[1]:.1f} × ours; log-likelihoods "
+            + ", ".join(f"{mine:,.2f} ours and {other:,.2f} theirs" for mine, other in likelihoods)
+            + f": ours above theirs by {above[0]:.1e} and {above[1]:.1e} of them; expected value differs by "
+            f"{abs(values['value'].sum() / found.value.sum() - 1):.1e}"
+        )
+        if min(above) < -1e-6:
+            raise SystemExit(f"{theirs['name']} found a higher likelihood")
 
 
 def told(given: dict[str, Any], horizon: float) -> Any:
@@ -121,7 +152,7 @@ def timed(act: Callable[[], Any]) -> tuple[Any, tuple[float, float]]:
 
 
 def asked_of(peer: Path, given: dict[str, Any], horizon: float) -> tuple[dict[str, Any], Any]:
-    """The same of lifetimes, in its own environment."""
+    """The same of a peer, in its own environment."""
     with tempfile.TemporaryDirectory() as folder:
         there, back = Path(folder) / "given.npz", Path(folder) / "told.npz"
         np.savez(there, **given)
@@ -132,7 +163,7 @@ def asked_of(peer: Path, given: dict[str, Any], horizon: float) -> tuple[dict[st
     return json.loads(said.strip().splitlines()[-1]), values
 
 
-def journey(peer: Path | None) -> None:
+def journey(peers: list[Path]) -> None:
     """Complete Journey: nine months learned, three foretold."""
     given, orders, amount = split()
     days = float((date(2018, 1, 1) - date(2017, 10, 1)).days)
@@ -141,9 +172,9 @@ def journey(peer: Path | None) -> None:
     print(f"Complete Journey, {len(amount):,} households: r, α, a, b = {rounded(fits[0].params)}; p, q, v = "
           f"{rounded(fits[1].params)}; 80 % intervals held for {inside.mean():.1%}")  # fmt: skip
     report("ours", found.orders, found.value, orders, amount)
-    if peer is not None:
-        _, values = asked_of(peer, given, days)
-        report("lifetimes", values["orders"], values["value"], orders, amount)
+    for peer in peers:
+        theirs, values = asked_of(peer, given, days)
+        report(theirs["name"], values["orders"], values["value"], orders, amount)
     report("as before", given["x"] / given["T"] * days, given["x"] * given["m"] / given["T"] * days, orders, amount)
     parts = np.array_split(np.argsort(found.value, kind="stable"), 10)
     for number, part in enumerate(parts, 1):
