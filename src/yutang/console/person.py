@@ -21,7 +21,7 @@ from yutang.console.figures import columns
 from yutang.console.pages import Page, language, page
 from yutang.console.scope import seen_by
 from yutang.console.templatetags.console import money
-from yutang.kernel.calendars import aware
+from yutang.kernel.calendars import aware, local_day
 from yutang.kernel.clock import business_now
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.layers.next_queries import next_of
@@ -35,6 +35,7 @@ from yutang.people.sameness import history
 from yutang.profiles.queries import as_of, traits_of
 from yutang.profiles.traits import TRAITS, Trait, TraitType
 from yutang.profiles.values import queries as values
+from yutang.profiles.values.contracts import without_gaps
 from yutang.reach import queries as reach
 from yutang.reach.contracts import REASONS, PlanFacts, TouchFact
 from yutang.reach.ledger import touches_of
@@ -169,7 +170,8 @@ def _values(request: Page, who: PersonId, births: pa.Table, *, ready: bool) -> d
     if found is None or worth is None:
         return {"worth": None}
     shelves = values.categories_of(request.warehouse, births, worth, found) if request.viewer.sees_all else []
-    quarters = values.quarters_of(request.warehouse, births, found)[::-1]
+    bought = values.quarters_of(request.warehouse, births, found)[::-1]
+    quarters = without_gaps(bought, local_day(found.as_of, found.zone))[-8:]
     told = [(f"{one.year % 100:02} Q{one.quarter}", one.amount) for one in quarters]
     chart = columns(told, lambda value: money(value, 0), _("既成价值，按季度")) if len(told) > 1 else ""
     return {"worth": worth, "valued": found, "shelves": shelves, "quarters": quarters, "chart": chart}

@@ -17,11 +17,12 @@ from yutang.console.figures import bar, columns
 from yutang.console.pages import Page, page
 from yutang.console.tables import exported, wanted_format
 from yutang.console.templatetags.console import money
+from yutang.kernel.calendars import local_day
 from yutang.kernel.errors import NotFound
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.organisation.queries import nodes, roots
 from yutang.profiles.values import queries
-from yutang.profiles.values.contracts import Decile, ModelFacts, Tenth
+from yutang.profiles.values.contracts import Decile, ModelFacts, Tenth, without_gaps
 
 QUARTERS = 12  # the latest
 PLOT = 160  # the height of the plot of deciles, in pixels
@@ -70,7 +71,8 @@ def values(request: Page) -> HttpResponseBase:
     brand = models[0] if models else None
     largest = max((tenth.potential for tenth in tenths), default=0.0)
     place, places = _place(request)
-    quarters = queries.quarters_at(request.warehouse, request.viewer, place.id if place else None)[-QUARTERS:]
+    bought = queries.quarters_at(request.warehouse, request.viewer, place.id if place else None)
+    quarters = without_gaps(bought, local_day(found.as_of, found.zone))[-QUARTERS:]
     told = [(f"{one.year % 100:02} Q{one.quarter}", one.amount) for one in quarters]
     context = {
         "state": found,

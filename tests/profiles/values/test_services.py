@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,7 @@ from yutang.organisation.contracts import RoleName, Viewer
 from yutang.organisation.queries import OWNER
 from yutang.profiles.services import rebuild
 from yutang.profiles.values import queries, services
-from yutang.profiles.values.contracts import Cannot, Measure, ValueState
+from yutang.profiles.values.contracts import Cannot, Measure, Quarter, ValueState, without_gaps
 from yutang.warehouse.contracts import Statement, Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -279,6 +279,14 @@ def test_margin_counts_where_enough_costs_are_known_and_spend_where_they_are_not
     told = stands(warehouse)
     assert (told.measure, told.basis.known) == (Measure.MARGIN, pytest.approx(1))
     assert float(one(warehouse, rest + "WHERE v.person > 350")) == pytest.approx(0.2, abs=0.002)
+
+
+def test_a_quarter_in_which_nothing_came_is_drawn_as_nothing() -> None:
+    found = without_gaps([Quarter(2025, 3, 5.0, 1), Quarter(2026, 1, 7.0, 2)], date(2026, 6, 30))
+    assert [(one.year, one.quarter, one.amount) for one in found] == [
+        (2025, 3, 5.0), (2025, 4, 0.0), (2026, 1, 7.0), (2026, 2, 0.0),
+    ]  # fmt: skip
+    assert without_gaps([], date(2026, 6, 30)) == []
 
 
 def test_a_category_tells_its_interval_by_its_own_model_and_none_by_a_share(pond: Warehouse) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -167,6 +167,17 @@ class Quarter:
     quarter: int
     amount: float
     persons: int
+
+
+def without_gaps(quarters: Sequence[Quarter], until: date) -> list[Quarter]:
+    """The quarters, the earliest first, with those in which nothing came, up to that of a local day: a chart that
+    leaves them out would draw a pause as none."""
+    if not quarters:
+        return []
+    told = {(one.year, one.quarter): one for one in quarters}
+    first, last = 4 * quarters[0].year + quarters[0].quarter - 1, 4 * until.year + (until.month - 1) // 3
+    places = [(number // 4, number % 4 + 1) for number in range(first, last + 1)]
+    return [told.get(place) or Quarter(*place, 0.0, 0) for place in places]
 
 
 @dataclass(frozen=True, slots=True)
