@@ -332,6 +332,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/growth/tree/?export=csv"),
     ),
     "advisor": (Ask("/advisor/"), Ask("/advisor/?export=csv")),
+    "layers_invite": (Ask("/layers/super-users/invite/?fee=29"),),
     "layers_super": (
         Ask("/layers/super-users/"),
         Ask("/layers/super-users/?sign=repeat&reachable=yes&sort=-orders_365d"),

@@ -172,11 +172,13 @@ class EndsOut(Schema):
 
 
 class FeeOut(Schema):
-    """A yearly fee: whom it serves, and what each of them and all together bring; null where they are fewer than 10."""
+    """A yearly fee: whom it serves (those worth `least` or more), what each of them is expected to spend in a year, and
+    what each and all together bring; null where they are fewer than 10."""
 
     fee: float
+    least: float | None
     invited: int
-    spend: float | None
+    spend: EndsOut | None
     each: EndsOut | None
     together: EndsOut | None
     needed_uplift: EndsOut | None
@@ -184,9 +186,14 @@ class FeeOut(Schema):
 
 
 class MembershipOut(Schema):
-    """What each fee would bring, beside what it assumes."""
+    """What each fee would bring of `told` super-users (`untold` have no potential value), beside what it assumes.
+    `cannot`: why nothing is told. `off`: by which share values were off when they were tried on the past."""
 
+    cannot: str | None
     assumes: dict[str, float]
+    told: int
+    untold: int
+    off: float | None
     least_fee: EndsOut | None
     fees: list[FeeOut]
 
@@ -209,5 +216,4 @@ def list_super_users(
 def get_membership(request: HttpRequest) -> dict[str, Any]:
     """At which fee a paid membership of the super-users would pay back."""
     document = super_users.super_users_document()
-    found, least = super_users.membership(warehouse(), viewer_of(request), document)
-    return told_membership(found, least, document.membership)
+    return told_membership(super_users.membership(warehouse(), viewer_of(request), document), document.membership)

@@ -95,9 +95,11 @@ def super_users_(shell: Shell, viewer: Viewer, fees: bool, limit: int) -> Answer
     """超级用户，花得多的在前；邀请谁做付费会员 / super-users; whom to invite to a paid membership"""
     document = super_users.super_users_document()
     if fees:
-        found, least = super_users.membership(shell.warehouse, viewer, document)
-        data: dict[str, Any] = told_membership(found, least, document.membership)
-        rows = [[row.fee, row.invited, *_ends(row.each), *_ends(row.needed_uplift)] for row in found]
+        found = super_users.membership(shell.warehouse, viewer, document)
+        data: dict[str, Any] = told_membership(found, document.membership)
+        if found.why:
+            return data, [shell.said(f"还看不出（{found.why}）。", f"Cannot tell yet ({found.why}).")]
+        rows = [[row.fee, row.invited, *_ends(row.each), *_ends(row.needed_uplift)] for row in found.rows]
         return data, [table(("fee", "invited", "each", "low", "high", "uplift", "low", "high"), rows)]
     codes = {int(node.id): node.code for node in nodes() if viewer.sees(node.id)}
     total, several = super_users.listed(shell.warehouse, viewer, document, limit=limit)

@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from yutang.console.figures import bar
-from yutang.console.pages import Page, page
+from yutang.console.pages import Page, operators_only, page
+from yutang.console.sentences import sentence
 from yutang.console.tables import PAGE_SIZE, Pager, exported, page_number, sorting, wanted_format
 from yutang.console.words import SUPER_SIGNS, said
 from yutang.documents import queries as documents
+from yutang.documents.queries import versions as history
+from yutang.kernel.documents import parse
+from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.layers import super_users as queries
 from yutang.layers.documents import DEFAULT, SuperUsersDocument
-from yutang.layers.membership import best
+from yutang.layers.membership import FeeRow
 from yutang.organisation.contracts import NodeFacts
 from yutang.organisation.queries import nodes
 from yutang.people.queries import names_of
 from yutang.profiles.queries import as_of
+from yutang.segments.documents import SegmentDocument
+from yutang.segments.queries import count, members_page
+from yutang.segments.services import save
 
 MOST_EXPORTED = 1_000_000
+SAMPLE = 20
+SAMPLED = ("potential_value", "potential_low", "potential_high", "spend_365d", "reachable")
 
 
 @page
@@ -48,8 +58,8 @@ def super_users(request: Page) -> HttpResponseBase:
     number = page_number(request)
     offset = (number - 1) * PAGE_SIZE
     total, found = queries.listed(warehouse, viewer, document, **kept, limit=PAGE_SIZE, offset=offset)
-    fees, least = queries.membership(warehouse, viewer, document)
-    largest = max((abs(row.together.value) for row in fees if row.together), default=0.0)
+    fees = queries.membership(warehouse, viewer, document)
+    largest = max((abs(row.together.value) for row in fees.rows if row.together), default=0.0)
     names = names_of(viewer, [PersonId(row["person"]) for row in found])
     context = {
         "tab": "super",
@@ -62,12 +72,65 @@ def super_users(request: Page) -> HttpResponseBase:
         "reachable": request.GET.get("reachable", ""),
         "sort": order,
         "signs": list(document.rules()),
-        "fees": [(row, bar(row.together.value, largest) if row.together else "") for row in fees],
-        "least": least,
-        "best": best(list(fees)),
+        "fees": fees,
+        "rates": [(row, bar(row.together.value, largest) if row.together else "") for row in fees.rows],
+        "margin": document.membership.margin if fees.margin is None else fees.margin,
         "stored": documents.find(SuperUsersDocument, DEFAULT),
     }
     return render(request, "console/layers_super.html", context)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def invite(request: Page) -> HttpResponseBase:
+    """Whom a yearly fee (`fee`) serves: first shown, then, once confirmed, kept as a segment."""
+    operators_only(request.viewer)
+    document = queries.super_users_document()
+    row = _row_of(request, document)
+    segment = queries.invited(document, row.fee, row.least or 0.0)
+    before = history(SegmentDocument, segment.name)
+    if request.method == "POST":
+        kept = before[0].document == segment if before else False
+        if not kept:
+            save(segment, request.viewer)
+        messages.success(request, _("已存为分群，可以接着做计划。"))
+        return redirect("segment", segment.name)
+    total, found = members_page(
+        request.warehouse, request.viewer, segment, limit=SAMPLE, order="-potential_value", traits=SAMPLED
+    )
+    rows = found.to_pylist()
+    names = names_of(request.viewer, [PersonId(one["person"]) for one in rows])
+    context = {
+        "row": row,
+        "segment": segment,
+        "says": sentence(segment, {}),
+        "total": total,
+        "reachable": count(request.warehouse, request.viewer, _reachable(segment)),
+        "rows": [{**one, "name": names.get(one["person"])} for one in rows],
+        "version": before[0].version + 1 if before else 1,
+    }
+    return render(request, "console/layers_invite.html", context)
+
+
+def _row_of(request: Page, document: SuperUsersDocument) -> FeeRow:
+    """The row of the fee that is asked for. Raises NotFound where it is none of the document's, or cannot be told."""
+    given = request.POST.get("fee", "") or request.GET.get("fee", "")
+    try:
+        row = queries.membership(request.warehouse, request.viewer, document).row(float(given))
+    except ValueError:
+        row = None
+    if row is None or row.least is None:
+        raise NotFound(
+            f"没有「{given[:20]}」这一档年费，或者还算不出来。",
+            f"There is no yearly fee “{given[:20]}”, or it cannot be told yet.",
+        )
+    return row
+
+
+def _reachable(segment: SegmentDocument) -> SegmentDocument:
+    """Those of a segment who may be written to."""
+    data = segment.as_data()
+    return parse(SegmentDocument, {**data, "where": {"all": [data["where"], {"trait": "reachable", "is": True}]}})
 
 
 def _shown(
@@ -103,4 +166,7 @@ def _export(
     return exported(request, "super-users", head, rows)
 
 
-urls = [path("layers/super-users/", super_users, name="layers_super")]
+urls = [
+    path("layers/super-users/", super_users, name="layers_super"),
+    path("layers/super-users/invite/", invite, name="layers_invite"),
+]

@@ -59,6 +59,13 @@ SUPER_SIGNS: dict[str, Promise] = {
     "loyalty": _("忠诚"),
     "sharing": _("分享"),
 }
+FEES_UNTOLD: dict[str, Promise] = {
+    **VALUE_CANNOT,
+    "unscored": _("三种价值还没有算过。"),
+    "untried": _("历史太短，预计花多少还没拿过去检验过。"),
+    "horizon": _("三种价值看的不是一年，和年费比不了。"),
+    "few": _("有潜在价值的超级用户不到 10 位。"),
+}
 FLOW_STEPS: dict[str, Promise] = {
     "bought": _("没买过 → 首购"),
     "again": _("买过一次 → 再买"),

@@ -11,7 +11,7 @@ from yutang.layers import ladder, rfm
 from yutang.layers.contracts import LayerCount, Move
 from yutang.layers.documents import Membership
 from yutang.layers.flow import STEPS, DayFlow
-from yutang.layers.membership import Ends, FeeRow
+from yutang.layers.membership import Fees
 from yutang.organisation.contracts import Viewer
 from yutang.warehouse.contracts import Warehouse
 
@@ -73,10 +73,17 @@ def told_super_user(row: Mapping[str, Any], codes: Mapping[int, str]) -> dict[st
     return {**plain, "home_store": codes.get(row["home_store"])}
 
 
-def told_membership(rows: Sequence[FeeRow], least: Ends | None, plan: Membership) -> dict[str, Any]:
-    """What each fee would bring, beside the assumptions."""
+def told_membership(found: Fees, plan: Membership) -> dict[str, Any]:
+    """What each fee would bring, beside the assumptions; or why nothing is told."""
+    assumed = plan.model_dump(exclude={"fees"})
+    if found.margin is not None:
+        assumed["margin"] = found.margin
     return {
-        "assumes": plan.model_dump(exclude={"fees"}),
-        "least_fee": asdict(least) if least else None,
-        "fees": [{**asdict(row), "pays": row.pays} for row in rows],
+        "cannot": found.why or None,
+        "assumes": assumed,
+        "told": found.told,
+        "untold": found.untold,
+        "off": found.off,
+        "least_fee": asdict(found.least) if found.least else None,
+        "fees": [{**asdict(row), "pays": row.pays} for row in found.rows],
     }
