@@ -68,11 +68,24 @@ def computed(warehouse, directory: Path) -> dict[str, Any]:  # type: ignore[no-u
             **_effects(warehouse),
             "growth": _growth(warehouse),
             "next": _next(warehouse),
+            "advisor": _advisor(warehouse),
             "lines": _lines(warehouse),
             "synthetic": _synthetic(warehouse),
             "drill": _drill(warehouse),
             "walls": _walls(warehouse),
         }
+
+
+def _advisor(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
+    from yutang.organisation.queries import OWNER
+    from yutang.review.advisor_queries import advice, advisor_document
+
+    document = advisor_document()
+    found = {one.measured.category: one for one in advice(warehouse, OWNER, document).value}
+    return {
+        one.category: [found[one.category].kind.letter, found[one.category].exact, found[one.category].measured.price]
+        for one in document.answers
+    }
 
 
 def _segments(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]

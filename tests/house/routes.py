@@ -332,6 +332,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/growth/tree/?export=csv"),
     ),
     "advisor": (Ask("/advisor/"), Ask("/advisor/?export=csv")),
+    "advisor_answer": (Ask("/advisor/answers/", {"asks": "yes", "talks": "no", "once": "no"}),),
     "layers_invite": (Ask("/layers/super-users/invite/?fee=29"),),
     "layers_super": (
         Ask("/layers/super-users/"),

@@ -16,12 +16,13 @@ from tests.segments.worlds import Pond
 from tests.warehouse.clickhouse import assert_equal_on_both_engines
 from tests.warehouse.fixtures import insert
 from yutang.kernel.documents import from_data, read
-from yutang.kernel.errors import BadDocument, NotFound, Refused
+from yutang.kernel.errors import BadDocument, BadInput, NotFound, Refused
 from yutang.organisation.queries import OWNER
 from yutang.profiles.services import rebuild
-from yutang.review.advisor import Level, Measured, Unknown, advise, break_even_orders, rated, refuse_hook
+from yutang.review.advisor import Level, Measured, Unknown, advise, break_even_orders, rated
 from yutang.review.advisor_documents import AdvisorDocument, Answers, Effort
-from yutang.review.advisor_queries import HALF, SPAN, advice, advice_of
+from yutang.review.advisor_queries import HALF, SPAN, advice, advice_of, advisor_document
+from yutang.review.advisor_services import answer, keep_advisor
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 __all__ = ["pond", "stores", "warehouse"]  # fixtures
@@ -52,6 +53,9 @@ KNOWING, NOT = Answers(asks=True, talks=True, once=False), Answers(asks=False, t
         (30, 20, NOT, "D", True),
         (1, 20, NOT, "E", True),
         (30, 20, KNOWING, "A", False),
+        (30, 500, NOT, "D", False),
+        (1, 20, KNOWING, "B", False),
+        (1, 9000, NOT, "C", False),
     ],
 )
 def test_each_kind_is_told_with_its_evidence(
@@ -63,7 +67,6 @@ def test_each_kind_is_told_with_its_evidence(
     assert [one.name for one in found.evidence] == ["frequency", "price", "cognition"]
     assert found.evidence[0].value == rate
     assert (found.evidence[0].level is Level.HIGH) == (rate >= 4)
-    refuse_hook(found)
 
 
 def test_it_says_when_it_cannot_tell() -> None:
@@ -75,13 +78,27 @@ def test_it_says_when_it_cannot_tell() -> None:
     assert not advise(measured(9, 9), KNOWING, document()).evidence[0].close
 
 
-def test_hooks_are_refused_for_what_is_bought_once() -> None:
+def test_what_is_bought_once_is_said() -> None:
     for once in (advise(measured(0.02, 9000, again=3), KNOWING, document()),
                  advise(measured(1, 9000), Answers(asks=True, talks=True, once=True), document())):  # fmt: skip
         assert once.one_off
-        with pytest.raises(Refused, match="no second order"):
-            refuse_hook(once)
     assert not advise(measured(0.02, 9000, old=10, again=0), KNOWING, document()).one_off, "too few to say so"
+
+
+@pytest.mark.django_db
+def test_answers_are_kept_beside_each_other_and_plans_must_exist(stores: dict[str, int]) -> None:
+    tea, brand = Answers(category="tea", asks=True, talks=True, once=False), Answers(asks=False, talks=True, once=False)
+    for given in (tea, brand, tea):
+        answer(given, OWNER)
+    kept = advisor_document()
+    assert {one.category: one for one in kept.answers} == {"": brand, "tea": tea}
+    assert kept.answers_of("milk") == brand
+    with pytest.raises(Refused):
+        answer(tea, manager(stores["s7"]))
+    wrong = kept.model_copy(update={"kinds": (kept.kinds[0].model_copy(update={"plans": ("hook_offer",)}),)})
+    with pytest.raises(BadInput, match="no such plan"):
+        keep_advisor(wrong, OWNER)
+    keep_advisor(kept, OWNER)
 
 
 def test_messages_before_buying_count_as_knowing() -> None:

@@ -26,6 +26,7 @@ from yutang.layers.documents import DEFAULT, LadderDocument, RfmDocument, SuperU
 from yutang.layers.ladder import keep_ladder
 from yutang.organisation.contracts import Viewer
 from yutang.review.advisor_documents import AdvisorDocument
+from yutang.review.advisor_services import keep_advisor
 
 Keep = Callable[[Any, Viewer, int], StoredDocument]
 
@@ -49,7 +50,12 @@ METHODS: dict[str, Method] = {
     for one in (
         Method(RfmDocument, gettext_lazy("RFM 怎么分"), "layers", _keep),
         Method(SuperUsersDocument, gettext_lazy("超级用户与付费会员"), "layers_super", _keep),
-        Method(AdvisorDocument, gettext_lazy("品类顾问的规则与三个问题"), "advisor", _keep),
+        Method(
+            AdvisorDocument,
+            gettext_lazy("品类顾问的规则与三个问题"),
+            "advisor",
+            lambda document, viewer, base: keep_advisor(document, viewer, base=base),
+        ),
         Method(
             LadderDocument,
             gettext_lazy("客户阶段的规则"),

@@ -59,6 +59,11 @@ SUPER_SIGNS: dict[str, Promise] = {
     "loyalty": _("忠诚"),
     "sharing": _("分享"),
 }
+QUESTIONS: dict[str, Promise] = {
+    "asks": _("买之前会问吗"),
+    "talks": _("彼此会聊吗"),
+    "once": _("一辈子只买一次吗"),
+}
 FEES_UNTOLD: dict[str, Promise] = {
     **VALUE_CANNOT,
     "unscored": _("三种价值还没有算过。"),

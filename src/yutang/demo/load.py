@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from yutang.demo import dataset
 from yutang.guard.radar import services as radar
 from yutang.intake import imports, mirror
 from yutang.kernel.clock import business_clock
+from yutang.kernel.documents import Note
 from yutang.kernel.errors import Refused
 from yutang.organisation import services as organisation
 from yutang.organisation.contracts import NodeKind
@@ -23,6 +25,9 @@ from yutang.organisation.services import NewNode, NewSender
 from yutang.people import services as people
 from yutang.playbooks.services import keep_shipped
 from yutang.profiles import services as profiles
+from yutang.review.advisor_documents import Answers
+from yutang.review.advisor_queries import advisor_document
+from yutang.review.advisor_services import keep_advisor
 from yutang.sandbox.contracts import Customer, Member, Relation, Spec
 from yutang.sandbox.world import seed
 from yutang.warehouse.contracts import Warehouse, named
@@ -41,6 +46,17 @@ HABITS: dict[str, str | dict[str, float]] = {
     "night": {"at_once": 0.25, "night": 0.75},
     "never": "never",
 }
+# Category ('': the whole brand), whether customers ask before they buy, whether they talk of it.
+ANSWERS = (
+    ("", False, False),
+    ("INFANT FORMULA", True, True),
+    ("DIAPERS & DISPOSABLES", True, True),
+    ("VITAMINS", True, True),
+    ("DOMESTIC WINE", True, True),
+    ("加油", False, False),
+    ("ROSES", False, False),
+    ("PORTABLE ELECTRIC APPLIANCES", True, False),
+)
 # What the loyalty card took off at the shelf; coupons are redemptions, told by events of their own.
 COLUMNS = {"placed_at": "occurred_at", "discount": "shelf_discount"}
 
@@ -71,6 +87,7 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     bought = dataset.purchases()
     world = dataset.load(bought)
     keep_shipped()
+    _advised()
     _organisation(world)
     mirror.mirror_nodes(warehouse)
     say("1,469,307 条购买明细 / 1,469,307 purchase lines")
@@ -88,6 +105,20 @@ def _load(warehouse: Warehouse, sandbox: Path, say: Say) -> None:
     radar.enter(
         OWNER, radar.EntryForm("contacts", "合成：已购规模 5,000", CORP, most="5000")
     )  # more friends than are free
+
+
+def _advised() -> None:
+    """The advisor's three questions, answered for a supermarket that sells in dollars. By the demo's author: the data
+    do not say what people ask and talk of."""
+    document = advisor_document()
+    note = Note(
+        zh="演示：界线按卖美元商品的超市改过；三个问题由写演示的人回答，数据里没有。",
+        en="The demo: bounds are those of a supermarket that sells in dollars; the answers are the demo author's, "
+        "for the data do not say them.",
+    )
+    answers = tuple(Answers(category=category, asks=asks, talks=talks, once=False) for category, asks, talks in ANSWERS)
+    changes = {"note": note, "high_price": 20.0, "very_high_price": 200.0, "answers": answers}
+    keep_advisor(document.model_copy(update=changes), replace(OWNER, name=AUTHOR))
 
 
 def _organisation(world: dataset.DemoWorld) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from yutang.kernel.errors import Refused
 from yutang.review.advisor_documents import AdvisorDocument, Answers, Effort, Kind
 
 Z = 1.959963984540054  # of a 95 % interval
@@ -21,6 +20,9 @@ class Level(StrEnum):
     LOW = "low"
     HIGH = "high"
     VERY_HIGH = "very_high"
+
+
+_HEIGHTS = {level: height for height, level in enumerate(Level)}
 
 
 class Unknown(StrEnum):
@@ -117,8 +119,8 @@ def advise(measured: Measured, answers: Answers | None, document: AdvisorDocumen
     points = answers.asks + answers.talks + ((measured.consulted or 0.0) >= document.consulted)
     known = Level.HIGH if points >= document.cognition else Level.LOW
     evidence += (Evidence("cognition", float(points), float(document.cognition), known),)
-    kind, fits = _nearest([one.level for one in evidence], document.kinds)
-    return Advice(measured, evidence, kind, fits == len(evidence), once)
+    kind, exact = _nearest([one.level for one in evidence], document.kinds)
+    return Advice(measured, evidence, kind, exact, once)
 
 
 def _priced(price: float, document: AdvisorDocument) -> tuple[float, Level]:
@@ -127,23 +129,20 @@ def _priced(price: float, document: AdvisorDocument) -> tuple[float, Level]:
     return document.high_price, Level.HIGH if price >= document.high_price else Level.LOW
 
 
-def _nearest(levels: Sequence[Level], kinds: Sequence[Kind]) -> tuple[Kind, int]:
-    """The first of the kinds that fit best, and how many yardsticks fit."""
-    fits = [
-        sum(level.value in wanted for level, wanted in zip(levels, (k.frequency, k.price, k.cognition), strict=True))
-        for k in kinds
-    ]
-    best = max(fits)
-    return kinds[fits.index(best)], best
+def _nearest(levels: Sequence[Level], kinds: Sequence[Kind]) -> tuple[Kind, bool]:
+    """The kind to which fewest steps lead (a step: from one level to the next), and whether none does. Of several, one
+    whose cognition fits: whether there is much to be known decides between tending people and reminding them."""
 
+    def away(kind: Kind) -> tuple[int, int]:
+        wanted = (kind.frequency, kind.price, kind.cognition)
+        steps = [
+            min(abs(_HEIGHTS[level] - _HEIGHTS[Level(one)]) for one in several)
+            for level, several in zip(levels, wanted, strict=True)
+        ]
+        return sum(steps), steps[-1]
 
-def refuse_hook(advice: Advice) -> None:
-    """Raise Refused where a hook offer (19.9, 99 …) makes no sense: who buys only once is not brought back by it."""
-    if advice.one_off:
-        raise Refused(
-            "这是一辈子多半只买一次的品类，低价钩子换不来第二单，请把钱花在口碑和转介绍上。",
-            "This is mostly bought once in a life: a cheap hook brings no second order. Spend on being recommended.",
-        )
+    best = min(kinds, key=away)
+    return best, away(best) == (0, 0)
 
 
 def break_even_orders(effort: Effort, price: float) -> float | None:
