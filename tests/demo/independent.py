@@ -290,6 +290,15 @@ def growth_formula() -> dict[str, float]:
     }
 
 
+def median_spent(category: str = "") -> float:
+    """The median, in dollars, of what a basket spends: in all, or on a category where there is any of it."""
+    data = source()
+    if not category:
+        return float(data.visits["cents"].median() / 100)
+    lines = data.lines[(data.lines["product_category"] == category) & (data.lines["product_type"] != GASOLINE)]
+    return float(lines.groupby("basket_id")["cents"].sum().median() / 100)
+
+
 def zero_value_lines() -> tuple[int, int]:
     """Lines whose `sales_value` is 0 in the file, and lines that are 0.00 as money, whatever their quantity.
 

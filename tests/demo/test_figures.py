@@ -282,3 +282,22 @@ def test_the_next_category_beats_the_most_popular(figures: Figures) -> None:
     assert found["persons"] > 2_000
     for one in found["measures"]:
         assert 0 < one["low"] < one["difference"] == pytest.approx(one["lifts"] - one["popular"])
+
+
+# The advisor ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_advisor_tells_what_kind_each_category_is(figures: Figures) -> None:
+    found = {name: (letter, exact) for name, (letter, exact, _) in figures["advisor"].items()}
+    assert found == {
+        "": ("D", True),
+        "INFANT FORMULA": ("A", False),
+        "DIAPERS & DISPOSABLES": ("A", False),
+        "VITAMINS": ("B", False),
+        "DOMESTIC WINE": ("A", False),
+        "加油": ("D", False),
+        "ROSES": ("E", True),
+        "PORTABLE ELECTRIC APPLIANCES": ("E", True),
+    }
+    for name in ("", "DOMESTIC WINE", "ROSES"):
+        assert figures["advisor"][name][2] == pytest.approx(independent.median_spent(name), abs=0.005)
