@@ -151,6 +151,16 @@ def test_on_a_cluster_too(clustered: ClickHouse, told: tuple[dict[str, Any], dic
     assert rows(clustered) == told[1]
 
 
+def test_aggregates_of_some_rows_are_merged_over_shards(clustered: ClickHouse) -> None:
+    clustered.write([insert("fact_preferences", [{"person": n, "kind": "a", "value": n % 4} for n in range(20)])])
+    text = """SELECT f.kind, sum(f.value) FILTER (WHERE f.value > 1) AS much,
+        max(f.value) FILTER (WHERE f.value > 9) AS none,
+        arg_max(f.person, f.value) FILTER (WHERE f.person < 4) AS who, count(*) FILTER (WHERE f.value = 0) AS few
+        FROM fact_preferences AS f JOIN fact_preferences AS other ON other.person = f.person + 0 GROUP BY f.kind"""
+    found = clustered.query(Statement(text)).to_pylist()
+    assert found == [{"kind": "a", "much": 25, "none": None, "who": 3, "few": 5}]
+
+
 @pytest.mark.parametrize("but_does", [False, True], ids=["unheard", "heard"])
 @pytest.mark.long
 def test_a_write_killed_at_any_word_is_wholly_there_or_not_at_all_and_again_makes_it_whole(

@@ -30,7 +30,7 @@ from yutang.warehouse.duck import cannot_run, is_true, out_of_space
 from yutang.warehouse.engine import closed
 from yutang.warehouse.layout import SCRATCH, WRITES, Place
 from yutang.warehouse.shape import Rehearsal, Shape, shape_of
-from yutang.warehouse.versions import STATEMENTS, State, View, end_of, joined, resolve, uncorrelated
+from yutang.warehouse.versions import STATEMENTS, State, View, end_of, joined, resolve, uncorrelated, unfiltered
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -46,6 +46,7 @@ _CLUSTERED: dict[str, str | int] = {
     "distributed_product_mode": "global",
     "prefer_global_in_and_join": 1,  # tables of a moment stand on the machine that is asked
     "distributed_foreground_insert": 1,
+    "optimize_rewrite_aggregate_function_with_if": 0,  # it would undo `unfiltered`
 }
 # A machine that is asked must know all that was kept, whichever of its copies was told.
 _REPLICATED: dict[str, str | int] = {
@@ -208,7 +209,7 @@ class ClickHouse:
             return _as_duckdb_would(self._rows(f"{text}{_settings(self._filters(view, read))}"), wanted)
 
     def _placed(self, tree: exp.Expr, instead: Mapping[str, str]) -> tuple[str, set[str]]:
-        tree = uncorrelated(tree) if self.place.cluster else tree
+        tree = unfiltered(uncorrelated(tree)) if self.place.cluster else tree
         tree, read = resolve(tree, self.tables, instead)
         if isinstance(tree, exp.SetOperation):  # SETTINGS at its end would be those of its last part
             return f"SELECT * FROM ({tree.sql(dialect='clickhouse')})", read

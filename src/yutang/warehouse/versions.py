@@ -131,6 +131,20 @@ def uncorrelated(tree: exp.Expr) -> exp.Expr:
     return tree
 
 
+def unfiltered(tree: exp.Expr) -> exp.Expr:
+    """The tree with each FILTER of an aggregate that may be null said in its value. ClickHouse keeps it in the name
+    (`sumOrNullIf`), to which a machine that is asked by another adds once more what stands there already."""
+    for found in list(tree.find_all(exp.Filter)):
+        whole, value = found.this, found.this.this
+        if isinstance(whole, exp.Count | exp.ArrayAgg | exp.Anonymous) or not isinstance(whole, exp.AggFunc):
+            continue
+        if isinstance(value, exp.Expr) and not isinstance(value, exp.Distinct):
+            condition = found.expression.this.copy()
+            whole.set("this", exp.Case(ifs=[exp.If(this=condition, true=value.copy())]))
+            found.replace(whole)
+    return tree
+
+
 def _as_in(found: exp.Exists) -> exp.Expr | None:
     inner = found.this
     where = inner.args.get("where") if isinstance(inner, exp.Select) else None
