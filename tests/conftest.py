@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver keeps a lo
 os.environ["SSL_CERT_DIR"] = str(DIRECTORY)  # no test speaks TLS, and every HTTP client would read all roots: 45 ms
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each worker, and every process it starts, compiles us anew
+
+gc.set_threshold(100_000, 20, 100)  # thousands of tests live as long as the process: to look through them is dear
 
 from yutang.kernel import encryption
 
@@ -93,6 +96,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if stores.touches(item)]
     first = {place: index for index, place in enumerate(LONGEST)}
     items.sort(key=lambda item: next((at for place, at in first.items() if item.nodeid.startswith(place)), len(first)))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected is garbage to nobody."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
