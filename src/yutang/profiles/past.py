@@ -98,7 +98,7 @@ def traits_at(
 ) -> pa.Table:
     """`person` and these traits as of an instant before now: of these persons, or of everybody (at most `SAMPLE`, drawn
     by hash), as far as the viewer sees them. Raises KeyError for an unknown trait."""
-    query = in_scope(select_traits(names, at), viewer)
+    query = in_scope(select_traits(names, at, persons), viewer)
     if persons is None:
         asked = {column.name for column in query.find_all(exp.Column)}
         tables: Mapping[str, pa.Table] = profiles_at(warehouse, at, asked)
