@@ -288,6 +288,7 @@ def test_acts_of_one_rule_on_one_event_follow_one_another(shore: Shore) -> None:
     assert first.id not in {one.id for one in queries.follow_ups(OWNER)}
 
 
+@pytest.mark.long
 def test_entering_a_segment_sets_off_a_rule_once_and_being_in_it_does_not(shore: Shore) -> None:
     from decimal import Decimal
 
