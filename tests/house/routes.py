@@ -385,7 +385,7 @@ PAGES: dict[str, tuple[Ask, ...]] = {
         Ask("/persons/{person}/export/", {"form": "html"}, shows=("name", "phone", "external")),
     ),
     "person_erase": (Ask("/persons/{person}/erase/", shows=("name",)),),
-    "values": (Ask("/values/"), Ask("/values/?export=csv")),
+    "values": (Ask("/values/"), Ask("/values/?export=csv"), Ask("/values/?at=far")),
     "growth": (Ask("/growth/"), Ask("/growth/?export=csv")),
     "league": (Ask("/league/"), Ask("/league/?export=csv")),
     "health": (
