@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -248,14 +249,14 @@ def _event(row: Mapping[str, Any], places: Mapping[NodeId, NodeFacts]) -> Happen
     english = language().startswith("en")
     props = json.loads(row["props"] or "{}")
     details = [
-        ((prop.en if english else prop.zh), str(props[name]))
+        ((_short(prop.en) if english else prop.zh), str(props[name]))
         for name, prop in (kind.props.items() if kind else ())
         if name in props and name != "synthetic"
     ]
     own = row["type"] == "offgate.sent"
     if own:  # its marks tell a person nothing
         details = [(_("方式"), words.said(words.OFF_GATE_KINDS, props.get("kind", "mass")))]
-    label = (kind.en if english else kind.zh) if kind else row["type"]
+    label = (_short(kind.en) if english else kind.zh) if kind else row["type"]
     return Happening(
         aware(row["at"]),
         row["type"],
@@ -265,6 +266,11 @@ def _event(row: Mapping[str, Any], places: Mapping[NodeId, NodeFacts]) -> Happen
         staff=row["staff"] if own else None,
         synthetic=bool(props.get("synthetic")),
     )
+
+
+def _short(meaning: str) -> str:
+    """What the vocabulary says in English, without what explains it."""
+    return re.split(r"; |, such as | \(", meaning)[0]
 
 
 def _put_lines(request: Page, births: pa.Table, orders: list[Happening]) -> None:
