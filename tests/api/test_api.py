@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.api.conftest import ORDER, Call
 from tests.house.world import World, broadcast
+from yutang.api.routes import api
 from yutang.intake.pump import pump_until_empty
 from yutang.organisation import services as organisation
 
@@ -117,6 +119,20 @@ def test_the_documents_at_openapi_json_name_every_operation_with_its_refusals(ca
             assert operation["description"]
             assert operation["security"] or root == "/hooks/"
     assert counted == {"/api/v1/": 57, "/v1/": 7, "/hooks/": 4}
+
+
+def test_no_two_shapes_of_the_document_bear_one_name() -> None:
+    shapes: dict[str, set[str]] = {}
+    for _prefix, router in api._routers:
+        for view in router.path_operations.values():
+            for model in (
+                one for operation in view.operations for one in (*operation.response_models.values(), *operation.models)
+            ):
+                told = model.model_json_schema(mode="serialization") if hasattr(model, "model_json_schema") else {}
+                for name, shape in told.get("$defs", {}).items():
+                    shapes.setdefault(name, set()).add(json.dumps(shape, sort_keys=True))
+    assert len(shapes) > 50
+    assert [name for name, told in shapes.items() if len(told) > 1] == []  # the later would stand for the earlier
 
 
 def test_an_unknown_address_is_said_in_both_languages(call: Call) -> None:

@@ -271,7 +271,7 @@ def _drill(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
     from django.db import connection
 
     from tests.guard.naive_drill import still_reachable, ways_by_person
-    from yutang.guard.drill.contracts import Level
+    from yutang.guard.drill.contracts import UnitLevel
     from yutang.guard.drill.queries import ranking
     from yutang.organisation.queries import OWNER
 
@@ -281,7 +281,7 @@ def _drill(warehouse) -> dict[str, Any]:  # type: ignore[no-untyped-def]
             return list(cursor.fetchall())
 
     by_hand = {" ".join(unit): counts for unit, counts in still_reachable(ways_by_person(rows)).items()}
-    risks = [risk for level in Level for risk in ranking(warehouse, OWNER, level).value if risk.reached]
+    risks = [risk for level in UnitLevel for risk in ranking(warehouse, OWNER, level).value if risk.reached]
     ours = {f"{risk.unit.level} {risk.unit.of}": (risk.reached, risk.still) for risk in risks}
     return {"ours": ours, "by_hand": by_hand}
 

@@ -18,7 +18,7 @@ from tests.warehouse.fixtures import fresh_warehouse
 from yutang.connect import services as connect
 from yutang.connect.documents import ContactWay
 from yutang.guard.drill import queries, services
-from yutang.guard.drill.contracts import OTHER_CORP, SAME_CORP, Level
+from yutang.guard.drill.contracts import OTHER_CORP, SAME_CORP, UnitLevel
 from yutang.intake.mirror import mirror_facts
 from yutang.kernel.clock import business_clock
 from yutang.kernel.documents import parse
@@ -128,7 +128,7 @@ def rows(sql: str) -> list[tuple[Any, ...]]:
 def told(warehouse: Warehouse) -> dict[tuple[str, str], tuple[int, int]]:
     return {
         (level.value, risk.unit.of): (risk.reached, risk.still)
-        for level in Level
+        for level in UnitLevel
         for risk in queries.ranking(warehouse, OWNER, level).value
         if risk.reached
     }
@@ -140,7 +140,7 @@ def test_every_unit_leaves_as_many_reachable_as_plain_python_says(pond: Warehous
     assert told(pond) == by_hand
     assert {level for level, _ in by_hand} == {"account", "corp", "channel"}
     assert sum(0 < still < reached for reached, still in by_hand.values()) >= 8  # it tells them apart
-    for level in Level:
+    for level in UnitLevel:
         for unit in queries.units(OWNER, level):
             found = queries.drill(pond, OWNER, unit)
             if found.whole.reached:
@@ -151,14 +151,14 @@ def test_every_unit_leaves_as_many_reachable_as_plain_python_says(pond: Warehous
 
 def test_by_which_other_way_and_what_could_be_connected(pond: Warehouse) -> None:
     ways = ways_by_person(rows)
-    corp = queries.unit(OWNER, Level.CORP, "ww-a")
+    corp = queries.unit(OWNER, UnitLevel.CORP, "ww-a")
     found = queries.drill(pond, OWNER, corp)
     hit = {who: some for who, some in ways.items() if any(way[1] == "ww-a" for way in some)}
     by_way = {
         name: sum(any(way[0] == name for way in some) for some in hit.values()) for name in ("manual", "email")
     } | {OTHER_CORP: sum(any(way[1] == "ww-b" for way in some) for some in hit.values())}
     assert found.whole.by_way == by_way
-    account = next(one for one in queries.units(OWNER, Level.ACCOUNT) if one.userid == "a0")
+    account = next(one for one in queries.units(OWNER, UnitLevel.ACCOUNT) if one.userid == "a0")
     assert {SAME_CORP, OTHER_CORP} <= set(queries.drill(pond, OWNER, account).whole.by_way)
     assert set(found.could) == {"sms"}  # nobody connected a provider
     assert 0 < found.could["sms"] < found.whole.lost
@@ -174,19 +174,19 @@ def test_an_account_out_of_service_is_nobodys_way(pond: Warehouse) -> None:
 def test_who_sees_one_store_is_told_of_its_own(pond: Warehouse) -> None:
     store = node_by_code("s0").id
     viewer = Viewer("one", RoleName.MANAGER, frozenset({store}))
-    assert {one.store for one in queries.units(viewer, Level.ACCOUNT)} == {store}
-    whole = {risk.unit.of: risk for risk in queries.ranking(pond, OWNER, Level.ACCOUNT).value}
-    mine = queries.ranking(pond, viewer, Level.ACCOUNT).value
+    assert {one.store for one in queries.units(viewer, UnitLevel.ACCOUNT)} == {store}
+    whole = {risk.unit.of: risk for risk in queries.ranking(pond, OWNER, UnitLevel.ACCOUNT).value}
+    mine = queries.ranking(pond, viewer, UnitLevel.ACCOUNT).value
     assert {risk.unit.userid for risk in mine} == {"a0", "b0", "c0"}
     assert all(risk.reached <= whole[risk.unit.of].reached and risk.lost <= whole[risk.unit.of].lost for risk in mine)
     with pytest.raises(NotFound):
-        queries.unit(viewer, Level.ACCOUNT, str(next(one.id for one in senders(OWNER) if one.userid == "a1")))
+        queries.unit(viewer, UnitLevel.ACCOUNT, str(next(one.id for one in senders(OWNER) if one.userid == "a1")))
 
 
 def test_one_click_makes_a_standing_segment_and_a_draft_twice_is_once(pond: Warehouse) -> None:
     keep_shipped()
     connect.keep_way(parse(ContactWay, WAY), OWNER)
-    unit = next(one for one in queries.units(OWNER, Level.ACCOUNT) if one.userid == "a0")
+    unit = next(one for one in queries.units(OWNER, UnitLevel.ACCOUNT) if one.userid == "a0")
     total, _ = queries.lost(pond, OWNER, unit)
     made = services.invite(pond, OWNER, unit, way="second", address="https://pond.example/w/x/")
     assert made.persons == total > 5
@@ -206,7 +206,7 @@ def test_one_click_makes_a_standing_segment_and_a_draft_twice_is_once(pond: Ware
 def test_what_cannot_be_asked_for_is_said(pond: Warehouse) -> None:
     keep_shipped()
     connect.keep_way(parse(ContactWay, WAY), OWNER)
-    unit = next(one for one in queries.units(OWNER, Level.ACCOUNT) if one.userid == "a0")
+    unit = next(one for one in queries.units(OWNER, UnitLevel.ACCOUNT) if one.userid == "a0")
     given: dict[str, Any] = {"way": "second", "address": "https://pond.example/w/x/"}
     with pytest.raises(BadInput, match="link"):
         services.invite(pond, OWNER, unit, **given, text="加一位同事吧")
@@ -214,7 +214,7 @@ def test_what_cannot_be_asked_for_is_said(pond: Warehouse) -> None:
         services.invite(pond, OWNER, unit, **{**given, "way": "nowhere"})
     with pytest.raises(Refused):
         services.invite(pond, replace(OWNER, role=RoleName.ANALYST), unit, **given)
-    nobody = next(one for one in queries.units(OWNER, Level.ACCOUNT) if one.userid == "c1")
+    nobody = next(one for one in queries.units(OWNER, UnitLevel.ACCOUNT) if one.userid == "c1")
     with pytest.raises(BadInput, match="nobody"):  # at that store another calls too
         services.invite(pond, OWNER, nobody, **given, store=node_by_code("s0").id)
     assert not Tag.objects.exists()
@@ -233,7 +233,7 @@ def test_both_engines_answer_alike(pond: Warehouse) -> None:
 
 
 def test_what_is_counted_beforehand_is_as_of_then_and_shows_nobody_who_left(pond: Warehouse) -> None:
-    unit = next(one for one in queries.units(OWNER, Level.ACCOUNT) if one.userid == "a0")
+    unit = next(one for one in queries.units(OWNER, UnitLevel.ACCOUNT) if one.userid == "a0")
     viewer = Viewer("one", RoleName.MANAGER, frozenset({node_by_code("s0").id, node_by_code("s1").id}))
     seen = [(who, queries.lost(pond, who, unit, limit=500)) for who in (OWNER, viewer)]
     before = told(pond)

@@ -10,7 +10,7 @@ from ninja import Field, Query, Router, Schema
 from yutang.api.door import REFUSALS, Limit, Offset, Token, viewer_of, warehouse
 from yutang.api.files import AS_FILES, MOST_ROWS, Format, file_of
 from yutang.guard.drill import queries
-from yutang.guard.drill.contracts import Level
+from yutang.guard.drill.contracts import UnitLevel
 from yutang.guard.drill.telling import shown_drill, shown_lost, shown_risk
 from yutang.organisation.queries import nodes
 
@@ -20,7 +20,7 @@ router = Router(tags=["guard"])
 class UnitOut(Schema):
     """What is imagined to be gone, and what that would cost. `of` names it in `GET /drill/of`."""
 
-    level: Level
+    level: UnitLevel
     of: str = Field(description="An account's number, a corp's id, or a channel's name.", examples=["ww-pond"])
     channel: str = Field(examples=["wecom"])
     corp: str | None
@@ -62,13 +62,13 @@ class LostOut(Schema):
 class UnitAsked(Schema):
     """Which unit is gone."""
 
-    level: Level
+    level: UnitLevel
     of: str = Field(max_length=128)
 
 
 @router.get("/drill", response={200: list[UnitOut], **REFUSALS}, auth=Token("read"), openapi_extra=AS_FILES)
 def rank_units(
-    request: HttpRequest, format: Format, level: Level = Level.ACCOUNT
+    request: HttpRequest, format: Format, level: UnitLevel = UnitLevel.ACCOUNT
 ) -> list[dict[str, object]] | StreamingHttpResponse:
     """Every account (or corp, or channel) that the token sees, the one first that would cost most."""
     codes = {node.id: node.code for node in nodes()}

@@ -9,13 +9,13 @@ from django.urls import reverse
 from yutang.cli.context import Shell, command, table
 from yutang.connect.queries import way as contact_way
 from yutang.guard.drill import queries, services
-from yutang.guard.drill.contracts import Level
+from yutang.guard.drill.contracts import UnitLevel
 from yutang.guard.drill.telling import shown_drill, shown_lost, shown_risk
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import node_by_code, nodes
 
 Answer = tuple[object, list[object]]
-LEVEL = click.Choice([one.value for one in Level])
+LEVEL = click.Choice([one.value for one in UnitLevel])
 
 
 @click.group("drill")
@@ -32,7 +32,7 @@ GROUPS = (drill_group,)
 def ranking(shell: Shell, viewer: Viewer, level: str, limit: int) -> Answer:
     """没了谁损失最大 / which single account, corp or channel would cost most"""
     codes = {node.id: node.code for node in nodes()}
-    found = queries.ranking(shell.warehouse, viewer, Level(level)).value[:limit]
+    found = queries.ranking(shell.warehouse, viewer, UnitLevel(level)).value[:limit]
     data = [shown_risk(one, codes) for one in found]
     columns = ("of", "userid", "channel", "corp", "store", "reached", "still", "lost")
     return data, [table(columns, [[row[name] if row[name] is not None else "-" for name in columns] for row in data])]
@@ -44,7 +44,7 @@ def ranking(shell: Shell, viewer: Viewer, level: str, limit: int) -> Answer:
 def show(shell: Shell, viewer: Viewer, level: str, of: str) -> Answer:
     """没了它还找得到多少人，怎么找 / who is still reached without it, and how, by store"""
     codes = {node.id: node.code for node in nodes()}
-    found = queries.drill(shell.warehouse, viewer, queries.unit(viewer, Level(level), of))
+    found = queries.drill(shell.warehouse, viewer, queries.unit(viewer, UnitLevel(level), of))
     columns = ("store", "reached", "still", "lost")
     rows = [(codes.get(one.store, "-") if one.store else "-", one.reached, one.still, one.lost) for one in found.stores]
     whole = found.whole
@@ -65,7 +65,7 @@ def lost(shell: Shell, viewer: Viewer, level: str, of: str, store: str, limit: i
     """会失联的人，花得多的在前 / who would be lost, the dearest first"""
     codes = {node.id: node.code for node in nodes()}
     place = node_by_code(store).id if store else None
-    unit = queries.unit(viewer, Level(level), of)
+    unit = queries.unit(viewer, UnitLevel(level), of)
     total, found = queries.lost(shell.warehouse, viewer, unit, store=place, limit=limit)
     data = [shown_lost(one, codes) for one in found]
     columns = ("person", "store", "orders_ever", "spend_365d")
@@ -85,7 +85,7 @@ def invite(shell: Shell, viewer: Viewer, level: str, of: str, way: str, store: s
     made = services.invite(
         shell.warehouse,
         viewer,
-        queries.unit(viewer, Level(level), of),
+        queries.unit(viewer, UnitLevel(level), of),
         way=way,
         address=f"{settings.PUBLIC_ADDRESS}{reverse('landing', args=[facts.slug])}",
         text=text,

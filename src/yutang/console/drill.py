@@ -21,7 +21,7 @@ from yutang.console.pages import Page, operators_only, page
 from yutang.console.tables import Pager, exported, page_number, sorting, wanted_format
 from yutang.console.words import DRILL_WAYS, said
 from yutang.guard.drill import queries, services
-from yutang.guard.drill.contracts import Drill, Level, LostPerson, Risk, Spared
+from yutang.guard.drill.contracts import Drill, LostPerson, Risk, Spared, UnitLevel
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId
 from yutang.organisation.queries import Place, places
@@ -80,7 +80,7 @@ def drills(request: Page) -> HttpResponseBase:
     pager = Pager(page_number(request), len(kept))
     context = {
         "level": level.value,
-        "levels": [one.value for one in Level],
+        "levels": [one.value for one in UnitLevel],
         "rows": _named(request, kept[pager.offset : pager.offset + pager.size]),
         "as_of": counted.as_of,
         "pager": pager,
@@ -178,8 +178,8 @@ def drill_invite(request: Page) -> HttpResponseBase:
     return redirect(f"{reverse('plan_document')}?{urlencode({'draft': made.draft})}")
 
 
-def _level(text: str) -> Level:
-    return Level(text) if text in list(Level) else Level.ACCOUNT
+def _level(text: str) -> UnitLevel:
+    return UnitLevel(text) if text in list(UnitLevel) else UnitLevel.ACCOUNT
 
 
 def _store(code: str) -> Place | None:

@@ -14,7 +14,7 @@ SAME_CORP, OTHER_CORP = "same_corp", "other_corp"
 channel: sms, email, oa, miniprogram, webhook, manual."""
 
 
-class Level(StrEnum):
+class UnitLevel(StrEnum):
     """What is imagined to be gone: one account, all of a corp at WeCom, or a whole channel."""
 
     ACCOUNT = "account"
@@ -28,7 +28,7 @@ class Unit:
     channel's name. `sender` and what follows it are told of accounts alone; `name` is personal: show it, never keep
     it."""
 
-    level: Level
+    level: UnitLevel
     of: str
     channel: str
     corp: str = ""

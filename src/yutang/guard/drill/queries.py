@@ -24,11 +24,11 @@ from yutang.guard.drill.contracts import (
     OTHER_CORP,
     SAME_CORP,
     Drill,
-    Level,
     LostPerson,
     Risk,
     Spared,
     Unit,
+    UnitLevel,
 )
 from yutang.guard.drill.reaching import Contacts, Left, Numbers
 from yutang.kernel.errors import NotFound
@@ -51,12 +51,12 @@ _SERVING = pa.schema(
 )  # fmt: skip
 
 
-def units(viewer: Viewer, level: Level) -> list[Unit]:
+def units(viewer: Viewer, level: UnitLevel) -> list[Unit]:
     """What may be imagined to be gone, of what the viewer sees: of the active accounts by which marketing may go.
     Without names: `named` opens those that are shown."""
     ways = _ways()
     seen = [one for one in organisation.homes(viewer) if one.active and one.channel in ways]
-    if level is Level.ACCOUNT:
+    if level is UnitLevel.ACCOUNT:
         return [
             Unit(level, str(one.sender), one.channel, one.corp, frozenset({one.sender}), one.sender, one.userid, "",
                  one.node, one.staff)
@@ -65,10 +65,10 @@ def units(viewer: Viewer, level: Level) -> list[Unit]:
     found: dict[tuple[str, str], set[SenderId]] = defaultdict(set)
     mine = {(one.channel, one.corp) for one in seen}
     for channel, one in _active():
-        if (channel, one.corp) in mine and (level is Level.CHANNEL or channel == WECOM):
-            found[channel, one.corp if level is Level.CORP else ""].add(one.id)
+        if (channel, one.corp) in mine and (level is UnitLevel.CHANNEL or channel == WECOM):
+            found[channel, one.corp if level is UnitLevel.CORP else ""].add(one.id)
     return [
-        Unit(level, corp if level is Level.CORP else channel, channel, corp, frozenset(ids))
+        Unit(level, corp if level is UnitLevel.CORP else channel, channel, corp, frozenset(ids))
         for (channel, corp), ids in sorted(found.items())
     ]
 
@@ -80,7 +80,7 @@ def named(viewer: Viewer, several: Iterable[Unit]) -> list[Unit]:
     return [one if one.staff is None else replace(one, name=names.get(one.staff, "")) for one in found]
 
 
-def unit(viewer: Viewer, level: Level, of: str) -> Unit:
+def unit(viewer: Viewer, level: UnitLevel, of: str) -> Unit:
     """One of them. Raises NotFound."""
     for one in units(viewer, level):
         if one.of == of:
@@ -90,7 +90,7 @@ def unit(viewer: Viewer, level: Level, of: str) -> Unit:
     )
 
 
-def ranking(warehouse: Warehouse, viewer: Viewer, level: Level, *, now: bool = False) -> Counted[list[Risk]]:
+def ranking(warehouse: Warehouse, viewer: Viewer, level: UnitLevel, *, now: bool = False) -> Counted[list[Risk]]:
     """Every unit of a level, the one first that would cost most (集中风险). Those that reach nobody come last; counted
     beforehand, or this very moment (`now`), without names."""
     counted = CONTACTS.afresh(warehouse) if now else CONTACTS.answer(warehouse)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from yutang.connect.queries import way as contact_way
 from yutang.guard.drill import queries
-from yutang.guard.drill.contracts import Invitation, Level, Unit
+from yutang.guard.drill.contracts import Invitation, Unit, UnitLevel
 from yutang.intake.mirror import mirror_facts
 from yutang.kernel.calendars import local_day
 from yutang.kernel.clock import business_now
@@ -105,7 +105,7 @@ def _draft(named: Mapping[str, object], gone: Unit, text: str) -> BroadcastDocum
 
 
 def _name(gone: Unit, store: NodeId | None, day: str) -> str:
-    of = gone.of if gone.level is not Level.CORP else f"{salt('drill', gone.of):016x}"[:8]
+    of = gone.of if gone.level is not UnitLevel.CORP else f"{salt('drill', gone.of):016x}"[:8]
     where = f"_s{int(store)}" if store is not None else ""
     return re.sub(r"[^a-z0-9_]", "_", f"drill_{gone.level}_{of}{where}_{day}".lower())[:63]
 
