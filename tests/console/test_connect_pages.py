@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests import stores
 from tests.console.conftest import World, complaints, opened
@@ -137,18 +137,18 @@ def test_the_form_asks_only_what_the_choice_needs(chromium: Browser, owner: http
     page = context.new_page()
     said = complaints(page)
     page.goto("/connect/new/")
-    assert not page.locator("#staff").is_visible()
+    expect(page.locator("#staff")).to_be_hidden()
     page.check("[name=by][value=shift]")
-    assert page.locator("#staff1").is_visible()
+    expect(page.locator("#staff1")).to_be_visible()
     page.select_option("#channel", "manual")
-    assert page.locator("#link").is_visible()
-    assert not page.locator("#daily_limit").is_visible()
+    expect(page.locator("#link")).to_be_visible()
+    expect(page.locator("#daily_limit")).to_be_hidden()
     page.select_option("#channel", "wecom")
     page.check("[name=by][value=staff]")
     page.fill("#title", "浏览器里新建")
     page.select_option("#staff", ["guide-s1-a", "guide-s1-b"])
     page.click("button.primary")
     page.wait_for_url("**/connect/of/**")
-    assert page.locator(".qr svg").count() == 1
+    expect(page.locator(".qr svg")).to_have_count(1)
     assert said == []
     context.close()

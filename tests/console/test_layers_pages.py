@@ -210,7 +210,7 @@ def test_the_advisor_tells_by_the_figures_and_three_answers(page: Page, rows: Ro
     assert evidence[2][1] == "2", "customers ask, and they talk; nobody who bought had written in the week before"
     assert buyers in page.locator("#brand .caption").last.inner_text()
     assert page.locator("#brand .figure").inner_text().startswith("A"), "often and to be known: nearest, not exactly"
-    assert page.locator("#brand .mark.watch").count() == 1
+    expect(page.locator("#brand .mark.watch")).to_have_count(1)
     assert again in page.locator("#questions dd").all_inner_texts()
     for shown in cells(page, "#categories"):
         buyers, rate, ends, price, again = measured(shown[0])
@@ -246,7 +246,7 @@ def test_the_growth_tree_adds_up_to_the_change(page: Page, rows: Rows) -> None:
     look(page, "/growth/tree/?month=2026-02")
     page.wait_for_selector("#sources tr.total")
     before, after = growth(rows)
-    assert page.locator("#tree .root .figure").inner_text() == money(after["sales"])
+    expect(page.locator("#tree .root .figure")).to_have_text(money(after["sales"]))
     change = total((after["sales"], -before["sales"]))
     old, new = ((one["buyers"], one["orders"] / one["buyers"], one["sales"] / one["orders"]) for one in (before, after))
     mean = (after["sales"] - before["sales"]) / log(after["sales"] / before["sales"])
@@ -280,14 +280,14 @@ def test_the_growth_tree_adds_up_to_the_change(page: Page, rows: Rows) -> None:
     look(page, "/growth/tree/?month=2026-02&at=s2")
     store = next(row["node"] for row in rows.raw["nodes"] if row["code"] == "s2")
     mine = growth(rows, store)
-    assert page.locator("#tree .root .figure").inner_text() == money(mine[1]["sales"])
+    expect(page.locator("#tree .root .figure")).to_have_text(money(mine[1]["sales"]))
     assert amount(cells(page, "#tree")[3][-1]) == total((mine[1]["sales"], -mine[0]["sales"]))
 
 
 def test_a_slider_changes_what_it_says_and_says_what_it_assumes(page: Page, rows: Rows) -> None:
     look(page, "/growth/tree/?month=2026-02")
     sales = growth(rows)[1]["sales"]
-    assert page.locator("#if strong").inner_text() == money(sales)
+    expect(page.locator("#if strong")).to_have_text(money(sales))
     pressed = {"buyers": ("End", "+100 %", 2.0), "basket": ("ArrowLeft", "−1 %", 0.99)}
     says, factor = dict.fromkeys(("buyers", "frequency", "basket"), "0 %"), 1.0
     for cause, (key, by, times) in pressed.items():
@@ -295,8 +295,8 @@ def test_a_slider_changes_what_it_says_and_says_what_it_assumes(page: Page, rows
         says[cause], factor = by, factor * times
         expect(page.locator(f"label[for=if-{cause}] small")).to_have_text(by)
         assert {one: page.locator(f"label[for=if-{one}] small").inner_text() for one in says} == says
-        assert page.locator("#if strong").inner_text() == money(sales * factor)
-        assert page.locator("#if p small").first.inner_text() == signed(sales * factor - sales)
+        expect(page.locator("#if strong")).to_have_text(money(sales * factor))
+        expect(page.locator("#if p small").first).to_have_text(signed(sales * factor - sales))
         assert page.locator("#tree .root .figure").inner_text() == money(sales), "what was stays as it was"
     assert "buyers=100" in page.url, "what was asked stands in the address"
     assert page.locator("#if .caption").inner_text().startswith(("假设：", "It assumes"))

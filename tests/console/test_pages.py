@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.console.conftest import World, complaints, opened, served
 from tests.console.paths import PATHS
@@ -49,7 +49,7 @@ def look_at(page: Page, language: str, path: str) -> None:
     answer = page.goto(path)
     assert answer is not None
     assert answer.status == 200
-    assert page.locator("h1").count() == 1
+    expect(page.locator("h1")).to_have_count(1)
     for size in SIZES:
         page.set_viewport_size(size)
         assert page.evaluate(OVERFLOW) <= 0, size
@@ -102,7 +102,7 @@ def test_the_navigation_fits_one_screen_and_settings_unfold_by_the_keyboard(
         page = context.new_page()
         page.set_viewport_size({"width": 1440, "height": 900})
         page.goto("/guard/accounts/")
-        assert page.locator(".rail a[href='/settings/audit/']").count() == 0
+        expect(page.locator(".rail a[href='/settings/audit/']")).to_have_count(0)
         assert page.evaluate(fits) <= 0
         page.locator(".rail a[href='/settings/']").focus()
         page.keyboard.press("Enter")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.console.conftest import World, complaints
 from tests.console.pond import PASSWORD
@@ -53,7 +53,7 @@ def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, wo
     page.fill("#id_name", "shop tablet")
     page.press("#id_name", "Enter")
     page.wait_for_url(f"{address}/account/")
-    assert page.locator("text=shop tablet").count() == 1
+    expect(page.locator("text=shop tablet")).to_have_count(1)
 
     context.clear_cookies(name="sessionid")
     page.goto("/persons/")
@@ -76,7 +76,7 @@ def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, wo
     look_at(page, LANGUAGE, f"{key}remove/")
     page.click("main .danger")
     page.wait_for_url(f"{address}/account/")
-    assert page.locator("text=shop tablet").count() == 0
+    expect(page.locator("text=shop tablet")).to_have_count(0)
     devtools.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": device})
     assert said == []
     context.close()

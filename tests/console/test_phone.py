@@ -86,7 +86,7 @@ def test_a_guides_page_is_whole_in_both_languages_and_its_task_leads_to_wecoms_a
     for language in ("en", "zh-hans"):
         guide.add_cookies([{"name": "django_language", "value": language, "url": str(world["address"])}])
         page.goto("/m/")
-        assert page.locator("#asked [data-batch]").count() == 1
+        expect(page.locator("#asked [data-batch]")).to_have_count(1)
         assert page.evaluate(OVERFLOW) <= 0
         if language == "en":
             assert page.evaluate(CHINESE_LEFT) == []
@@ -122,13 +122,13 @@ def test_why_not_is_one_tap_without_a_network_too(guide: BrowserContext) -> None
     row.locator("[data-words]").fill("货还没到店")
     row.locator("[data-result=other]").click()
     for _ in range(2):
-        assert row.locator("[data-mark=other]").is_visible()
-        assert page.locator("#net").is_visible()
+        expect(row.locator("[data-mark=other]")).to_be_visible()
+        expect(page.locator("#net")).to_be_visible()
         page.reload()
     guide.set_offline(False)
     expect(page.locator("#net")).to_be_hidden()
     page.goto("/m/?again")
-    assert page.locator("#asked [data-done=other]").count() == 1
+    expect(page.locator("#asked [data-done=other]")).to_have_count(1)
     page.close()
 
 

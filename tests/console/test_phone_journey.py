@@ -96,9 +96,9 @@ def test_a_plan_by_hand_goes_from_hq_to_her_thumb_and_back_without_a_network_in_
         assert size > 1
         context.set_offline(True)
         page.reload()
-        assert page.locator("[data-line]").count() == size
+        expect(page.locator("[data-line]")).to_have_count(size)
         page.get_by_text("剩下的都已发").click()
-        assert page.locator("[data-done=sent]").count() == size
+        expect(page.locator("[data-done=sent]")).to_have_count(size)
         expect(page.locator("#net")).to_contain_text("1 条还没上传")
         page.reload()
         expect(page.locator("[data-done=sent]")).to_have_count(size)  # what is kept knows what was recorded since
@@ -146,7 +146,7 @@ def test_one_tap_sends_to_one_of_the_five_on_a_poor_network_and_a_lost_answer_do
         assert answers == [200, 200]
         page.unroute("**/m/today/note/")
         page.reload()
-        assert page.locator("#today [data-done=sent]").count() == 1
+        expect(page.locator("#today [data-done=sent]")).to_have_count(1)
         (plan,) = set(re.findall(r'href="(/plans/\d+/)"[^>]*>[^<]*今天联系', text(headquarters.get("/plans/"))))
         soon(lambda: sent_of(headquarters, plan) == 1)
 

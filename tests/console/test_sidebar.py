@@ -73,7 +73,7 @@ def test_a_note_is_kept_on_the_phone_until_there_is_a_network_and_then_written_d
 def test_what_may_not_be_sent_has_no_button_and_says_why(chromium: Browser, world: World) -> None:
     with chat(chromium, world, QUIET) as page:
         expect(page.locator("#scripts")).to_contain_text("现在不发：")
-        assert page.locator("[data-say]").count() == 0
+        expect(page.locator("[data-say]")).to_have_count(0)
 
 
 @pytest.mark.long
@@ -104,7 +104,7 @@ def test_a_wrong_signature_is_refused_by_the_client_and_a_new_one_is_asked_for(c
         }))  # fmt: skip
         page.reload()
         expect(page.locator("#trouble")).to_contain_text("40093")
-        assert page.locator("#who").count() == 0
+        expect(page.locator("#who")).to_have_count(0)
         page.unroute("**/m/sign/**")
         page.get_by_role("button", name="再试一次").click()
         expect(page.locator("#who h2")).to_be_visible()
