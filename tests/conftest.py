@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 DIRECTORY = Path(tempfile.mkdtemp(prefix="yutang-test-"))
+atexit.register(shutil.rmtree, DIRECTORY, ignore_errors=True)  # first of all, so that it is done after all others
 os.environ["YUTANG_DATA"] = str(DIRECTORY)
 os.environ.setdefault("YUTANG_LANG", "en")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # the browser's driver keeps a loop in the thread that tests run in
