@@ -135,10 +135,11 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, path: Path, warehouse: Warehouse, version: int) -> None:
+    def __init__(self, path: Path, warehouse: Warehouse, version: int, *, apart: bool = False) -> None:
         self.warehouse = warehouse
         self.version = version
         self.path = path
+        self.apart = apart
         super().__init__(str(path), _Handler)
 
     def server_bind(self) -> None:
@@ -151,6 +152,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.shutdown()
         self.server_close()
         self.path.unlink(missing_ok=True)
+        if self.apart:
+            self.path.parent.rmdir()
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -189,12 +192,13 @@ def serve(directory: Path, warehouse: Warehouse, version: int) -> Server:
     """Listen in the data directory. Only the holder of the owner's lock may call this: it replaces a stale socket."""
     _sweep(directory)
     path = directory / SOCKET
-    if len(os.fsencode(path)) > LONGEST_PATH:
+    apart = len(os.fsencode(path)) > LONGEST_PATH
+    if apart:
         path = Path(tempfile.mkdtemp(prefix="yutang-")) / SOCKET
         pointer = directory / POINTER
         pointer.with_suffix(".partial").write_text(str(path), encoding="utf-8")
         pointer.with_suffix(".partial").replace(pointer)
-    server = Server(path, warehouse, version)
+    server = Server(path, warehouse, version, apart=apart)
     threading.Thread(target=server.serve_forever, args=(0.05,), name="warehouse-socket", daemon=True).start()
     return server
 
