@@ -51,7 +51,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def log_in(address: str, username: str = "owner") -> httpx.Client:
     """A client with a session of that user."""
-    client = httpx.Client(base_url=address, follow_redirects=True, timeout=60)
+    alive = httpx.Limits(keepalive_expiry=1)  # the house lets go after 5 s: never both at once
+    client = httpx.Client(base_url=address, follow_redirects=True, timeout=60, limits=alive)
     client.get("/accounts/login/")
     form = {"login": username, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
     answer = client.post("/accounts/login/", data=form, headers={"Referer": address})

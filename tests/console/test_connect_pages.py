@@ -19,7 +19,7 @@ from tests.console.test_campaigns_pages import post, text
 FORM = {"title": "收银台", "source": "store", "at": "s1", "channel": "wecom", "by": "staff", "staff": "guide-s1-a"}
 
 
-def until(ready: Any, seconds: float = 20) -> Any:
+def until(ready: Any, seconds: float = 60) -> Any:
     """What `ready` gives as soon as it gives anything."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -66,7 +66,7 @@ def test_a_code_is_picked_by_store_or_by_place_and_an_opening_is_counted_once(
     owner: httpx.Client, world: World
 ) -> None:
     until(lambda: "可用" in text(owner.get("/connect/of/store_poster/")))
-    visitor = httpx.Client(base_url=str(world["address"]), headers={"User-Agent": "a visitor of this test"})
+    visitor = httpx.Client(base_url=str(world["address"]), headers={"User-Agent": "a visitor of this test"}, timeout=60)
     choose = visitor.get(f"/w/{world['slug']}/").text
     assert all(f"{number}号店" in choose for number in (1, 2, 3))
     near = visitor.get(f"/w/{world['slug']}/?at=31.2,121.51").text

@@ -82,7 +82,7 @@ def test_a_picture_is_uploaded_stands_in_the_form_and_is_shown_to_whoever_is_log
         got = client.get(file)
         assert (got.content, got.headers["Content-Type"]) == (png(30, 30), "image/png")
         assert (got.headers["X-Content-Type-Options"], got.headers["Content-Disposition"][:6]) == ("nosniff", "inline")
-    assert httpx.get(f"{owner.base_url}{file}", follow_redirects=False).status_code == 302
+    assert httpx.get(f"{owner.base_url}{file}", follow_redirects=False, timeout=60).status_code == 302
     assert "不是 JPG 或 PNG" in text(upload("pictures", "a.png", b"GIF89a...."))
     assert "至多 19 MB" in text(upload("file_url", "a.pdf", bytes(20_500_000)))
     paper = text(upload("file_url", "目录.html", b"<script>alert(1)</script>"))

@@ -49,6 +49,7 @@ def test_the_page_shows_the_number_that_a_query_by_hand_gives(
         page = context.new_page()
         page.goto("/guard/drill/")
         page.locator(f'a[href$="level={level}&of={of}"]').first.click()
+        page.wait_for_url(f"**level={level}&of={of}")
         shown: dict[str, Any] = {name: page.locator(f"#{name}").inner_text() for name in ("still", "lost")}
         assert shown["still"].split("/")[0].strip() == f"{still:,}"
         assert shown["still"].split("/")[1].split("·")[0].strip() == f"{reached:,}"

@@ -87,7 +87,7 @@ def test_a_form_without_its_token_and_a_store_manager_leave_nothing(
 
 def test_a_body_larger_than_a_page_takes_is_refused_before_it_is_read(owner: httpx.Client) -> None:
     for path in ("/imports/upload/", "/campaigns/list/"):
-        with closing(HTTPConnection(owner.base_url.host, owner.base_url.port, timeout=20)) as asked:
+        with closing(HTTPConnection(owner.base_url.host, owner.base_url.port, timeout=60)) as asked:
             asked.putrequest("POST", path)
             asked.putheader("Content-Length", "300000000")
             asked.endheaders()

@@ -85,12 +85,13 @@ def test_a_guides_page_is_whole_in_both_languages_and_its_task_leads_to_wecoms_a
     said = complaints(page)
     for language in ("en", "zh-hans"):
         guide.add_cookies([{"name": "django_language", "value": language, "url": str(world["address"])}])
-        page.goto("/m/")
+        page.goto(f"/m/?{language}")  # what the phone keeps of another may be shown for it
         expect(page.locator("#asked [data-batch]")).to_have_count(1)
         assert page.evaluate(OVERFLOW) <= 0
         if language == "en":
             assert page.evaluate(CHINESE_LEFT) == []
     page.locator("button[data-assistant]").click()
+    page.wait_for_function("wxDone.length")
     assert page.evaluate("wxDone") == [["closeWindow", {}]]
     assert said == []
     page.close()

@@ -7,7 +7,7 @@ from html import unescape
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.console.conftest import World, complaints, opened
 from tests.console.test_campaigns_pages import post, text
@@ -134,6 +134,7 @@ def test_the_slider_tells_the_smallest_effect_without_asking_the_server(chromium
     page.goto("/plans/new/?from=whole_pool")
     page.wait_for_selector("table.waterfall")
     page.wait_for_function("document.getElementById('effect').textContent !== ''")
+    page.wait_for_load_state("networkidle")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     told = set()
@@ -142,13 +143,13 @@ def test_the_slider_tells_the_smallest_effect_without_asking_the_server(chromium
             "(slider, share) => { slider.value = share; slider.dispatchEvent(new Event('input', {bubbles: true})); }",
             share,
         )
-        assert page.inner_text("#share") == str(share)
+        expect(page.locator("#share")).to_have_text(str(share))
         told.add(page.inner_text("#effect"))
     assert len(told) > 1
     assert asked == []
     page.fill("#text", "一二三")
-    assert page.inner_text("#bytes") == "9"
-    assert page.inner_text("#bubble") == "一二三"
+    expect(page.locator("#bytes")).to_have_text("9")
+    expect(page.locator("#bubble")).to_have_text("一二三")
     assert said == []
     context.close()
 

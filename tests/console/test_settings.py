@@ -24,7 +24,7 @@ def test_a_key_is_shown_once_works_and_can_be_revoked(owner: httpx.Client) -> No
     secret = re.search(r"yt_[\w-]{40,}", made.text)
     assert secret is not None
     assert secret[0] not in owner.get("/settings/").text
-    script = httpx.Client(base_url=owner.base_url, headers={"Authorization": f"Bearer {secret[0]}"})
+    script = httpx.Client(base_url=owner.base_url, headers={"Authorization": f"Bearer {secret[0]}"}, timeout=60)
     assert script.get("/api/v1/segments").status_code == 200
     assert _send(owner, "/settings/tokens/", name="for-a-script", scopes=["read"]).status_code == 422
     assert _send(owner, "/settings/tokens/revoke/", name="for-a-script").status_code == 200
@@ -68,7 +68,7 @@ def test_the_next_morning_comes_within_a_day(at: str, morning: str) -> None:
 
 
 def test_the_house_says_whether_it_answers(world: World) -> None:
-    with httpx.Client(base_url=str(world["address"])) as anybody:
+    with httpx.Client(base_url=str(world["address"]), timeout=60) as anybody:
         answer = {"ok": True, "database": True, "warehouse": True, "collector": True}
         assert anybody.get("/healthz").json() == answer
         assert anybody.get("/readyz").json()["ready"] is True

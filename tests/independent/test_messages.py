@@ -55,7 +55,7 @@ def test_its_transport_uploads_attachments_and_large_files(
     url = house.mount(Starlette(routes=[Route("/a.mp4", serve)])) + "/a.mp4"
     body = {"scene": 1, "type": "video", "filename": "a.mp4", "url": url, "md5": hashlib.md5(mp4()).hexdigest()}
     jobid = theirs.post("media/upload_by_url", data=body)["jobid"]
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while (answer := theirs.post("media/get_upload_by_url_result", data={"jobid": jobid}))["status"] == 1:
         assert time.monotonic() < until
     assert answer["detail"]["media_id"]

@@ -116,7 +116,9 @@ def test_a_second_corp_gets_a_world_of_its_own(desk: Corps, sandbox: Client) -> 
     assert len(shown.key) == 43
     assert {one.corp: one.sandboxed for one in desk.all(OWNER)} == {CORP: True, "ww-second": True}
     assert steps_of(desk, "ww-second")["customers"].state is State.GOOD
-    there = httpx.get(f"{sandbox.address}/control/callbacks", params={"corp": "ww-second"}, trust_env=False).json()
+    there = httpx.get(
+        f"{sandbox.address}/control/callbacks", params={"corp": "ww-second"}, trust_env=False, timeout=60
+    ).json()
     assert there["waiting"] == 0
     with pytest.raises(Refused, match="already"):
         desk.add(OWNER, "ww-second", "", real=False)

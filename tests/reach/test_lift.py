@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -226,17 +227,20 @@ def test_a_sample_of_the_history_speaks_for_all_persons_of_the_plan() -> None:
     assert large.per_person == pytest.approx((small.per_person or 0) / 10, rel=1e-6)
 
 
-def test_the_slider_is_quick_for_100_000_persons() -> None:
+def test_fifty_places_of_the_slider_cost_no_more_than_sorting_the_persons_a_few_times() -> None:
     spend, pre, _ = spenders(16, 100_000)
     shares = [share / 100 for share in range(1, 51)]
-    best = min(_seconds(lambda: smallest_effect(spend, pre, shares)) for _ in range(5))
-    assert best <= 0.05
+    assert _seconds(lambda: smallest_effect(spend, pre, shares)) <= 12 * _seconds(lambda: np.sort(spend))  # 2 to 3
 
 
-def _seconds(call) -> float:  # type: ignore[no-untyped-def]
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def _seconds(call: Callable[[], object]) -> float:
+    """Of the processor, the best of several: a ratio of two does not ask how fast the machine is."""
+    taken = []
+    for _ in range(5):
+        start = time.process_time()
+        call()
+        taken.append(time.process_time() - start)
+    return min(taken)
 
 
 def test_random_splits_raise_false_alarms_at_the_promised_rate() -> None:

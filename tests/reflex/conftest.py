@@ -99,7 +99,7 @@ class Shore:
     def letters_of(self, count: int) -> list[tuple[dict[str, str], bytes]]:
         """The next posts, once there are that many."""
         with self.letters.came:
-            assert self.letters.came.wait_for(lambda: len(self.letters.posts) >= count, 10), len(self.letters.posts)
+            assert self.letters.came.wait_for(lambda: len(self.letters.posts) >= count, 60), len(self.letters.posts)
             taken, self.letters.posts[:count] = self.letters.posts[:count], []
         return taken
 
@@ -128,7 +128,7 @@ class Shore:
         return found
 
     def stage_state(self) -> Any:
-        return httpx.get(f"{self.stage.sandbox}/control/callbacks", timeout=10).json()
+        return httpx.get(f"{self.stage.sandbox}/control/callbacks", timeout=60).json()
 
     def acts(self, kind: str = "welcome") -> list[tuple[str, str]]:
         """State and reason of every act of a kind, by age."""

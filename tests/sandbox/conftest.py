@@ -15,12 +15,15 @@ import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from tests.sandbox.files import mp4, png
+from yutang.kernel.clock import wall_now
+from yutang.sandbox import platform
 from yutang.sandbox.asgi import create_app
 from yutang.sandbox.contracts import Customer, Member, Relation, Spec, spec_json
 
@@ -49,7 +52,9 @@ def small_world(**changes: object) -> Spec:
 @contextlib.contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """The app on a real loopback port; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+    # Clients let an idle connection go after 5 s: a server that does so too may close it under a request.
+    config = uvicorn.Config(app, port=0, log_level="critical", access_log=False, timeout_keep_alive=600)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -182,6 +187,43 @@ def open_sandbox(tmp_path: Path, house: House) -> Iterator[Callable[..., Client]
             return client
 
         yield open_one
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets the platform's wall clock stand, so many seconds after the test began."""
+    start = wall_now()
+
+    def stand(seconds: float) -> None:
+        monkeypatch.setattr(platform, "wall_now", lambda: start + timedelta(seconds=seconds))
+
+    return stand
+
+
+class Held:
+    """Calls that a fault of `latency` keeps waiting: until they are let go, however long anything else takes."""
+
+    def __init__(self) -> None:
+        self._inside, self._open = threading.Semaphore(0), threading.Event()
+
+    async def hold(self, _seconds: float) -> None:
+        self._inside.release()
+        await run_in_threadpool(self._open.wait, 60)
+
+    def met(self, count: int) -> bool:
+        """Whether so many more have begun to wait."""
+        return all(self._inside.acquire(timeout=60) for _ in range(count))
+
+    def let_go(self) -> None:
+        self._open.set()
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    calls = Held()
+    monkeypatch.setattr(platform, "sleep", calls.hold)
+    yield calls
+    calls.let_go()
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_the_platform_fetches_a_large_file_in_ranges(
     def job(path: str, sum_: str = md5) -> dict:
         body = {"scene": 1, "type": "video", "filename": "a.mp4", "url": f"{there}{path}", "md5": sum_}
         jobid = sandbox.call("media/upload_by_url", **body)["jobid"]
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while (answer := sandbox.call("media/get_upload_by_url_result", jobid=jobid))["status"] == 1:
             assert time.monotonic() < until
         return answer

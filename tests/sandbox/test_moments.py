@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
 from tests.sandbox.conftest import DAY, HOUR, START, Client, small_world
-from yutang.kernel.clock import wall_now
-from yutang.sandbox import platform
 from yutang.sandbox.contracts import Customer, Department, Member, Relation
 
 TEXT = {"content": "春装到店"}
@@ -68,19 +65,10 @@ def test_a_moment_is_published_by_each_member_in_their_own_time(sandbox: Client)
     }
 
 
-@pytest.fixture
-def wall(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves the wall clock of the platform on by that many seconds in all."""
-
-    def move(seconds: float) -> None:
-        monkeypatch.setattr(platform, "wall_now", lambda: wall_now() + timedelta(seconds=seconds))
-
-    return move
-
-
 def test_a_job_runs_by_the_wall_clock_and_its_moment_is_dispatched_after_it(
     open_sandbox: Callable[..., Client], wall: Callable[[float], None]
 ) -> None:
+    wall(0)
     slow = open_sandbox(small_world(dispatch_seconds=600.0, token_seconds=10**6))
     jobid = slow.post("add_moment_task", text=TEXT)["jobid"]
 

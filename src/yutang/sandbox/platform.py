@@ -7,9 +7,9 @@ Codes are mirrored in the headers Error-Code and Error-Msg.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
+from asyncio import sleep
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -118,7 +118,7 @@ class Platform:
             fault = world.faults.take(api)
             with world.limits.under_way(api, settings.concurrent), _alone(world, call, asked):
                 if fault is not None and fault.kind == "latency":
-                    await asyncio.sleep(fault.seconds)
+                    await sleep(fault.seconds)
                 data = await run_in_threadpool(self._act, world, api, call, asked, settings.app, fault)
                 if isinstance(data, Kept):
                     world.limits.note(api, 0)

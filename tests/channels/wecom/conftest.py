@@ -45,8 +45,10 @@ def connect(platform: Platform, clock: SteppedClock) -> Iterator[Callable[..., W
     """Makes clients of the platform; by default with the right secret and a store of their own."""
     opened: list[httpx.Client] = []
 
-    def make(corp: str = CORP, secret: str = SECRET, timeout: float = 10.0, **more: Any) -> WeComClient:
-        opened.append(httpx.Client(timeout=timeout, trust_env=False, verify=False))
+    def make(
+        corp: str = CORP, secret: str = SECRET, timeout: float = 60.0, event_hooks: Any = None, **more: Any
+    ) -> WeComClient:
+        opened.append(httpx.Client(timeout=timeout, trust_env=False, verify=False, event_hooks=event_hooks))
         settings: dict[str, Any] = {
             "http": opened[-1],
             "token_store": MemoryTokenStore(),
@@ -69,8 +71,16 @@ def client(connect: Callable[..., WeComClient]) -> WeComClient:
 
 @pytest.fixture
 def impatient(connect: Callable[..., WeComClient]) -> WeComClient:
-    """Waits half a second for an answer."""
-    return connect(timeout=0.5)
+    """Waits a moment for the first answer but that which gives a token, and for all others as long as anybody does."""
+    calls: list[httpx.Request] = []
+
+    def hurry(request: httpx.Request) -> None:
+        if not request.url.path.endswith("/gettoken"):
+            calls.append(request)
+            if len(calls) == 1:
+                request.extensions["timeout"]["read"] = 0.1
+
+    return connect(timeout=60.0, event_hooks={"request": [hurry]})
 
 
 @pytest.fixture

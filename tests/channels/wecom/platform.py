@@ -44,7 +44,21 @@ class Slow:
     then: Any
 
 
-Answer = dict[str, Any] | Http | Broken | Slow | Callable[[Request], Any]
+@dataclass(frozen=True)
+class Together:
+    """Held until so many requests are being answered at once; then a little longer, for one too many to show itself."""
+
+    number: int
+    then: Any
+    seconds: float = 0.03
+
+
+@dataclass(frozen=True)
+class Never:
+    """No answer comes for as long as anybody waits for it."""
+
+
+Answer = dict[str, Any] | Http | Broken | Slow | Together | Never | Callable[[Request], Any]
 
 
 def ok(**data: Any) -> dict[str, Any]:
@@ -87,7 +101,7 @@ class Platform:
         self.most_parallel = 0
         self.close_after_answer = False
         self._parallel = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._scripts: dict[str, list[Answer]] = {}
         self._token = "token-0"
         self._closed = threading.Semaphore(0)
@@ -101,7 +115,7 @@ class Platform:
 
     def await_closing(self) -> None:
         """Return once one more connection has been closed from this side."""
-        assert self._closed.acquire(timeout=5)
+        assert self._closed.acquire(timeout=60)
 
     def end_token(self) -> None:
         """The platform ends the current token early; the next `gettoken` gives another."""
@@ -133,6 +147,10 @@ class Platform:
             answer = scripted.pop(0) if len(scripted) > 1 else scripted[0]
         return answer(request) if callable(answer) else answer
 
+    def _await_parallel(self, number: int) -> None:
+        with self._lock:
+            assert self._lock.wait_for(lambda: self.most_parallel >= number, 60)
+
     def _gettoken(self, request: Request) -> Any:
         time.sleep(self.token_pause)
         if request.query.get("corpid") != CORP:
@@ -162,9 +180,12 @@ class Platform:
                     platform.requests.append(request)
                     platform._parallel += 1
                     platform.most_parallel = max(platform.most_parallel, platform._parallel)
+                    platform._lock.notify_all()
                 try:
                     answer = platform._answer(request)
-                    if isinstance(answer, Slow):
+                    if isinstance(answer, Together):
+                        platform._await_parallel(answer.number)
+                    if isinstance(answer, Slow | Together):
                         time.sleep(answer.seconds)
                         answer = answer.then
                 finally:
@@ -176,18 +197,24 @@ class Platform:
                     self.close_connection = True
 
             def _write(self, answer: Any) -> None:
+                if isinstance(answer, Never):
+                    self.connection.settimeout(60)
+                    self.rfile.read(1)  # until the client hangs up
+                    self.close_connection = True
+                    return
                 if isinstance(answer, Broken):
                     self.close_connection = True
                     return
                 if isinstance(answer, dict):
                     answer = Http(200, json.dumps(answer, ensure_ascii=False).encode())
+                closes = self.close_connection or platform.close_after_answer  # who has the answer may change it
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.content)))
                 self.end_headers()
                 self.wfile.write(answer.content)
-                self.close_connection = self.close_connection or platform.close_after_answer
+                self.close_connection = closes
 
             do_GET = do_POST = _serve  # noqa: N815
 

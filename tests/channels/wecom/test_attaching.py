@@ -44,7 +44,7 @@ LINK = Link("新到", "https://shop.example/new")
 @pytest.fixture
 def reach(sandbox: Client) -> Iterator[WeComClient]:
     """Our client, at the sandbox."""
-    with httpx.Client(timeout=10, trust_env=False, verify=False) as http:
+    with httpx.Client(timeout=60, trust_env=False, verify=False) as http:
         yield WeComClient(sandbox.address, "ww-sandbox", "synthetic", token_store=MemoryTokenStore(), http=http)
 
 

@@ -14,7 +14,19 @@ import pytest
 import structlog
 
 from tests.channels.wecom.conftest import SteppedClock
-from tests.channels.wecom.platform import HINT, SECRET, Broken, Http, Platform, Request, Slow, error, ok
+from tests.channels.wecom.platform import (
+    HINT,
+    SECRET,
+    Broken,
+    Http,
+    Never,
+    Platform,
+    Request,
+    Slow,
+    Together,
+    error,
+    ok,
+)
 from yutang.channels.contracts import RefusedByPlatform, TryLater, UnexpectedAnswer
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.pacing import WeComLimits
@@ -50,7 +62,7 @@ def test_a_read_is_not_tried_a_fourth_time(
 
 
 def test_a_read_without_an_answer_in_time_is_tried_again(platform: Platform, impatient: WeComClient) -> None:
-    platform.plays(API, Slow(0.8, ok()), ok(external_userid=["wm1"]))
+    platform.plays(API, Never(), ok(external_userid=["wm1"]))
     assert impatient.call(API)["external_userid"] == ["wm1"]
     assert len(platform.calls(API)) == 2
 
@@ -113,7 +125,7 @@ def test_too_many_parallel_calls_are_tried_later(platform: Platform, client: WeC
 
 
 def test_four_calls_at_most_run_in_parallel(platform: Platform, client: WeComClient) -> None:
-    platform.plays(API, Slow(0.03, ok()))
+    platform.plays(API, ok(), Together(4, ok()))
     client.call(API)
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(lambda _: client.call(API), range(24)))
@@ -123,19 +135,20 @@ def test_four_calls_at_most_run_in_parallel(platform: Platform, client: WeComCli
 def test_after_too_many_at_once_half_as_many_run_for_a_minute(
     platform: Platform, client: WeComClient, clock: SteppedClock
 ) -> None:
-    platform.plays(API, error(45033, "api concurrent out of limit"), Slow(0.03, ok()))
+    platform.plays(API, error(45033, "api concurrent out of limit"))
     with pytest.raises(TryLater):
         client.call(API)
 
-    def most() -> int:
+    def most(number: int) -> int:
         platform.most_parallel = 0
+        platform.plays(API, Together(number, ok()))
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: client.call(API), range(12)))
         return platform.most_parallel
 
-    assert most() == 2
+    assert most(2) == 2
     clock.at += timedelta(seconds=60)
-    assert most() == 4
+    assert most(4) == 4
 
 
 @pytest.mark.parametrize("repeatable", [True, False])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -11,14 +10,14 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.sandbox.conftest import START, Client, door, house, open_sandbox, sandbox
+from tests.sandbox.conftest import START, Client, door, house, open_sandbox, sandbox, wall
 from yutang.channels.contracts import AnswerLost, CodeSpent, Link, MessageContent, RefusedByPlatform, TryLater, WaySpec
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.contact_ways import TemporarySpec, WeComContactWays, WeComTemporaryChats, WeComWelcome
 from yutang.channels.wecom.tokens import MemoryTokenStore
 from yutang.kernel.errors import BadInput
 
-__all__ = ["door", "house", "open_sandbox", "sandbox"]
+__all__ = ["door", "house", "open_sandbox", "sandbox", "wall"]
 
 ADD = "externalcontact/add_contact_way"
 SPEC = WaySpec("yt-1", "门口", ("a", "b"))
@@ -32,7 +31,7 @@ def ours(sandbox: Client) -> Iterator[Callable[[str], WeComClient]]:
     with ExitStack() as stack:
 
         def make(secret: str = "synthetic") -> WeComClient:
-            http = stack.enter_context(httpx.Client(trust_env=False, verify=False))
+            http = stack.enter_context(httpx.Client(trust_env=False, verify=False, timeout=60))
             store = MemoryTokenStore()
             return WeComClient(
                 sandbox.address, "ww-sandbox", secret, token_store=store, http=http, sleep=lambda _: None
@@ -88,16 +87,19 @@ def test_a_temporary_chat_is_opened_for_one_and_closed_once(sandbox: Client, our
 
 
 @pytest.mark.wecom("externalcontact/send_welcome_msg")
-def test_a_welcome_is_said_once_and_by_the_first_app_alone(sandbox: Client, ours: Callable[..., WeComClient]) -> None:
+def test_a_welcome_is_said_once_and_by_the_first_app_alone(
+    sandbox: Client, ours: Callable[..., WeComClient], wall: Callable[[float], None]
+) -> None:
     sandbox.control("apps", apps=[{"agentid": 1000003, "secret": "second"}])
     sandbox.control("callbacks", url="http://127.0.0.1:9/", token="t", key="k" * 43, agentid=1000003)
     first, second = WeComWelcome(ours()), WeComWelcome(ours("second"))
     way = sandbox.post("add_contact_way", type=1, scene=2, user=["a"])["config_id"]
     code = sandbox.control("scan", way=way)["scans"][0]["welcome_code"]
+    wall(0)
     second.send_welcome(f"{code}-1000003", HELLO)
     with pytest.raises(TryLater):  # it is being handed out
         first.send_welcome(code, HELLO)
-    threading.Event().wait(0.35)
+    wall(0.35)
     with pytest.raises(CodeSpent) as taken:
         first.send_welcome(code, HELLO)
     assert taken.value.elsewhere

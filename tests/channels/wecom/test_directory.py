@@ -37,7 +37,7 @@ def corp(open_sandbox: Callable[..., Client]) -> Client:
 @pytest.fixture
 def reach(corp: Client) -> Iterator[Callable[..., WeComClient]]:
     """Our client, at the sandbox."""
-    with httpx.Client(timeout=10, trust_env=False, verify=False) as http:
+    with httpx.Client(timeout=60, trust_env=False, verify=False) as http:
 
         def make(secret: str = "synthetic") -> WeComClient:
             return WeComClient(corp.address, "ww-sandbox", secret, token_store=MemoryTokenStore(), http=http)

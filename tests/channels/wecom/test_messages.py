@@ -54,7 +54,7 @@ def no_rest(seconds: float) -> None:
 @pytest.fixture
 def reach(sandbox: Client) -> Iterator[WeComClient]:
     """Our client, at the sandbox."""
-    with httpx.Client(timeout=10, trust_env=False, verify=False) as http:
+    with httpx.Client(timeout=60, trust_env=False, verify=False) as http:
         yield WeComClient(
             sandbox.address, "ww-sandbox", "synthetic", token_store=MemoryTokenStore(), http=http, sleep=no_rest
         )
@@ -167,19 +167,20 @@ def test_a_file_is_uploaded_once_for_each_use_and_anew_when_it_is_old(sandbox: C
 def test_all_who_want_a_file_at_once_share_one_upload(
     platform: Platform, client: WeComClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "LOOK", 0.01)
-    busy = threading.Event()
+    looking = threading.Semaphore(0)
+
+    def look(_seconds: float) -> None:
+        looking.release()
+        time.sleep(0.01)
 
     def take(request: object) -> dict:
-        busy.wait(1)
+        assert all(looking.acquire(timeout=60) for _ in range(3))  # the others wait, at least one of them again
         return ok(media_id="m1", created_at="4102444800")
 
     platform.plays(media.UPLOAD, take)
-    files = WeComMedia(client, "ww1")
+    files = WeComMedia(client, "ww1", sleep=look)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(files.media_id, PICTURE) for _ in range(4)]
-        time.sleep(0.05)
-        busy.set()
         assert {one.result() for one in asked} == {"m1"}
     assert platform.counts()[media.UPLOAD] == 1
 
@@ -214,7 +215,7 @@ def test_the_platform_fetches_a_large_file(
 
     def fetched(md5: str) -> media.Fetched:
         job = files.fetch(FileKind.VIDEO, "a.mp4", url, md5)
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         while (found := files.fetched(job)).state is FetchState.WAITING:
             assert time.monotonic() < until
         return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.channels.wecom.platform import Broken, Platform, Slow, error, ok
+from tests.channels.wecom.platform import Broken, Platform, Slow, Together, error, ok
 from yutang.channels.contracts import AnswerLost, RefusedByPlatform, TryLater, UnexpectedAnswer
 from yutang.channels.wecom.client import WeComClient
 from yutang.channels.wecom.tags import ADD, DELETE, EDIT, LIST, MARK, WeComTags
@@ -92,7 +92,9 @@ def test_marks_of_one_relation_go_one_after_another_and_those_of_two_together(
         return platform.most_parallel
 
     assert together(("a", "wm1"), ("A", "wm1")) == 1
+    platform.plays(MARK, Together(2, ok()))
     assert together(("a", "wm1"), ("b", "wm1")) == 2
+    platform.plays(MARK, ok())
     tags.mark("a", "wm1", [], [])
     assert len(platform.calls(MARK)) == 4
     platform.plays(MARK, error(45035))
