@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from tests.ways import ways_told
 from yutang.app import house
 
 if TYPE_CHECKING:
@@ -331,6 +332,7 @@ def _people(warehouse: Warehouse, random: np.random.Generator, persons: int, sen
         [
             Statement("DELETE FROM fact_relations"),
             insert("fact_relations", pa.table(relations)),
+            *ways_told(),
             Statement("UPDATE facts SET bucket = person % 10000, zone = 'Asia/Shanghai', risk = person % 50 // 49 * 2"),
         ]
     )

@@ -73,7 +73,9 @@ def grow(warehouse: Warehouse, persons: int, events: int, times: int) -> None:
             "events": (f"{event} AS event_id, {person}, {slice_}, {props} AS props", f"slice < {slices}"),
             "orders": (f"{order}, {person}", one),
             "order_lines": (f"{order}, {person}", one),
-            **dict.fromkeys(("facts", "fact_scopes", "fact_consents", "fact_relations", "fact_tags"), (person, one)),
+            **dict.fromkeys(
+                ("facts", "fact_scopes", "fact_consents", "fact_relations", "fact_tags", "fact_ways"), (person, one)
+            ),
             "person_overrides": (survivor, f"birth <= {persons}"),
             "slices": (slice_, f"slice < {slices}"),
         }

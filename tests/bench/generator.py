@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tests.warehouse.fixtures import insert
+from tests.ways import ways_told
 from yutang.warehouse.contracts import Statement, Warehouse
 
 AS_OF = datetime(2026, 5, 17, 9, 41, 13, tzinfo=UTC)
@@ -114,6 +115,7 @@ def _people(random: np.random.Generator, persons: int) -> list[Statement]:
         insert("fact_consents", pa.table(consents)),
         insert("fact_relations", pa.table(relations)),
         insert("fact_tags", pa.table(tags)),
+        *ways_told(),
     ]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.console import pond_by_hand
 from tests.warehouse.fixtures import fresh_warehouse, insert
+from tests.ways import ways_told
 from yutang.console.pond import NOWHERE, POND, Ways
 from yutang.kernel.clock import monotonic
 from yutang.layers.flow import with_steps
@@ -48,6 +49,7 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     for table, rows in (("facts", facts), ("fact_scopes", known), ("fact_relations", friends),
                         ("fact_consents", agreed)):  # fmt: skip
         made.write([insert(table, pa.Table.from_pylist(rows))])
+    made.write(ways_told())
     yield made
     made.close()
 

@@ -208,7 +208,7 @@ def test_both_engines_tell_alike(ruled: None, warehouse: Warehouse, pond: Pond) 
     ladder.climb(warehouse)
     rebuild(warehouse, AS_OF + timedelta(days=15))
     ladder.climb(warehouse)
-    names = ("ladder_moves", "profiles", "facts", "fact_relations", "fact_consents", "fact_scopes")
+    names = ("ladder_moves", "profiles", "facts", "fact_ways", "fact_scopes")
     tables = tables_of(warehouse, *names)
     scope = {"sees_all": False, "seen": [8, 9], "since": AS_OF}
     assert_equal_on_both_engines(named("profiles/layer"), tables)

@@ -95,7 +95,7 @@ def test_scores_are_as_told_by_hand(
     mine = keyed(rfm.rfm(warehouse, manager(stores["s8"]), cut))
     assert mine == by_hand(pond, chosen, stores, stores["s8"])
     assert rfm.rfm(warehouse, manager(), cut) == []
-    tables = tables_of(warehouse, "profiles", "facts", "fact_relations", "fact_consents", "fact_scopes")
+    tables = tables_of(warehouse, "profiles", "facts", "fact_ways", "fact_scopes")
     for viewer in (OWNER, manager(stores["s8"])):
         assert_equal_on_both_engines(rfm.rfm_statement(viewer, cut, moment(warehouse)), tables)
 

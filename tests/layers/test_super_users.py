@@ -73,7 +73,7 @@ def test_they_are_those_whom_the_rules_name(warehouse: Warehouse, pond: Pond, st
     only = super_users.listed(warehouse, OWNER, document(), sign="loyalty", reachable=True)[1]
     assert all(row["loyalty"] and row["reachable"] for row in only)
     assert super_users.listed(warehouse, manager(), document()) == (0, [])
-    names = ("profiles", "facts", "fact_relations", "fact_consents", "fact_scopes")
+    names = ("profiles", "facts", "fact_ways", "fact_scopes")
     query = super_users.everybody(document(), OWNER, context(warehouse))
     assert assert_equal_on_both_engines(Statement(query), tables_of(warehouse, *names)).num_rows == 40
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from tests.people.pond import T0, found_pond, friend, manager, member, node, phone
+from tests.warehouse.fixtures import fresh_warehouse
+from tests.ways import ways_told
+from yutang.intake.mirror import mirror_facts
 from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import PersonId, SenderId
 from yutang.organisation.queries import OWNER
 from yutang.people import queries, services
-from yutang.people.contracts import Refusal
+from yutang.people.contracts import Refusal, Wish
 from yutang.people.models import Unmirrored
 from yutang.people.services import RelationWord, TagWord
+from yutang.warehouse.contracts import Statement
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -173,3 +178,37 @@ def test_every_change_leaves_a_mark_until_the_warehouse_is_told(guides: dict[str
     assert queries.unmirrored()[1] == {one}, "the change that came after the marks were read is still told"
     services.mirrored(queries.unmirrored()[0])
     assert not Unmirrored.objects.exists()
+
+
+def test_ways_are_friendships_and_addresses_that_were_agreed_to_and_are_not_refused(
+    guides: dict[str, SenderId], tmp_path: Path
+) -> None:
+    friendly, written_to, silent, refusing, mute = (person(friend(f"wm{n}"), phone(f"1390000000{n}")) for n in range(5))
+    for one in (friendly, written_to, silent, refusing):
+        services.give_consent(one, "marketing", "*", at=T0, proof="")
+    services.withdraw_consent(written_to, "marketing", "wecom", at=T0, proof="")
+    services.apply_relations(
+        RelationWord(one, guides["wang"], "added", T0) for one in (friendly, written_to, refusing, mute)
+    )
+    services.set_silent(silent, True)
+    services.prefer(refusing, Wish(channels=frozenset({"sms"})), at=T0)
+    warehouse = fresh_warehouse(tmp_path)
+    asked = Statement("SELECT person, channel, friend, wanted FROM fact_ways ORDER BY 1, 2")
+
+    def ways() -> list[tuple[object, ...]]:
+        return [tuple(row.values()) for row in warehouse.query(asked).to_pylist()]
+
+    mirror_facts(warehouse)
+    told = ways()
+    assert told == [
+        (friendly, "sms", False, True), (friendly, "wecom", True, True), (written_to, "sms", False, True),
+        (refusing, "sms", False, False), (refusing, "wecom", True, True),
+    ]  # fmt: skip
+    mirror_facts(warehouse, [friendly, written_to, mute])
+    assert ways() == told, "told twice is told once"
+    warehouse.write(ways_told())
+    assert ways() == [row for row in told if row[2]], "what the migration makes of friendships"
+    services.withdraw_consent(friendly, "marketing", "sms", at=T0 + DAY, proof="")
+    mirror_facts(warehouse, [friendly])
+    assert [row[1] for row in ways() if row[0] == friendly] == ["wecom"]
+    warehouse.close()

@@ -253,7 +253,16 @@ def test_a_document_can_be_tried_before_it_is_kept(warehouse: Warehouse) -> None
 
 def test_what_a_past_day_cannot_know_is_known_also_of_formulas() -> None:
     learn_these([one("dear", formula="potential_value > 100"), one("near", formula="recency_score + orders_90d")])
-    todays = {"reachable", "pool", "ladder", "existing_value_365d", "potential_value", "churn_risk", "brought", "dear"}
+    todays = {
+        "reachable",
+        "reachable_sms",
+        "pool",
+        "ladder",
+        "existing_value_365d",
+        "potential_value",
+        "brought",
+        "dear",
+    }
     assert {name for name in TRAITS if is_todays(name)} >= todays
     assert not any(is_todays(name) for name in ("orders_90d", "lifecycle", "overdue_ratio", "near"))
     assert [is_a_rank(name) for name in ("recency_score", "near", "dear")] == [True, True, False]

@@ -13,7 +13,7 @@ from yutang.warehouse.contracts import Statement, Warehouse
 
 TABLES = (
     "events", "orders", "order_lines", "facts", "fact_relations", "fact_consents", "fact_tags", "fact_scopes",
-    "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
+    "fact_ways", "person_overrides", "nodes", "slices", "import_chunks", "profile_state", "profiles", "profile_touched",
     "profile_work", "profile_more", "profile_more_touched", "profile_more_work", "profile_touches", "decisions",
     "receipts", "profile_slices", "profile_chunks", "profile_overrides", "segment_changes", "ladder_moves",
     "person_values", "value_models", "value_quarters", "invites",

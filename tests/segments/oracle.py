@@ -148,9 +148,23 @@ class Oracle:
         return "active" if age < timedelta(days=90) else "silent" if age < timedelta(days=365) else "lapsed"
 
     def get_reachable(self, _: dict[str, Any], person: int) -> bool:
-        barred = self.pond.facts[person]
-        live = [r["channel"] for r in self.pond.relations if r["person"] == person and r["live"]]
-        return not (barred["blocked"] or barred["silent"]) and any(self.consented(person, "marketing", c) for c in live)
+        return bool(self._ways(person))
+
+    def get_reachable_wecom(self, _: dict[str, Any], person: int) -> bool:
+        return "wecom" in self._ways(person)
+
+    def get_reachable_sms(self, _: dict[str, Any], person: int) -> bool:
+        return "sms" in self._ways(person)
+
+    def get_reachable_email(self, _: dict[str, Any], person: int) -> bool:
+        return "email" in self._ways(person)
+
+    def _ways(self, person: int) -> set[str]:
+        """By whose friendship; no address is known to this pond."""
+        if self.pond.facts[person]["blocked"] or self.pond.facts[person]["silent"]:
+            return set()
+        live = {r["channel"] for r in self.pond.relations if r["person"] == person and r["live"]}
+        return {channel for channel in live if self.consented(person, "marketing", channel)}
 
     def get_pool(self, row: dict[str, Any], person: int) -> str | None:
         if not self.get_reachable(row, person):

@@ -185,8 +185,8 @@ def tables(warehouse: Warehouse) -> dict[str, pa.Table]:
     learn_these(read_traits(BRAND))
     rebuild(warehouse, AS_OF, zone=ZONE)
     names = (
-        "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes person_overrides profiles "
-        "profile_more decisions receipts segment_changes"
+        "events orders order_lines facts fact_relations fact_consents fact_tags fact_scopes fact_ways person_overrides "
+        "profiles profile_more decisions receipts segment_changes"
     )
     stored = {name: warehouse.query(Statement(f"SELECT * FROM {name}")) for name in names.split()}
     # Built anew: chdb range-checks even what stands under a null, and DuckDB leaves INT_MIN there for a day.

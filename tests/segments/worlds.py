@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.profiles.worlds import Order, World, emptied, fill_orders, naive, put_people, put_touches
 from tests.warehouse.fixtures import insert
+from tests.ways import ways_told
 from yutang.kernel.documents import from_data
 from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, NodeKind
@@ -86,6 +87,7 @@ def put_pond(pond: Pond) -> list[Statement]:
         *ledger,
         *people,
         *[insert(t, r) for t, r in tables.items()],
+        *ways_told(),
     ]
 
 

@@ -24,6 +24,7 @@ FORGOTTEN = {
     "fact_tags": ("person",),
     "fact_scopes": ("person",),
     "fact_preferences": ("person",),
+    "fact_ways": ("person",),
     "person_overrides": ("birth", "survivor"),
     "segment_changes": ("person",),
     "ladder_moves": ("person",),

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from yutang.kernel.calendars import aware
 from yutang.people.contracts import TIMESTAMP, FactTables
+from yutang.people.ways import tell_ways
 from yutang.warehouse.contracts import Statement, named
 
 AMOUNT = pa.decimal128(18, 2)
@@ -85,17 +86,17 @@ def fact_statements(facts: FactTables, *, everything: bool = False) -> list[Stat
     """What replaces the facts of these persons, or of everybody."""
     keys = pa.table({"key": pa.array(facts.keys, pa.int64())})
     statements = []
-    for name, table in facts.tables().items():
-        key = table.column_names[0]
+    for name, table in (*facts.tables().items(), ("fact_ways", None)):
+        key = "person" if table is None else table.column_names[0]
         if everything:
             statements.append(Statement(f"DELETE FROM {name}"))  # noqa: S608 – names of ours
         else:
             text = f"DELETE FROM {name} WHERE {key} IN (SELECT key FROM mirror_keys)"  # noqa: S608
             statements.append(Statement(text, tables={"mirror_keys": keys}))
-        if table.num_rows:
+        if table is not None and table.num_rows:
             text = f"INSERT INTO {name} BY NAME SELECT * FROM mirror_rows"  # noqa: S608
             statements.append(Statement(text, tables={"mirror_rows": table}))
-    return statements
+    return [*statements, tell_ways(facts)]
 
 
 def fence_statements(token: int) -> list[Statement]:

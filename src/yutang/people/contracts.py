@@ -17,6 +17,9 @@ import pyarrow as pa
 from yutang.kernel.ids import NodeId, PersonId, SenderId
 
 ALL_CHANNELS = "*"
+ADDRESSED = {"sms": "phone", "email": "email"}
+"""The kind of identifier under which anybody can be written to on a channel. Not here: channels whose ids are an app's
+own, where a message takes what the person did there lately."""
 TIMESTAMP = pa.timestamp("us")
 
 PERSONS_IN = pa.schema(
@@ -78,6 +81,9 @@ class FactTables:
     How to read `fact_consents`: the row of a channel already counts what was said of `*`, so a channel's own row
     decides, where there is none the `*` row does, and where there is neither nothing was consented to. Only words said
     to us are there, and none that was said to a partner.
+
+    `contacts` is no table of the warehouse's: each friendship and each address (`person`, `channel`, `friend`, `live`),
+    from which `fact_ways` follows.
     """
 
     keys: npt.NDArray[np.int64]
@@ -88,6 +94,7 @@ class FactTables:
     fact_scopes: pa.Table
     fact_preferences: pa.Table
     person_overrides: pa.Table
+    contacts: pa.Table
 
     def tables(self) -> dict[str, pa.Table]:
         """Every table by its name in the warehouse."""

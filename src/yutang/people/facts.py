@@ -15,8 +15,8 @@ from yutang.organisation.contracts import NodeFacts
 from yutang.organisation.queries import OWNER, brand, nodes, senders
 from yutang.people import bulk
 from yutang.people.consent import Word, effective
-from yutang.people.contracts import TIMESTAMP, FactTables, Wish
-from yutang.people.models import Consent, Person, PersonOverride, Relation, ScopeRow, Tag
+from yutang.people.contracts import ADDRESSED, TIMESTAMP, FactTables, Wish
+from yutang.people.models import Consent, Identifier, Person, PersonOverride, Relation, ScopeRow, Tag
 from yutang.people.preferences import together, wishes_of
 
 Ids = npt.NDArray[np.int64]
@@ -36,15 +36,17 @@ def build_facts(births: set[int] | None) -> FactTables:
     ).rename_columns(["birth", "survivor"])
     survivors = _Survivors(persons["id"].to_numpy(), overrides)
     tree = nodes()
+    relations = _relations(births, survivors)
     return FactTables(
         survivors.keys,
         _facts(persons.rename_columns(["person", *persons.column_names[1:]]), survivors, tree),
-        _relations(births, survivors),
+        relations,
         _consents(births, survivors),
         _tags(births, survivors),
         _scopes(births, survivors, tree),
         _preferences(births, survivors),
         overrides,
+        _contacts(relations, births, survivors),
     )
 
 
@@ -131,6 +133,27 @@ def _relations(births: set[int] | None, survivors: _Survivors) -> pa.Table:
             "live": table["live"],
         }
     )
+
+
+def _contacts(relations: pa.Table, births: set[int] | None, survivors: _Survivors) -> pa.Table:
+    """The friendships, and the addresses that are somebody's alone."""
+    rows = bulk.table(Identifier, [("person_id", pa.int64()), ("kind", pa.string()), ("hub", pa.bool_())], births)
+    rows = rows.filter(pc.and_not(pc.is_valid(rows["person_id"]), rows["hub"]))
+    parts = [_contact(relations.select(["person", "channel", "live"]), friend=True)]
+    for channel, kind in ADDRESSED.items():
+        has = rows.filter(pc.equal(rows["kind"], kind))["person_id"].to_numpy()
+        known = pa.table({"person": np.unique(survivors.of(has))})
+        known = known.append_column("channel", pa.array([channel] * known.num_rows, pa.string()))
+        parts.append(_contact(known.append_column("live", _all(True, known)), friend=False))
+    return pa.concat_tables(parts)
+
+
+def _contact(table: pa.Table, *, friend: bool) -> pa.Table:
+    return table.append_column("friend", _all(friend, table))
+
+
+def _all(value: bool, table: pa.Table) -> pa.Array:
+    return pa.repeat(pa.scalar(value), table.num_rows)
 
 
 def _consents(births: set[int] | None, survivors: _Survivors) -> pa.Table:

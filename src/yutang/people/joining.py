@@ -148,8 +148,14 @@ def _new_hubs(edges: set[tuple[Any, ...]], caps: Mapping[int, int | None]) -> se
     others = beside(many)
     _crowd({end for end in many if 2 * others[end] > limit_of(caps[end])})
     hubs = {end for end in many if others[end] > limit_of(caps[end])}
-    bulk.update(Identifier, ("hub",), ((True, end) for end in hubs))
+    _turn(dict.fromkeys(hubs, True))
     return hubs
+
+
+def _turn(hubs: Mapping[int, bool]) -> None:
+    """Keep which of these identifiers are hubs: a hub is no address of anybody's either."""
+    bulk.update(Identifier, ("hub",), ((hub, end) for end, hub in hubs.items()))
+    mark(person for (person,) in bulk.select(Identifier, ("person_id",), "id", hubs) if person is not None)
 
 
 def beside(ends: Iterable[int]) -> dict[int, int]:
@@ -184,8 +190,7 @@ def settle_anew(ends: set[int]) -> None:
     hubs = {end for end, (_, cap) in known.items() if others[end] > limit_of(cap)}
     near = {end for end, (_, cap) in known.items() if 2 * others[end] > limit_of(cap)}
     freed = {end for end, (hub, _) in known.items() if hub} - hubs
-    changed = [end for end, (hub, _) in known.items() if hub != (end in hubs)]
-    bulk.update(Identifier, ("hub",), ((end in hubs, end) for end in changed))
+    _turn({end: end in hubs for end, (hub, _) in known.items() if hub != (end in hubs)})
     bulk.delete(Crowd, "identifier", known.keys() - near)
     _crowd(near)
     for end, other in (("first_id", 1), ("second_id", 0)):
@@ -211,7 +216,7 @@ def settle_all() -> int:
         found, others = components.survivors(persons, spaces, places[0], limits, places[1])
         hub = others > limits
         turned = hub != (was_hub == 1)
-        bulk.update(Identifier, ("hub",), zip(hub[turned].tolist(), ids[turned].tolist(), strict=True))
+        _turn(dict(zip(ids[turned].tolist(), hub[turned].tolist(), strict=True)))
         near = ids[2 * others > limits].tolist()
         bulk.delete(Crowd, "identifier", set(Crowd.objects.values_list("pk", flat=True)) - set(near))
         _crowd(near)

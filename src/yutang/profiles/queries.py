@@ -153,17 +153,6 @@ def with_reachable(statement: Statement) -> Statement:
     return beside(statement, REACHABLE, "profiles/reachable")
 
 
-def reachable_over(contacts: str, *columns: str) -> exp.Query:
-    """Who may be reached, asked of another table than friendships: of its rows (`person`, `channel`, `live`) those by
-    which a person may be, with these of their columns, each once. So there is one word on who is reachable."""
-    query = parse(load_sql("profiles/reachable"))
-    assert isinstance(query, exp.Select)
-    for table in query.find_all(exp.Table):
-        if table.name == "fact_relations":
-            table.set("this", exp.to_identifier(contacts))
-    return query.select(*[exp.column(name, "relation") for name in columns])
-
-
 def traits_of(warehouse: Warehouse, viewer: Viewer, person: PersonId) -> dict[str, Any]:
     """Every trait of one surviving person, by name. Raises NotFound for one outside the viewer's scope."""
     query = select_traits(TRAITS, moment(warehouse), [person])

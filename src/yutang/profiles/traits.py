@@ -23,10 +23,15 @@ NEW_DAYS, ACTIVE_DAYS, SILENT_DAYS = 30, 90, 365
 LIFECYCLE = ("prospect", "new", "active", "silent", "lapsed")
 POOLS = ("nurturing", "customer")
 LADDER = ("prospect", "customer", "fan", "loyalist", "agent", "partner")
-REACHABLE, LAYER, WORTH = "reachable", "layer", "worth"
+REACHABLE, WAYS, LAYER, WORTH = "reachable", "ways", "layer", "worth"
 MORE = "more"
 """The alias under which the brand's own traits stand, each as a column: see `profiles.queries.join_beside`."""
-BESIDE = {REACHABLE: "profiles/reachable", LAYER: "profiles/layer", WORTH: "profiles/values/worth"}
+BESIDE = {
+    REACHABLE: "profiles/reachable",
+    WAYS: "profiles/ways",
+    LAYER: "profiles/layer",
+    WORTH: "profiles/values/worth",
+}
 """What traits that are no columns of `profiles` are read from: a named query with one row per `person`, at most, under
 the alias by which a trait's expression names it. A query joins only those that its traits ask for."""
 
@@ -219,6 +224,10 @@ def _lifecycle(moment: Moment) -> exp.Expr:
 
 def _reachable(_: Moment) -> exp.Expr:
     return exp.column("person", REACHABLE).is_(exp.null()).not_()
+
+
+def _on(channel: str) -> Callable[[Moment], exp.Expr]:
+    return lambda _: exp.Coalesce(this=exp.column(channel, WAYS), expressions=[exp.false()])
 
 
 def _pool(moment: Moment) -> exp.Expr:
@@ -466,6 +475,23 @@ SHIPPED: dict[str, Trait] = {
             "至少有一个在线的、同意营销的联系方式，且未要求免打扰",
             "has a live relation with consent to marketing, and did not ask to be left alone",
             derive=_reachable,
+        ),
+        *(
+            Trait(
+                f"reachable_{channel}",
+                _T.FLAG,
+                "",
+                f"可由{zh}触达",
+                f"Reachable by {en}",
+                f"{how_zh}，同意在此收营销，未拒收，且未要求免打扰",
+                f"{how_en}, with consent to marketing there, did not refuse it, and did not ask to be left alone",
+                derive=_on(channel),
+            )
+            for channel, zh, en, how_zh, how_en in (
+                ("wecom", "企业微信", "WeCom", "是某位员工的在线好友", "is a live friend of one of our people"),
+                ("sms", "短信", "text message", "有本人的手机号", "has a phone number of their own"),
+                ("email", "邮件", "e-mail", "有本人的邮箱", "has an e-mail address of their own"),
+            )
         ),
         Trait(
             "pool",

@@ -1,4 +1,4 @@
-"""What a drill tells, for those who may see it. Who is *reachable* is said by `profiles/reachable` and nowhere else:
+"""What a drill tells, for those who may see it. Who is *reachable* is said by `people/ways` and nowhere else:
 here it is asked of every way that the planner knows (friendships, addresses, the people of the home store) instead of
 friendships alone, and by active accounts, as the gate has it.
 
@@ -36,8 +36,8 @@ from yutang.kernel.ids import NodeId, PersonId, SenderId
 from yutang.organisation import queries as organisation
 from yutang.organisation.contracts import AccountFacts, NodeFacts, Viewer
 from yutang.people.queries import who_has
+from yutang.people.ways import reachable_over
 from yutang.profiles.beforehand import Beforehand, Counted
-from yutang.profiles.queries import reachable_over
 from yutang.reach.approach import NOWHERE
 from yutang.reach.limits import way_of
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql
