@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,9 @@ class Shore:
 
 
 @pytest.fixture
-def shore(db: None, tmp_path: Path, settings: Settings) -> Iterator[Shore]:
-    """Three guides, sixty friends, callbacks going to the letterbox."""
+def shore(db: None, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shore]:
+    """Three guides, sixty friends, callbacks going to the letterbox. What is put off waits until a test lets it go."""
+    monkeypatch.setattr(reflex, "SOON", timedelta(hours=1))
     letters = Letterbox()
     box = Starlette(routes=[Route("/", letters.take, methods=["POST"])])
     with staged(tmp_path, settings) as stage, serving(box) as address:
