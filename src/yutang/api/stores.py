@@ -45,5 +45,5 @@ def totals(request: HttpRequest) -> TotalsOut:
             "总数是全品牌的，这个令牌只看得到一部分门店。",
             "Totals are those of the whole brand; this token sees only some of its stores.",
         )
-    row = warehouse().query(named("api/totals")).to_pylist()[0]
+    row = warehouse().query(named("intake/totals")).to_pylist()[0]
     return TotalsOut(**row, currency=brand().currency, as_of=as_of(warehouse()))

@@ -26,6 +26,7 @@ from yutang.organisation import services as organisation
 from yutang.organisation.contracts import RoleName, Viewer
 from yutang.people.bulk import chunks
 from yutang.warehouse.contracts import Warehouse, named
+from yutang.warehouse.dialects import beneath
 
 _STATEMENT = 500
 
@@ -81,7 +82,8 @@ class SourceResult:
 def leads(warehouse: Warehouse, viewer: Viewer) -> list[Lead]:
     """Every lead whose person the viewer may see, newest first."""
     seen = pa.table({"node": pa.array(sorted(viewer.nodes or ()), pa.int64())})
-    rows = warehouse.query(named("connect/leads", {"sees_all": viewer.sees_all}, {"seen": seen})).to_pylist()
+    asked = named("connect/leads", {"sees_all": viewer.sees_all}, {"seen": seen})
+    rows = warehouse.query(beneath(asked, "bought", "connect/bought")).to_pylist()
     steps = _latest(row["event_id"] for row in rows)
     found = []
     for row in rows:

@@ -25,6 +25,7 @@ from yutang.kernel.ids import NodeId
 from yutang.organisation.contracts import NodeFacts, Viewer
 from yutang.organisation.queries import nodes
 from yutang.warehouse.contracts import Warehouse, named
+from yutang.warehouse.dialects import beneath
 
 
 def ways(viewer: Viewer) -> list[WayFacts]:
@@ -176,9 +177,8 @@ def results(warehouse: Warehouse, viewer: Viewer, found: Sequence[WayFacts]) -> 
     if not mine:
         return {}
     wanted = pa.table({"source": [f"way:{one.name}" for one in mine]})
-    brought = {
-        row["source"]: row for row in warehouse.query(named("connect/results", tables={"wanted": wanted})).to_pylist()
-    }
+    asked = beneath(named("connect/results", tables={"wanted": wanted}), "bought", "connect/bought")
+    brought = {row["source"]: row for row in warehouse.query(asked).to_pylist()}
     scans = {
         row["source"]: int(row["scans"])
         for row in warehouse.query(named("connect/scans", tables={"wanted": wanted})).to_pylist()

@@ -156,5 +156,5 @@ def _database() -> Finding:
 
 def totals(warehouse: Warehouse) -> dict[str, object]:
     """Persons, orders, lines and net spend in the pond."""
-    row = warehouse.query(named("operations/totals")).to_pylist()[0]
+    row = warehouse.query(named("intake/totals")).to_pylist()[0]
     return {name: float(value or 0) if name == "spend" else value for name, value in row.items()}

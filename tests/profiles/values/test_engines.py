@@ -62,6 +62,7 @@ TABLES = {
         *({"version": v, "person": 1, "potential": Decimal(v), "brought": 1, "cannot": None} for v in (4, 5)),
     ),
 }  # fmt: skip
+UNCOSTED = "profiles/values/uncosted"
 RATES = {"rates": pa.table({"category": ["milk"], "rate": pa.array([0.2])})}
 
 
@@ -74,7 +75,7 @@ RATES = {"rates": pa.table({"category": ["milk"], "rate": pa.array([0.2])})}
         "history",
         "afterwards",
         "quarters",
-        *(pytest.param(one, marks=pytest.mark.long) for one in ("place_quarters", "person_quarters")),
+        pytest.param("person_quarters", marks=pytest.mark.long),
     ],
 )
 def test_queries_over_worth(query: str, source: str) -> None:
@@ -86,7 +87,9 @@ def test_queries_over_worth(query: str, source: str) -> None:
     params |= {"most": 8} if query == "person_quarters" else {}
     params |= {"shelf": {"category": "milk"}, "margin": {"rate": 0.5}, "costed": {"rate": 0.5}}.get(source, {})
     asked = named(f"profiles/values/{query}", params, RATES if source == "margin" else {})
-    found = assert_equal_on_both_engines(beneath(asked, "worth", f"profiles/values/{source}"), TABLES)
+    asked = beneath(asked, "worth", f"profiles/values/{source}")
+    asked = beneath(asked, "uncosted", UNCOSTED) if source == "margin" else asked
+    found = assert_equal_on_both_engines(asked, TABLES)
     assert found.num_rows
 
 
@@ -102,6 +105,7 @@ def test_queries_over_worth(query: str, source: str) -> None:
 def test_the_others(query: str) -> None:
     params: dict[str, object] = {} if query == "worth" else {"as_of": NOW}
     params |= {"from_365": NOW - timedelta(365)} if query in ("categories", "known_costs", "known_categories") else {}
-    tables = RATES if query == "known_categories" else {}
-    found = assert_equal_on_both_engines(named(f"profiles/values/{query}", params, tables), TABLES)
+    asked = named(f"profiles/values/{query}", params, RATES if query == "known_categories" else {})
+    asked = beneath(asked, "uncosted", UNCOSTED) if query == "known_categories" else asked
+    found = assert_equal_on_both_engines(asked, TABLES)
     assert found.num_rows == {"categories": 2, "brought": 2}.get(query, 1)

@@ -1,5 +1,5 @@
 -- The leads that a viewer may see, newest first: who, whence, at what cost, when they first became a friend and first
--- bought afterwards, and what they spent since.
+-- bought (`bought`) afterwards, and what they spent since.
 WITH lead AS (
     SELECT
         e.event_id, e.occurred_at, e.source, coalesce(o.survivor, e.person) AS person,
@@ -15,12 +15,6 @@ seen_lead AS (
     WHERE $sees_all OR person IN (SELECT s.person FROM fact_scopes AS s JOIN seen ON seen.node = s.node)
 ),
 first_lead AS (SELECT person, min(occurred_at) AS at FROM seen_lead GROUP BY person),
-bought AS (
-    SELECT coalesce(o.survivor, r.person) AS person, r.placed_at, r.net_amount
-    FROM orders AS r
-    LEFT JOIN person_overrides AS o ON o.birth = r.person
-    WHERE r.cancelled_at IS NULL AND r.net_amount > 0
-),
 since AS (
     SELECT
         f.person,

@@ -1,4 +1,5 @@
--- Per contact way: who came by it, who of them is still a friend, who first bought afterwards, and what they spent.
+-- Per contact way: who came by it, who of them is still a friend, who first bought (`bought`) afterwards, and
+-- what they spent.
 WITH met AS (
     SELECT e.source, coalesce(o.survivor, e.person) AS person, min(e.occurred_at) AS joined_at
     FROM events AS e
@@ -6,12 +7,6 @@ WITH met AS (
     WHERE e.type IN ('relation.added', 'relation.half_added') AND e.person IS NOT NULL
       AND e.source IN (SELECT source FROM wanted)
     GROUP BY e.source, coalesce(o.survivor, e.person)
-),
-bought AS (
-    SELECT coalesce(o.survivor, r.person) AS person, r.placed_at, r.net_amount
-    FROM orders AS r
-    LEFT JOIN person_overrides AS o ON o.birth = r.person
-    WHERE r.cancelled_at IS NULL AND r.net_amount > 0
 ),
 each AS (
     SELECT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -29,9 +30,8 @@ from yutang.profiles.values.contracts import (
     ValueState,
 )
 from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
-from yutang.profiles.values.sources import worth_by
+from yutang.profiles.values.sources import over_worth
 from yutang.warehouse.contracts import Statement, Warehouse, named
-from yutang.warehouse.dialects import beneath
 
 STATE, VERSION = "values", "values_version"
 NAME = "values"
@@ -89,14 +89,13 @@ def quarters_of(warehouse: Warehouse, births: pa.Table, found: ValueState, most:
     """A person's existing value by quarter, counted as everybody's was, the latest first; `births` are all their
     numbers. Unscoped because the caller has found the person in scope, and of other stores' orders totals may be shown.
     `persons` says how many days there were."""
-    source, more, tables = worth_by(found.measure, found.basis, settings())
-    tables = {**tables, "orders": warehouse.query(named("profiles/values/orders_of", tables={"births": births}))}
-    if "rates" in tables:
+    params = {"zone": found.zone, "as_of": found.as_of, "most": most}
+    asked = over_worth(named("profiles/values/person_quarters", params), found.measure, found.basis, settings())
+    tables = {"orders": warehouse.query(named("profiles/values/orders_of", tables={"births": births}))}
+    if "rates" in asked.tables:
         lines = named("profiles/values/lines_of", tables={"births": births})
         tables["order_lines"] = warehouse.query(lines)
-    params = {"zone": found.zone, "as_of": found.as_of, "most": most, **more}
-    asked = beneath(named("profiles/values/person_quarters", params, tables), "worth", source)
-    rows = warehouse.query(asked).to_pylist()
+    rows = warehouse.query(replace(asked, tables={**asked.tables, **tables})).to_pylist()
     return [Quarter(row["year"], row["quarter"], float(row["amount"]), row["days"]) for row in rows]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from yutang.documents.queries import documents_of
 from yutang.kernel.calendars import day_start
@@ -36,7 +37,7 @@ from yutang.profiles.values.contracts import (
 )
 from yutang.profiles.values.documents import CategorySizeDocument, ValuesDocument
 from yutang.profiles.values.queries import STATE, VERSION, models, parse_state, settings, state_text
-from yutang.profiles.values.sources import rates_table, worth_by
+from yutang.profiles.values.sources import over_uncosted, over_worth
 from yutang.warehouse.contracts import Statement, Warehouse, named
 from yutang.warehouse.dialects import beneath
 
@@ -84,8 +85,7 @@ class _Seen:
         if category is not None:
             shelf = named(query, {**given, "category": category})
             return self.warehouse.query(beneath(shelf, "worth", "profiles/values/shelf"))
-        source, more, tables = worth_by(self.measure, self.basis, self.settings)
-        return self.warehouse.query(beneath(named(query, {**given, **more}, tables), "worth", source))
+        return self.warehouse.query(over_worth(named(query, given), self.measure, self.basis, self.settings))
 
     def history(self, as_of: datetime, today: date, category: str | None = None) -> pa.Table:
         """Everybody's history at an instant."""
@@ -162,6 +162,7 @@ def _turn(
     version = secrets.randbits(62)
     links = warehouse.query(named("profiles/values/brought", {"as_of": at.as_of}))
     scored = score(found[0], history, links, at.today, document.horizon_days, document.discount_rate)
+    places = seen.ask("quarters", as_of=at.as_of)
     state = ValueState(
         version=version,
         as_of=at.as_of,
@@ -174,14 +175,14 @@ def _turn(
         fit_seconds=round(fit_seconds, 3),
         score_seconds=round(monotonic() - began, 3),
         totals=scored.totals,
-        quarters=_quarters(seen),
+        quarters=_quarters(places.filter(pc.is_null(places["node"]))),
         tenths=scored.tenths,
         wallets=_wallets(seen),
         basis=basis,
     )
     say("scoring", 1, 1)
     report = ValueReport(version, at.as_of, scored.totals.persons, len(found), fitting, monotonic() - start)
-    return report, _written(state, found, scored.rows, seen.ask("place_quarters", as_of=at.as_of))
+    return report, _written(state, found, scored.rows, places.filter(pc.is_valid(places["node"])))
 
 
 def _written(state: ValueState, found: Sequence[ModelFacts], rows: pa.Table, places: pa.Table) -> list[Statement]:
@@ -307,13 +308,13 @@ def basis_of(warehouse: Warehouse, at: Moment, document: ValuesDocument) -> Basi
         return Basis(spend, exact, spend - exact, margins.otherwise)
     by_category = earned = 0.0
     if margins is not None and margins.categories:
-        asked = named("profiles/values/known_categories", window, {"rates": rates_table(document)})
+        asked = over_uncosted(named("profiles/values/known_categories", window), document)
         told = warehouse.query(asked).to_pylist()[0]
         by_category, earned = float(told["by_category"]), float(told["earned"])
     known = exact + by_category
     return Basis(spend, exact, by_category, (margin + earned) / known if known > 0 else None)
 
 
-def _quarters(seen: _Seen) -> tuple[Quarter, ...]:
-    rows = seen.ask("quarters", as_of=seen.at.as_of).to_pylist()
+def _quarters(found: pa.Table) -> tuple[Quarter, ...]:
+    rows = found.to_pylist()
     return tuple(Quarter(row["year"], row["quarter"], float(row["amount"]), row["persons"]) for row in rows)

@@ -1,5 +1,5 @@
 -- What each order that stands brought: the margin of what of it has a cost, and of the rest the margin of its categories
--- ($rate where that is not said). Rounded as in costed.sql.
+-- ($rate where that is not said), by its lines in `uncosted`. Rounded as in costed.sql.
 SELECT
     orders.person, orders.placed_at,
     coalesce(orders.margin, 0) + CAST(
@@ -10,12 +10,8 @@ FROM orders
 LEFT JOIN (
     SELECT
         lines.source, lines.order_id,
-        ratio(sum(lines.amount * coalesce(rates.rate, $rate)), sum(lines.amount)) AS rate
-    FROM order_lines AS lines
-    JOIN orders AS whole ON whole.source = lines.source AND whole.order_id = lines.order_id
-        AND whole.lines_at = lines.revised_at
-    LEFT JOIN rates ON rates.category = lines.category
-    WHERE lines.cost IS NULL
+        ratio(sum(lines.amount * coalesce(lines.rate, $rate)), sum(lines.amount)) AS rate
+    FROM uncosted AS lines
     GROUP BY lines.source, lines.order_id
 ) AS mixed ON mixed.source = orders.source AND mixed.order_id = orders.order_id
 WHERE orders.cancelled_at IS NULL AND orders.person IS NOT NULL
