@@ -21,7 +21,7 @@ from yutang.console.pages import Page, language, operators_only, page
 from yutang.console.tables import Pager, exported, page_number, wanted_format
 from yutang.console.templatetags.console import signed_money
 from yutang.console.texts import base_version, compared, sentences
-from yutang.console.words import APPROVALS, CONTENT_KINDS, CONTENT_STEPS, PLACES, VOICES
+from yutang.console.words import APPROVALS, CONTENT_KINDS, LADDER_STEPS, PLACES, VOICES
 from yutang.content import queries, services
 from yutang.content.checking import Finding, check
 from yutang.content.contracts import ContentFacts, Standing
@@ -75,7 +75,7 @@ def library(request: Page) -> HttpResponseBase:
         "given": given,
         "asked": queries.approval_asked(),
         "voices": VOICES,
-        "steps": CONTENT_STEPS,
+        "steps": LADDER_STEPS,
         "places": PLACES,
         "kinds": CONTENT_KINDS,
         "standings": APPROVALS,
@@ -117,7 +117,7 @@ def _export(request: Page, rows: Sequence[Row]) -> HttpResponseBase:
             one.facts.version,
             str(APPROVALS[one.facts.standing]),
             str(VOICES[one.facts.document.voice]),
-            " ".join(str(CONTENT_STEPS[step]) for step in one.facts.document.steps),
+            " ".join(str(LADDER_STEPS[step]) for step in one.facts.document.steps),
             str(PLACES[one.facts.document.place]),
             one.facts.document.text,
             len(one.use.plans) if one.use else 0,
@@ -404,7 +404,7 @@ def _edit(
         "version": version,
         "sentences": wrong,
         "voices": VOICES,
-        "steps": CONTENT_STEPS,
+        "steps": LADDER_STEPS,
         "places": PLACES,
         "variables": [word for word in WORDS if not word.isascii()]
         if not language().startswith("en")
