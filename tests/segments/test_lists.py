@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
-from unittest.mock import Mock
+from typing import Any
 
 import pytest
 
+from tests import stores
 from tests.intake.conftest import data as data
 from tests.intake.conftest import warehouse as warehouse
 from tests.people.pond import T0, friend, manager, member, phone
 from tests.segments.worlds import segment
+from yutang.intake.files.opening import Given
 from yutang.intake.imports import import_file
 from yutang.intake.rolls import SentFile
 from yutang.kernel.clock import business_clock
 from yutang.kernel.errors import BadInput, Refused
 from yutang.log.contracts import IdentifierValue
+from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER
 from yutang.people.services import resolve
 from yutang.profiles.services import rebuild
 from yutang.segments import lists, queries
+from yutang.segments.lists import Listed
 from yutang.segments.services import save
 from yutang.warehouse.contracts import Statement, Warehouse
 
 pytestmark = pytest.mark.django_db
+PLACES = ("list.recorded",)
 EMAIL = IdentifierValue("email", "", "wang@example.com")
 FRIEND = "wm" + "x" * 30
 PEOPLE = "会员卡号,手机号码\nm1,13800138000\nm2,13800138002\nm3,13800138003\n"
@@ -67,7 +77,7 @@ def test_every_row_is_found_missing_doubled_or_unreadable(pond: Warehouse) -> No
         (6, "手机号", lists.SCIENTIFIC[1]),
         (7, "手机号", "it is no possible phone number"),
         (8, "手机号", "there is no such person"),
-        (9, "会员号", "this row is several persons'"),
+        (9, "会员号", lists._AMBIGUOUS[1]),
         (10, "会员号", "this row is several persons'"),
     ]
     told = lists.error_file(found).decode("utf-8-sig")
@@ -77,6 +87,24 @@ def test_every_row_is_found_missing_doubled_or_unreadable(pond: Warehouse) -> No
         lists.read_list(OWNER, sent("颜色\n红\n"))
     with pytest.raises(Refused):
         lists.read_list(manager("s1"), sent(text))
+
+
+def test_a_number_of_two_sources_is_the_one_that_was_chosen_or_that_stands_beside_another(pond: Warehouse) -> None:
+    text = "会员号,手机号\nm1,\nm3,\n"
+    found = lists.read_list(OWNER, sent(text))
+    assert (found.found, found.missing, found.ambiguous) == (1, 1, 1)
+    assert "1 rows have a member number" in lists.ambiguity(found)[1]
+    assert "choose the source: shop, till" in lists.ambiguity(found)[1]
+    till = lists.read_list(OWNER, sent(text), "till")
+    assert (set(till.persons), till.ambiguous) == (persons(member("m1"), member("m3")), 0)
+    shop = lists.read_list(OWNER, sent(text), "shop")
+    assert set(shop.persons) == persons(IdentifierValue("member", "shop", "m3"))
+    beside = lists.read_list(OWNER, sent("会员号,手机号\nm3,13800138003\n"))
+    assert set(beside.persons) == persons(member("m3"))
+    with pytest.raises(BadInput, match="No member numbers came from “tills”; they came from shop, till"):
+        lists.read_list(OWNER, sent(text), "tills")
+    with pytest.raises(BadInput, match=r"nothing was saved\. 1 rows have a member number"):
+        lists.keep_list(pond, OWNER, "party", lists.pasted("m3"))
 
 
 def test_what_is_pasted_is_told_by_its_shape(pond: Warehouse) -> None:
@@ -114,13 +142,108 @@ def test_a_segment_by_rules_is_not_overwritten_by_a_list(pond: Warehouse) -> Non
         lists.keep_list(pond, OWNER, "rules", lists.pasted("m1"))
 
 
-def test_killed_between_the_two_stores_the_segment_is_as_it_was_and_again_it_is_whole(
+def test_a_list_that_is_kept_while_another_of_its_name_is_read_comes_before_it(
     pond: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read, others = lists.read_list, [("m2", 1, True), ("m1", 2, True)]
+
+    def read_slowly(viewer: Viewer, given: Given, source: str) -> Listed:
+        found = read(viewer, given, source)
+        if others:
+            words, *came = others.pop()
+            kept = lists.keep_list(pond, OWNER, "party", lists.pasted(words))
+            assert [kept.version, kept.changed] == came
+        return found
+
+    monkeypatch.setattr(lists, "read_list", read_slowly)
+    kept = lists.keep_list(pond, OWNER, "party", lists.pasted("13800138000"))
+    assert (kept.version, kept.changed) == (2, False), "m1, who is meant, is in it already"
+    assert who(pond, "party") == persons(member("m1"))
+
+
+KEPT = """
+import json, sys, threading
+from pathlib import Path
+from typing import Any
+from yutang.app import house
+opened = house.open_house(Path(sys.argv[1]))
+from django.db import connection
+from tests.people.pond import T0, found_pond, member
+from yutang.documents import queries as documents
+from yutang.intake.mirror import mirror_facts, mirror_nodes
+from yutang.organisation.queries import OWNER, is_set_up
+from yutang.people.services import resolve
+from yutang.profiles.services import rebuild
+from yutang.segments import lists, queries
+from yutang.segments.documents import SegmentDocument
+if not is_set_up():
+    found_pond()
+    mirror_nodes(opened.warehouse)
+    resolve([[member(f"m{number}")] for number in range(9)], seen_at=T0)
+    mirror_facts(opened.warehouse)
+    rebuild(opened.warehouse, T0)
+gate, read = threading.Barrier(len(sys.argv) - 2), lists.read_list
+def read_together(*given):
+    found = read(*given)
+    gate.wait(60)  # all know whom they name before any keeps anything
+    return found
+lists.read_list = read_together
+kept = []
+def keep(words):
+    kept.append(lists.keep_list(opened.warehouse, OWNER, "party", lists.pasted(words)))
+    connection.close()
+threads = [threading.Thread(target=keep, args=(words,)) for words in sys.argv[2:]]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+members = {}
+for one in documents.versions(SegmentDocument, "party"):
+    members[one.version] = sorted(queries.members(opened.warehouse, OWNER, one.document)["person"].to_pylist())
+print(json.dumps({
+    "members": members, "changed": sum(one.changed for one in kept),
+    "told": [[one.version, sorted(one.persons)] for one in kept],
+}))
+opened.close()
+"""
+
+
+def keep_at_once(data: Path, *words: str, failpoint: str = "") -> dict[str, Any] | None:
+    """What a process of its own says that kept these lists, each by a thread; None for one that was killed."""
+    root = Path(__file__).parents[2]
+    given = {"PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}", "YUTANG_FAILPOINT": failpoint}
+    environment = {**os.environ, **stores.environment(data), **given}
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT, str(data), *words], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (-signal.SIGKILL if failpoint else 0), done.stderr
+    told: dict[str, Any] | None = None if failpoint else json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+@pytest.mark.long
+def test_lists_of_one_name_at_once_are_kept_one_after_another_and_a_killed_one_not_at_all(tmp_path: Path) -> None:
+    told = keep_at_once(tmp_path, "m1\nm2", "m2\nm1", "m3", "m4\nm5")
+    assert told is not None
+    assert 3 <= told["changed"] == len(told["members"]) <= 4  # between the two that are the same others may come
+    assert all(told["members"][str(version)] == named for version, named in told["told"])
+    for place in PLACES:
+        keep_at_once(tmp_path, "m6", failpoint=place)
+    again = keep_at_once(tmp_path, "m7")
+    assert again is not None
+    assert again["members"] == told["members"] | {str(told["changed"] + 1): again["told"][0][1]}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_killed_between_the_two_stores_the_segment_is_as_it_was_and_again_it_is_whole(
+    pond: Warehouse, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def die(name: str) -> None:
+        if name == place:
+            raise KeyboardInterrupt
+
     with business_clock(T0):
         lists.keep_list(pond, OWNER, "party", lists.pasted("m1"))
     with business_clock(T0 + timedelta(hours=1)):
-        monkeypatch.setattr(lists, "save", Mock(side_effect=KeyboardInterrupt))
+        monkeypatch.setattr(lists, "failpoint", die)
         with pytest.raises(KeyboardInterrupt):
             lists.keep_list(pond, OWNER, "party", lists.pasted("m2"))
         monkeypatch.undo()

@@ -19,6 +19,7 @@ from tests.intake import kill as intake
 from tests.intake import test_hooks as hooks
 from tests.mobile import kill as phones
 from tests.operations import rotate
+from tests.segments import test_lists as lists
 from tests.soak import erasing, kill, ways
 from yutang.kernel.failpoints import FAILPOINTS
 
@@ -55,4 +56,5 @@ def test_the_soak_dies_at_every_place_that_has_a_name() -> None:
         *offgate.PLACES,
         *phones.PLACES,
         *chasing.PLACES,
+        *lists.PLACES,
     } == set(FAILPOINTS)

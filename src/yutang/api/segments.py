@@ -112,10 +112,12 @@ def export_audience(request: HttpRequest, name: str, platform: str) -> AudienceO
 
 
 class ListIn(Schema):
-    """A list of persons, each by any of `phone`, `email`, `member`, `external_userid`, `unionid`, `openid`."""
+    """A list of persons, each by any of `phone`, `email`, `member`, `external_userid`, `unionid`, `openid`. `source`:
+    whose member numbers they are, where several sources gave some."""
 
     rows: Annotated[list[dict[str, str]], Field(min_length=1, max_length=MOST_LISTED)]
     title: Annotated[str, Field(max_length=60)] = ""
+    source: Annotated[str, Field(max_length=80)] = ""
     dry_run: bool = False
 
 
@@ -128,11 +130,13 @@ class TroubleOut(Schema):
 
 
 class ListOut(Schema):
-    """Whom a list names. `version` is the segment's, null where nothing was kept; `changed`: by this list."""
+    """Whom a list names; `ambiguous`: how many of those missing have a member number that several sources gave to
+    several persons. `version` is the segment's, null where nothing was kept; `changed`: by this list."""
 
     rows: int
     found: int
     missing: int
+    ambiguous: int
     doubled: int
     unreadable: int
     version: int | None
@@ -146,14 +150,15 @@ def upload_list(request: HttpRequest, name: str, body: ListIn) -> ListOut:
     `dry_run` nothing is kept. The identifiers themselves are stored nowhere. Only for headquarters; audited."""
     given, viewer = lists.rows_of(body.rows), viewer_of(request)
     found = (
-        lists.read_list(viewer, given)
+        lists.read_list(viewer, given, body.source)
         if body.dry_run
-        else lists.keep_list(warehouse(), viewer, name, given, body.title)
+        else lists.keep_list(warehouse(), viewer, name, given, body.title, body.source)
     )
     return ListOut(
         rows=found.rows,
         found=found.found,
         missing=found.missing,
+        ambiguous=found.ambiguous,
         doubled=found.doubled,
         unreadable=found.unreadable,
         version=found.version,

@@ -127,18 +127,31 @@ def segment_members(shell: Shell, viewer: Viewer, name: str, limit: int, offset:
 @click.argument("name")
 @click.argument("file", type=FILE)
 @click.option("--title", default="", help="名称 / what people call it")
+@click.option("--source", default="", help="会员号是哪个来源的 / the source whose member numbers they are")
 @click.option("--dry-run", is_flag=True, help="只看，不保存 / only look, keep nothing")
 @click.option("--errors", type=FILE, default=None, help="没认出来的行写到这里 / write the rows that add nobody here")
 def upload_list(
-    shell: Shell, viewer: Viewer, name: str, file: Path, title: str, dry_run: bool, errors: Path | None
+    shell: Shell,
+    viewer: Viewer,
+    name: str,
+    file: Path,
+    title: str,
+    source: str,
+    dry_run: bool,
+    errors: Path | None,
 ) -> Answer:
     """由名单（手机号、邮箱、会员号、external_userid）做一个分群 / make a segment of a list of identifiers"""
-    found = lists.read_list(viewer, file) if dry_run else lists.keep_list(shell.warehouse, viewer, name, file, title)
+    found = (
+        lists.read_list(viewer, file, source)
+        if dry_run
+        else lists.keep_list(shell.warehouse, viewer, name, file, title, source)
+    )
     if errors is not None and found.troubles:
         errors.write_bytes(lists.error_file(found))
     data = {
-        "name": name, "rows": found.rows, "found": found.found, "missing": found.missing, "doubled": found.doubled,
-        "unreadable": found.unreadable, "version": found.version, "changed": found.changed,
+        "name": name, "rows": found.rows, "found": found.found, "missing": found.missing,
+        "ambiguous": found.ambiguous, "doubled": found.doubled, "unreadable": found.unreadable,
+        "version": found.version, "changed": found.changed,
     }  # fmt: skip
     lines = [
         shell.said(
@@ -148,6 +161,8 @@ def upload_list(
             f"{found.doubled:,} doubled, {found.unreadable:,} unreadable",
         )
     ]
+    if found.ambiguous:
+        lines.append(shell.said(*lists.ambiguity(found)))
     if found.version is not None:
         lines.append(
             shell.said(f"第 {found.version} 版", f"version {found.version}")

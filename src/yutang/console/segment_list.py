@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from yutang.console.pages import Page, page
+from yutang.console.pages import Page, language, page
 from yutang.console.texts import sentences
 from yutang.documents import queries as documents
 from yutang.intake.files.opening import ENDINGS, Given
@@ -30,17 +30,25 @@ def segment_list(request: Page) -> HttpResponseBase:
     """The form; posted, what the list says, and with `keep` the segment of it."""
     headquarters(request.viewer)
     name = request.POST.get("name", request.GET.get("name", "")).strip()
-    context: dict[str, object] = {"name": name, "given": request.POST, "endings": ",".join(ENDINGS)}
+    source = request.POST.get("source", "")
+    context: dict[str, object] = {
+        "name": name,
+        "given": request.POST,
+        "endings": ",".join(ENDINGS),
+        "sources": lists.sources(),
+    }
     context["last"] = next(iter(documents.versions(SegmentDocument, name)), None) if name else None
     if request.method != "POST":
         return render(request, "console/segment_list.html", context)
     try:
         if "keep" not in request.POST:
-            listed = lists.read_list(request.viewer, _given(request))
+            listed = lists.read_list(request.viewer, _given(request), source)
             context |= {"listed": listed, "shown": listed.troubles[:TROUBLES_SHOWN]}
+            if listed.ambiguous:
+                context["ambiguity"] = lists.ambiguity(listed)[language().startswith("en")]
             return render(request, "console/segment_list.html", context)
         title = request.POST.get("title", "").strip()
-        kept = lists.keep_list(request.warehouse, request.viewer, name, _given(request), title)
+        kept = lists.keep_list(request.warehouse, request.viewer, name, _given(request), title, source)
     except BadInput as error:
         return render(request, "console/segment_list.html", {**context, "sentences": sentences(error)}, status=422)
     same, new = (
@@ -57,7 +65,7 @@ def segment_list(request: Page) -> HttpResponseBase:
 def list_errors(request: Page) -> HttpResponseBase:
     """The rows that add nobody, each with its column, its masked value and the reason."""
     headquarters(request.viewer)
-    told = lists.error_file(lists.read_list(request.viewer, _given(request)))
+    told = lists.error_file(lists.read_list(request.viewer, _given(request), request.POST.get("source", "")))
     answer = HttpResponse(told, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="list-errors.csv"'
     return answer

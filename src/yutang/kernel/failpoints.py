@@ -37,6 +37,7 @@ FAILPOINTS = (
     "archive.opened",
     "archive.before_commit",
     "archive.after_commit",
+    "list.recorded",
     "outbox.written",
     "letters.claimed",
     "letters.answered",

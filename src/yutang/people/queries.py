@@ -391,12 +391,16 @@ def find_values(viewer: Viewer, kind: str, values: Iterable[str]) -> dict[str, P
     return {text: min(persons) for text, persons in find_all_values(viewer, kind, values).items()}
 
 
-def find_all_values(viewer: Viewer, kind: str, values: Iterable[str]) -> dict[str, set[PersonId]]:
+def namespaces_of(kind: str) -> tuple[str, ...]:
+    """The namespaces in which identifiers of that kind exist: of member numbers, the sources that gave them."""
+    return tuple(IdentifierSpace.objects.filter(kind=kind).order_by("namespace").values_list("namespace", flat=True))
+
+
+def find_all_values(viewer: Viewer, kind: str, values: Iterable[str], among: str = "") -> dict[str, set[PersonId]]:
     """The visible persons of each value of one kind of strong identifier: a member number may be one person's in one
-    namespace, and another's in another. Values of nobody are absent."""
+    namespace, and another's in another; with `among`, in that namespace only. Values of nobody are absent."""
     country = brand().country
-    spaces = IdentifierSpace.objects.filter(kind=kind).exclude(kind__in=WEAK_KINDS)
-    namespaces = list(spaces.values_list("namespace", flat=True))
+    namespaces = [one for one in namespaces_of(kind) if kind not in WEAK_KINDS and among in ("", one)]
     wanted = {
         text: [normalised(IdentifierValue(kind, namespace, text), country) for namespace in namespaces]
         for text in set(values)

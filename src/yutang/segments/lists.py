@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -29,13 +30,14 @@ from yutang.kernel import database
 from yutang.kernel.clock import business_now
 from yutang.kernel.documents import Title, parse
 from yutang.kernel.errors import BadInput, Refused
+from yutang.kernel.failpoints import failpoint
 from yutang.kernel.ids import RunId
 from yutang.log.contracts import IdentifierValue
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import brand
 from yutang.organisation.services import audit
 from yutang.people.identifiers import is_strong, normalised
-from yutang.people.queries import find_all_values
+from yutang.people.queries import find_all_values, namespaces_of
 from yutang.segments.documents import Record, RecordedRule, SegmentDocument
 from yutang.segments.services import append_changes, save
 from yutang.warehouse.contracts import Warehouse, named
@@ -51,6 +53,10 @@ _EXTERNAL_LENGTH = 32
 _NOBODY = ("没有这样的客户", "there is no such person")
 _TWICE = ("和前面某一行是同一位客户", "an earlier row names the same person")
 _SEVERAL = ("这一行说的是不止一位客户", "this row is several persons'")
+_AMBIGUOUS = (
+    "这个会员号在不同来源里是不同的客户，请选定来源",
+    "this member number is another person's in another source; choose the source",
+)
 _EMPTY = ("没有一项说明是哪位客户", "it does not say which person")
 _NO_PHONE = ("不是可能的手机号", "it is no possible phone number")
 
@@ -68,12 +74,14 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What a list says. Every row is either `found` for the first time, or `missing`, `doubled` or `unreadable`;
-    `columns` are those that were read, by field. `version` is that of the segment, once kept; `changed`: by this."""
+    """What a list says. Every row is either `found` for the first time, or `missing`, `doubled` or `unreadable`; of
+    those `missing`, `ambiguous` are such whose member number several sources gave to several persons. `columns` are
+    those that were read, by field. `version` is that of the segment, once kept; `changed`: by this."""
 
     rows: int
     persons: tuple[int, ...]
     missing: int
+    ambiguous: int
     doubled: int
     unreadable: int
     columns: Mapping[str, str]
@@ -87,14 +95,25 @@ class Listed:
         return len(self.persons)
 
 
-def read_list(viewer: Viewer, given: Given) -> Listed:
-    """Whom a list names; keeps nothing. A number that is one person's in one source and another's in another is
-    nobody's. Raises BadInput for what is no list, and Refused for whoever does not see
-    everybody: else a list would tell of people whom they may not see."""
+def sources() -> tuple[str, ...]:
+    """The sources that gave member numbers."""
+    return namespaces_of("member")
+
+
+def read_list(viewer: Viewer, given: Given, source: str = "") -> Listed:
+    """Whom a list names; keeps nothing. Member numbers are those of `source`, or of any: then one that is one person's
+    in one source and another's in another is nobody's, unless what stands beside it tells which. Raises BadInput for
+    what is no list and for a source that gave no numbers, and Refused for whoever does not see everybody: else a list
+    would tell of people whom they may not see."""
     if not (viewer.may_operate and viewer.sees_all):
         raise Refused(
             "名单按整个品牌的客户来认，只有总部运营能用。",
             "A list is looked up among all the brand's persons; only headquarters may.",
+        )
+    if source and source not in (known := sources()):
+        raise BadInput(
+            f"没有来自「{source}」的会员号；有会员号的来源：{'、'.join(known) or '无'}。",
+            f"No member numbers came from “{source}”; they came from {', '.join(known) or 'nowhere'}.",
         )
     names = known_to(LIST, {})
     opened = open_source(given, None, lambda name: folded(name) in names)
@@ -119,7 +138,7 @@ def read_list(viewer: Viewer, given: Given) -> Listed:
             )
     troubles += [Trouble(one.row, "", "", one.zh, one.en) for one in opened.broken]
     unreadable = len(troubles)
-    return replace(_looked_up(viewer, lines, found.columns, troubles), unreadable=unreadable)
+    return replace(_looked_up(viewer, lines, found.columns, troubles, source), unreadable=unreadable)
 
 
 class _Unreadable(Exception):  # never reaches a person as itself: the row's trouble says it
@@ -138,23 +157,33 @@ def _who(said: dict[str, str], country: str, short: Sequence[str]) -> dict[str, 
     return said
 
 
-def _looked_up(viewer: Viewer, lines: Sequence[Line], columns: Mapping[str, str], troubles: list[Trouble]) -> Listed:
+def _looked_up(
+    viewer: Viewer, lines: Sequence[Line], columns: Mapping[str, str], troubles: list[Trouble], source: str
+) -> Listed:
     """Who the rows name. Of several identifiers in a row one is enough, but they must not be of several persons."""
-    known = {kind: find_all_values(viewer, kind, {said[kind] for _, said in lines if kind in said}) for kind in columns}
+    known = {
+        kind: find_all_values(
+            viewer, kind, {said[kind] for _, said in lines if kind in said}, source if kind == "member" else ""
+        )
+        for kind in columns
+    }
     seen: dict[int, None] = {}
-    missing = doubled = 0
+    met: Counter[tuple[str, str]] = Counter()
+    rows = len(lines) + len(troubles)
     for row, said in lines:
-        persons = {int(one) for kind, value in said.items() for one in known[kind].get(value, ())}
-        why = _NOBODY if not persons else _SEVERAL if len(persons) > 1 else _TWICE if persons & seen.keys() else None
-        if why is None:
-            seen[persons.pop()] = None
+        each = [persons for kind, value in said.items() if (persons := known[kind].get(value))]
+        alike = set.intersection(*each) if each else set()
+        why = _NOBODY if not each else _SEVERAL if not alike else _AMBIGUOUS if len(alike) > 1 else None
+        if why is None and alike.isdisjoint(seen):
+            seen[int(alike.pop())] = None
             continue
-        missing += why is not _TWICE
-        doubled += why is _TWICE
+        why = why or _TWICE
+        met[why] += 1
         kind, value = next(iter(said.items()))
         troubles.append(_trouble(row, columns[kind], value, why))
     ordered = tuple(sorted(troubles, key=lambda one: one.row))
-    return Listed(len(lines) + len(troubles) - missing - doubled, tuple(seen), missing, doubled, 0, columns, ordered)
+    missing = met.total() - met[_TWICE]
+    return Listed(rows, tuple(seen), missing, met[_AMBIGUOUS], met[_TWICE], 0, columns, ordered)
 
 
 def _trouble(row: int, column: str, value: str, why: tuple[str, str]) -> Trouble:
@@ -193,6 +222,16 @@ def _kind_of(word: str, country: str) -> str:
     return "phone" if is_strong(normalised(IdentifierValue("phone", "", word), country)) else "member"
 
 
+def ambiguity(listed: Listed) -> tuple[str, str]:
+    """What to do about rows whose member number several sources gave to several persons."""
+    known = sources()
+    return (
+        f"{listed.ambiguous:,} 行的会员号在不同来源里是不同的客户，请选定来源：{'、'.join(known)}。",
+        f"{listed.ambiguous:,} rows have a member number that is another person's in another source; choose the "
+        f"source: {', '.join(known)}.",
+    )
+
+
 def error_file(listed: Listed) -> bytes:
     """The rows that add nobody, as the error file of an import: nothing personal is readable in it."""
     written = io.StringIO(newline="")
@@ -202,15 +241,18 @@ def error_file(listed: Listed) -> bytes:
     return written.getvalue().encode("utf-8-sig")
 
 
-def keep_list(warehouse: Warehouse, viewer: Viewer, name: str, given: Given, title: str = "") -> Listed:
+def keep_list(
+    warehouse: Warehouse, viewer: Viewer, name: str, given: Given, title: str = "", source: str = ""
+) -> Listed:
     """Keep whom a list names as the segment of that name: its first version, or the next if others are in it now.
 
     Raises BadInput where that name is a segment by rules, or nobody was found."""
-    listed = read_list(viewer, given)
+    listed = read_list(viewer, given, source)
     if not listed.persons:
+        zh, en = ambiguity(listed) if listed.ambiguous else ("", "")
         raise BadInput(
-            f"{listed.rows:,} 行里没有一行认得出是谁，没有保存。",
-            f"None of the {listed.rows:,} rows names a person whom we know; nothing was saved.",
+            f"{listed.rows:,} 行里没有一行认得出是谁，没有保存。{zh}",
+            f"None of the {listed.rows:,} rows names a person whom we know; nothing was saved. {en}".rstrip(),
         )
     with transaction.atomic():
         database.lock(LOCK)
@@ -227,8 +269,9 @@ def keep_list(warehouse: Warehouse, viewer: Viewer, name: str, given: Given, tit
         members = pa.table({"person": pa.array(listed.persons, pa.int64())})
         version = versions[0].version + 1 if versions else 1
         append_changes(warehouse, name, version, members, at, RunId(int(at.timestamp() * 1_000_000)))
+        failpoint("list.recorded")
         kept = save(document, viewer, base=versions[0].version if versions else 0)
-    audit(viewer, "keep_list", name, rows=listed.rows, found=listed.found, version=kept.version)
+        audit(viewer, "keep_list", name, rows=listed.rows, found=listed.found, version=kept.version)
     return replace(listed, version=kept.version, changed=True)
 
 
