@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,18 @@ def test_traits_that_tell_nothing_separate_nobody_and_few_cannot_be_told() -> No
     assert some.low > 0.6
     few = separation(BANDS, cells(*drawn(400, 0), *drawn(FEWEST - 1, 1)))
     assert (few.area, few.low, few.high) == (None, None, None)
+
+
+def test_beside_the_area_stands_what_the_traits_give_for_which_the_seed_does_not_ask() -> None:
+    dice = np.random.default_rng(4)
+    rows = [(int(dice.integers(1, 5)), 2 if k % 3 else 1, k % 3 == 0, k % 5, 1) for k in range(900)]
+    whole, _ = fitted(BANDS, cells(*rows), 50, ("lifecycle",))
+    assert (whole.separation.area, whole.asked) == (1.0, ("lifecycle",)), "the rule itself told them apart"
+    assert whole.beyond == separation(BANDS[:1], replace(cells(*rows), band=cells(*rows).band[:1]))
+    assert whole.beyond.low is not None
+    assert whole.beyond.low < 0.5 < whole.beyond.high < 0.56  # type: ignore[operator]
+    for asked in ((), ("orders_365d", "lifecycle")):
+        assert fitted(BANDS, cells(*rows), 50, asked)[0].beyond.area is None
 
 
 @pytest.mark.parametrize(

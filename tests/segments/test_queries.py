@@ -166,9 +166,20 @@ def test_who_looks_like_others_is_told_by_what_weighs_most(warehouse: Warehouse)
     first = told.weights[0]
     assert (first.trait, first.value, first.low, first.high, first.thousandths) == ("orders_ever", 1, 0.75, 1.0, 288)
     assert (told.inside, told.model.seed, told.model.separation.area) == (False, 1, None)
+    assert told.model.asked == ()
     seed = why.why(warehouse, OWNER, rule, PersonId(2)).evidence
     assert seed is not None
     assert seed.inside
+    services.save(
+        segment({"all": [{"segment": "seed"}, {"trait": "days_since_last_visit", "known": True}]}, "of"), OWNER
+    )
+    compared = ["orders_ever", "spend_ever", "days_since_last_visit", "overdue_ratio"]
+    both = segment({"looks_like": {"segment": "of", "traits": compared}}, "alike")
+    said = why.why(warehouse, OWNER, both, PersonId(3)).evidence
+    assert said is not None
+    assert said.model.asked == ("spend_ever", "days_since_last_visit", "overdue_ratio"), (
+        "by a segment, and by what it says"
+    )
     assert queries.count(warehouse, manager(7), rule) == 0, "who looks alike is told among all, and shown to their own"
     assert then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=8)).members["person"].to_pylist() == [3]
     assert then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=20)).count == 0, "nobody was in the seed then"

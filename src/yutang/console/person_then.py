@@ -55,6 +55,13 @@ class Told:
         return self.reason.evidence
 
     @property
+    def asked(self) -> str:
+        """The traits that weigh and for which the rule of those whom they are compared with asks anyway."""
+        asked = self.evidence.model.asked if self.evidence else ()
+        titles = [str(one.cell.title) for one in self.weights if one.weight.trait in asked]
+        return (", " if language().startswith("en") else "、").join(titles)
+
+    @property
     def indent(self) -> str:
         """Spaces, as wide as it stands deep."""
         return "\u2003" * self.depth

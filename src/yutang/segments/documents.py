@@ -271,7 +271,11 @@ class LooksLikeRule(Part):
     `segment` names the members, `share` (5 % of the others by default) or `top` says how many, `traits` by what: by
     default orders_365d, spend_365d, categories_365d, median_gap_days, days_since_first_visit, days_since_last_visit and
     discount_share_90d. Others of how people buy may be named: orders, spend, visit days and categories of every window,
-    discounts, overdue_ratio and lifecycle. None that tells of sex, age, origin, belief, health or home is taken."""
+    discounts, overdue_ratio and lifecycle. None that tells of sex, age, origin, belief, health or home is taken.
+
+    How well the score tells members from others is shown as an AUC on persons held out. It is too high where the rule
+    of `segment` asks itself for a trait that is compared: then it is said for which, and what the other traits alone
+    would give. Traits that follow from those, and what a list or a rule about events asks, raise it unsaid."""
 
     looks_like: Likeness
 

@@ -52,14 +52,23 @@ def fit(warehouse: Warehouse, likeness: Likeness, at: Context) -> Model:
     wanted = (
         ceil(round(likeness.top * share, 6)) if likeness.top else ceil(round((likeness.share or SHARE) * others, 6))
     )
-    model, room = fitted(bands, cells, wanted)
+    model, room = fitted(bands, cells, wanted, _asked_by_both(likeness, seed, at))
     return _closed(warehouse, model, room, seed, at, tables) if room else model
 
 
 def _asked(likeness: Likeness, seed: SegmentDocument, at: Context) -> Collection[str]:
-    query = compile_segment(seed, at)
-    names = {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
-    return names | set(likeness.traits)
+    return _columns(compile_segment(seed, at)) | set(likeness.traits)
+
+
+def _asked_by_both(likeness: Likeness, seed: SegmentDocument, at: Context) -> tuple[str, ...]:
+    """The traits compared for which the seed's rule asks, itself or by a segment that it names: told by the columns
+    that both read, so that it is seen too where a trait is worked out of what another says."""
+    asked = _columns(compile_segment(seed, at)) - {"person"}
+    return tuple(name for name in likeness.traits if not asked.isdisjoint(_columns(TRAITS[name].expression(at.moment))))
+
+
+def _columns(query: exp.Expr) -> set[str]:
+    return {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
 
 
 def _bands(warehouse: Warehouse, likeness: Likeness, at: Context, tables: Mapping[str, pa.Table]) -> list[Bands]:

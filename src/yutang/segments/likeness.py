@@ -11,13 +11,19 @@ the traits for independent, so a score orders persons and is no probability. How
 `separation` scores each fifth of the persons by weights from the other four, and gives the area under the ROC curve
 with its interval (E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson, Biometrics 44, 1988, eq. 3 and 5, for one curve).
 
+Where the seed's own rule asks for a trait that is compared, that area says little: the rule tells its members apart by
+definition. Leaving the trait out of the comparison would be no remedy. Others follow from it (who spends much in a year
+buys often, and did in the last quarter), what a list or a rule about events asks stands in no trait, and it is a
+document's to say by what persons are compared. So the area stays that of the score that is used, and beside it stands
+what the other traits alone would give (`beyond`).
+
 Engines only count, and logarithms are taken here: both engines answer alike to the last person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +118,8 @@ class Weight:
 @dataclass(frozen=True, slots=True)
 class Model:
     """Weights by trait and band. In are those who score above `cutoff`, and of those who score it, persons up to
-    `last`. `seed` and `others` are how many there were."""
+    `last`. `seed` and `others` are how many there were. `asked` are the traits that the seed's own rule asks for, and
+    `beyond` is how well the others separate."""
 
     bands: tuple[Bands, ...] = ()
     weights: tuple[tuple[int, ...], ...] = ()
@@ -121,6 +128,8 @@ class Model:
     seed: int = 0
     others: int = 0
     separation: Separation = Separation()
+    asked: tuple[str, ...] = ()
+    beyond: Separation = Separation()
 
     def score(self, moment: Moment) -> exp.Expr:
         """What a row of `profiles` scores."""
@@ -183,9 +192,9 @@ def scores(weighed: Sequence[Counts], cells: Cells) -> Counts:
     return total
 
 
-def fitted(bands: Sequence[Bands], cells: Cells, wanted: int) -> tuple[Model, int]:
+def fitted(bands: Sequence[Bands], cells: Cells, wanted: int, asked: tuple[str, ...] = ()) -> tuple[Model, int]:
     """The model of these cells, by which at most `wanted` of the others are in, and how many of those who score the
-    cut-off itself; `last` is not known yet."""
+    cut-off itself; `last` is not known yet. `asked`: the traits for which the seed's own rule asks."""
     everyone = np.ones(len(cells.count), bool)
     seed, others = (int(cells.count[mine].sum()) for mine in (cells.seed, ~cells.seed))
     if not seed or not others:
@@ -200,9 +209,16 @@ def fitted(bands: Sequence[Bands], cells: Cells, wanted: int) -> tuple[Model, in
     edge = each[positive & ~whole].max(initial=0)
     model = Model(
         tuple(bands), tuple(tuple(int(one) for one in its) for its in weighed), int(edge), -1, seed, others,
-        separation(bands, cells),
+        separation(bands, cells), asked, _beyond(asked, bands, cells),
     )  # fmt: skip
     return model, wanted - inside if edge > 0 else 0
+
+
+def _beyond(asked: Sequence[str], bands: Sequence[Bands], cells: Cells) -> Separation:
+    others = [place for place, its in enumerate(bands) if its.trait not in asked]
+    if not asked or not others:
+        return Separation()
+    return separation([bands[place] for place in others], replace(cells, band=cells.band[others]))
 
 
 def separation(bands: Sequence[Bands], cells: Cells) -> Separation:
