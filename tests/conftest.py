@@ -112,7 +112,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium, one for all rooms; without it the tests that need it are skipped by name."""
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)  # other workers use the cores too: waiting longer costs only who fails
+    expect.set_options(timeout=120_000)  # other workers use the cores too: waiting longer costs only who fails
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed")
     with sync_playwright() as playwright:

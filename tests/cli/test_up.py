@@ -34,7 +34,7 @@ def test_after_an_import_into_nothing_it_says_where_to_confirm_what_was_presumed
                 break
     finally:
         process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=60)[0]
+        rest = process.communicate(timeout=300)[0]
     text = "".join(said)
     assert "http://127.0.0.1:" in text
     assert "/set-up/" in text

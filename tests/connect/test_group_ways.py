@@ -42,7 +42,7 @@ def go(shore: Shore) -> int:
 
 
 def adds(shore: Shore) -> int:
-    answers = httpx.get(f"{shore.stage.sandbox}/control/state", timeout=30).json()["answers"]
+    answers = httpx.get(f"{shore.stage.sandbox}/control/state", timeout=300).json()["answers"]
     return sum(count for name, count in answers.items() if name.startswith(ADD))
 
 

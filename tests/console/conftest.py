@@ -21,6 +21,7 @@ from tests.console.pond import PASSWORD
 ROOT = Path(__file__).resolve().parents[2]
 
 World = Mapping[str, object]
+PATIENCE = 120_000  # ms that a page is waited for: a machine that does much else is no failure
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def served(directory: Path, *options: str) -> Iterator[World]:
             yield json.loads(line)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            process.wait(300)
             process.stdout.close()
 
 
@@ -52,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def log_in(address: str, username: str = "owner") -> httpx.Client:
     """A client with a session of that user."""
     alive = httpx.Limits(keepalive_expiry=1)  # the house lets go after 5 s: never both at once
-    client = httpx.Client(base_url=address, follow_redirects=True, timeout=60, limits=alive)
+    client = httpx.Client(base_url=address, follow_redirects=True, timeout=300, limits=alive)
     client.get("/accounts/login/")
     form = {"login": username, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
     answer = client.post("/accounts/login/", data=form, headers={"Referer": address})
@@ -79,6 +80,7 @@ def opened(browser: Browser, client: httpx.Client, language: str) -> BrowserCont
     """A browser's context with the client's session and a language."""
     address = str(client.base_url)
     context = browser.new_context(base_url=address)
+    context.set_default_timeout(PATIENCE)
     cookies = {**dict(client.cookies), "django_language": language}
     context.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
     return context

@@ -510,7 +510,7 @@ def _talk(directory: Path) -> dict[str, object]:
         account = port.add_account("青石客服", "picture")
         for do, text in (("enter", ""), ("say", "鸡蛋今天几点到？")):
             body = {"do": do, "open_kfid": account, "external_userid": "wm-3", "text": text}
-            httpx.post(f"{address}/control/service", json=body, timeout=30).raise_for_status()
+            httpx.post(f"{address}/control/service", json=body, timeout=300).raise_for_status()
         services.meet_accounts(CORP, port)
         services.read_account(CORP, port, account)
     return {"talk": inbox.inbox(OWNER, "waiting")[0][0].facts.id, "service": account}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.console.conftest import World, complaints, opened, served
+from tests.console.conftest import PATIENCE, World, complaints, opened, served
 from tests.console.paths import PATHS
 from yutang.kernel.clock import wall_now
 
@@ -73,6 +73,7 @@ def test_a_page_opens_whole(look: tuple[Page, str], world: World, path: str) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_door_opens_whole(chromium: Browser, world: World, language: str) -> None:
     context = chromium.new_context(base_url=str(world["address"]))
+    context.set_default_timeout(PATIENCE)
     context.add_cookies([{"name": "django_language", "value": language, "url": str(world["address"])}])
     page = context.new_page()
     look_at(page, language, "/persons/")
@@ -120,6 +121,7 @@ def test_the_navigation_of_a_phone_opens_without_a_script(chromium: Browser, own
     context = chromium.new_context(
         base_url=str(owner.base_url), java_script_enabled=False, viewport={"width": 390, "height": 844}
     )
+    context.set_default_timeout(PATIENCE)
     context.add_cookies(
         [{"name": name, "value": value, "url": str(owner.base_url)} for name, value in dict(owner.cookies).items()]
     )

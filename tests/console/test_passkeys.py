@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.console.conftest import World, complaints
+from tests.console.conftest import PATIENCE, World, complaints
 from tests.console.pond import PASSWORD
 from tests.console.test_pages import CHINESE_LEFT, look_at
 
@@ -17,6 +17,7 @@ LANGUAGE = "en"  # whose words are longer, and of which a missing one is seen
 def test_a_passkey_logs_in_alone_and_stands_as_second_step(chromium: Browser, world: World) -> None:
     address = str(world["address"]).replace("127.0.0.1", "localhost")  # no passkey is made for a number
     context = chromium.new_context(base_url=address)
+    context.set_default_timeout(PATIENCE)
     context.add_cookies([{"name": "django_language", "value": LANGUAGE, "url": address}])
     page = context.new_page()
     said = complaints(page)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.console.conftest import World, complaints
+from tests.console.conftest import PATIENCE, World, complaints
 from tests.console.pond import CORP
 from tests.console.test_pages import CHINESE_LEFT, OVERFLOW
 from yutang.kernel.announcing import told
@@ -25,6 +25,7 @@ def phone(browser: Browser, world: World, userid: str, *, wecom: bool = True, **
     address = str(world["address"])
     agent = WECOM_AGENT if wecom else None
     context = browser.new_context(base_url=address, viewport=PHONE, user_agent=agent, has_touch=True)
+    context.set_default_timeout(PATIENCE)
     if wecom:
         told = {"sandbox": "/sandbox", "corp": CORP, **wx}
         context.add_init_script(f"window.wxWorld = {json.dumps(told)};\n{WX}")

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console import pond
-from tests.console.conftest import World, complaints
+from tests.console.conftest import PATIENCE, World, complaints
 from tests.console.pond import CORP
 
 pytestmark = pytest.mark.browser
@@ -25,6 +25,7 @@ def chat(chromium: Browser, world: World, contact: str, **more: object) -> Itera
     """The page beside a chat with this contact, opened as WeCom does: the client says who is looking, and signs in."""
     address = str(world["address"])
     context = chromium.new_context(base_url=address, viewport={"width": 390, "height": 844})
+    context.set_default_timeout(PATIENCE)
     given = {"sandbox": f"{address}/sandbox", "corp": CORP, "entry": "single_chat_tools", "contact": contact, **more}
     context.add_init_script(f"window.wxWorld = {json.dumps(given)};\n{WX}")
     page = context.new_page()
@@ -126,5 +127,5 @@ def test_it_is_light_and_opens_by_a_slow_network(chromium: Browser, world: World
         weight: list[int] = []
         wire.on("Network.loadingFinished", lambda event: weight.append(int(event["encodedDataLength"])))
         page.reload()
-        expect(page.locator("#scripts [data-say]").first).to_be_visible(timeout=20_000)
+        expect(page.locator("#scripts [data-say]").first).to_be_visible()
         assert 0 < sum(weight) < KILOBYTES

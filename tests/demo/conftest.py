@@ -23,7 +23,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     directory = tmp_path_factory.mktemp("demo") / "pond"
     environment = {**os.environ, **stores.environment(directory), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
     command = [sys.executable, "-m", "tests.demo.figures", str(directory)]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=1_800)
     assert done.returncode == 0, done.stderr[-4000:]
     found: Figures = json.loads(done.stdout)
     return found

@@ -31,14 +31,14 @@ class Slow:
         self.found: object = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        assert self._done.wait(30)
+        assert self._done.wait(300)
 
     def _run(self) -> None:
         try:
             with transaction.atomic():
                 self.found = self._act()
                 self._done.set()
-                assert self._end.wait(30)
+                assert self._end.wait(300)
         finally:
             self._done.set()
             connection.close()
@@ -46,7 +46,7 @@ class Slow:
     def commit(self) -> None:
         """Let it commit."""
         self._end.set()
-        self._thread.join(30)
+        self._thread.join(300)
 
 
 def arrives(name: str) -> None:

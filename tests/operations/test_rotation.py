@@ -323,7 +323,7 @@ def test_killed_in_the_middle_beside_writers_it_goes_on(tmp_path: Path) -> None:
     options = ["--places", "rotate.portion", "--random", "0"]  # every place, and random ones: `make soak`
     command = [sys.executable, "-W", "ignore", "-m", "tests.operations.rotate", str(tmp_path), *options]
     surroundings = {**os.environ, **stores.environment(tmp_path / "data")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=surroundings)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=surroundings)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout)
     assert answer["written"] > 0

@@ -107,7 +107,7 @@ class Stage:
 
     def ask(self, door: str, **body: object) -> Any:
         """Ask the sandbox at one of its control doors."""
-        return httpx.post(f"{self.sandbox}/control/{door}", json=body, timeout=30).raise_for_status().json()
+        return httpx.post(f"{self.sandbox}/control/{door}", json=body, timeout=300).raise_for_status().json()
 
     def relation(self, member: str, customer: str, **changes: object) -> None:
         """Set a friendship on the platform alone."""

@@ -564,7 +564,7 @@ def test_four_planners_at_once_commit_each_run_once(tmp_path: Path) -> None:
         env=env,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def test_of_two_who_want_to_call_one_batch_one_does_even_where_the_other_looked_
         while not somebody_waits():
             assert not waiting.done(), "it must wait for what the first one decides"
         slow.commit()
-        assert (slow.found, waiting.result(30)) == (True, False)
+        assert (slow.found, waiting.result(300)) == (True, False)
     row = Batch.objects.get(pk=number)
     assert (row.state, row.calls) == (BatchState.CALLING, 1)
 

@@ -129,7 +129,7 @@ class Shore:
         return found
 
     def stage_state(self) -> Any:
-        return httpx.get(f"{self.stage.sandbox}/control/callbacks", timeout=60).json()
+        return httpx.get(f"{self.stage.sandbox}/control/callbacks", timeout=300).json()
 
     def acts(self, kind: str = "welcome") -> list[tuple[str, str]]:
         """State and reason of every act of a kind, by age."""

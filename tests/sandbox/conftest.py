@@ -123,7 +123,7 @@ class Client:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.http = httpx.Client(base_url=address, timeout=60, trust_env=False, verify=False)
+        self.http = httpx.Client(base_url=address, timeout=300, trust_env=False, verify=False)
         self.token = ""
 
     def get(self, api: str, **query: object) -> dict:

@@ -186,7 +186,7 @@ def _download(url: str, md5: str) -> tuple[int, bytes | None]:
     """The bytes, in ranges as the platform fetches them, or the code of what went wrong."""
     content = bytearray()
     try:
-        with httpx.Client(timeout=10, trust_env=False, follow_redirects=True) as http:
+        with httpx.Client(timeout=30, trust_env=False, follow_redirects=True) as http:
             while True:
                 answer = http.get(url, headers={"Range": f"bytes={len(content)}-{len(content) + CHUNK - 1}"})
                 if answer.status_code == 200:

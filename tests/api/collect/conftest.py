@@ -39,7 +39,7 @@ class Running:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         auth = (self.keys.get(key, key), "") if key else None
         return httpx.post(
-            f"{self.address}/v1/{call}", content=content, auth=auth, headers=headers, timeout=60, trust_env=False
+            f"{self.address}/v1/{call}", content=content, auth=auth, headers=headers, timeout=300, trust_env=False
         )
 
     def events(self, *ids: str) -> list[dict[str, Any]]:
@@ -49,14 +49,14 @@ class Running:
     def kill(self) -> None:
         """As a power cut would."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(300)
 
     def close(self) -> None:
         """End it by its door."""
         assert self.process.stdin is not None
         if self.process.poll() is None:
             self.process.stdin.close()
-            self.process.wait(60)
+            self.process.wait(300)
 
 
 def start(directory: Path, most: int = 50_000, failpoint: str = "", waiting: int = 2_000_000) -> Running:

@@ -88,7 +88,7 @@ def test_segments_node_client_delivers_every_call(server: Running, node_client: 
     script.write_text(SCRIPT)
     command = ["node", str(script), server.address, server.keys["shop"]]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=node_client, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=node_client, env=environment)
     assert done.returncode == 0, done.stderr
     found = [event for event in server.ask("inbox") if event["id"].startswith("shop/node-")]
     assert len({event["id"] for event in found}) == len(found) == 42

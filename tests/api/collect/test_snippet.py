@@ -30,6 +30,7 @@ def open_page(chromium: Browser, server: Running) -> Iterator[Callable[..., Page
 
     def opened(before: str = "") -> Page:
         context = chromium.new_context()
+        context.set_default_timeout(120_000)
         contexts.append(context)
         if before:
             context.add_init_script(before)

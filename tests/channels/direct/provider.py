@@ -132,7 +132,7 @@ def over_smtp(*, log_in: bool = False) -> Iterator[Mailbox]:
     wanted = {"authenticator": box, "auth_require_tls": False, "auth_required": True} if log_in else {}
     with socket.create_server(("127.0.0.1", 0)) as free:  # the controller connects to the port that it was told
         box.host, box.port = "127.0.0.1", free.getsockname()[1]
-    controller = Controller(box, hostname=box.host, port=box.port, ready_timeout=10, **wanted)
+    controller = Controller(box, hostname=box.host, port=box.port, ready_timeout=60, **wanted)
     controller.start()
     try:
         yield box
