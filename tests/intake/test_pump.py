@@ -142,6 +142,29 @@ def _renamed(each: Event, number: str) -> Event:
     return replace(each, id=EventId(f"{each.id}-{number}"), props={"order_id": number})
 
 
+def test_an_order_that_turns_out_to_be_anothers_knows_that_its_lines_name_whom_it_was_taken_for(
+    warehouse: Warehouse,
+) -> None:
+    record([order("placed", "o1", "9.00", lines=LINES), order("placed", "o2", "9.00", lines=LINES)])
+    record([order("corrected", "o3", "2.00", lines=LINES)])
+    pump.pump_until_empty(warehouse)
+    told = "SELECT order_id, strayed FROM orders ORDER BY order_id"
+    assert rows(warehouse, told) == [("o1", False), ("o2", False), ("o3", False)]
+    of_another = event(
+        "order.placed", member("2"), at=T0 - HOUR, props={"order_id": "o1"}, amount=Decimal(9), currency="CNY"
+    )
+    record([of_another, order("refunded", "o2", "1.00"), order("placed", "o3", "2.00")])
+    pump.pump_until_empty(warehouse)
+    assert rows(warehouse, told) == [("o1", True), ("o2", False), ("o3", False)]
+    named = (
+        "SELECT DISTINCT l.order_id, l.person = o.person FROM order_lines l JOIN orders o USING (order_id) ORDER BY 1"
+    )
+    assert rows(warehouse, named) == [("o1", False), ("o2", True), ("o3", True)]
+    record([order("cancelled", "o1")])
+    pump.pump_until_empty(warehouse)
+    assert rows(warehouse, told)[0] == ("o1", True)
+
+
 def test_a_cancelled_order_counts_for_nothing(warehouse: Warehouse) -> None:
     record([order("cancelled", "o1", at=T0 + HOUR), order("placed", "o1", "9.00")])
     pump.pump_until_empty(warehouse)

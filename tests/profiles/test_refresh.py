@@ -18,7 +18,7 @@ from tests.segments.worlds import moments, told_events, touches
 from tests.warehouse.fixtures import fresh_warehouse, insert
 from yutang.guard import statements as erasing
 from yutang.kernel.errors import Refused
-from yutang.profiles import queries
+from yutang.profiles import queries, services
 from yutang.profiles.contracts import Mode
 from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild, refresh
@@ -128,7 +128,9 @@ def test_refreshes_equal_the_oracle_and_a_rebuild(
         if data.draw(st.booleans()):
             send(warehouse, world, data.draw(touches(moments(at))))
         settle(warehouse, world, [told(o, edge, at, world) for o, edge in new], number)
-        event(str(refresh(warehouse, at, zone=zone).mode))
+        with pytest.MonkeyPatch.context() as patch:  # the rows of few are put apart, and then those of many are
+            patch.setattr(services, "SHARE", data.draw(st.sampled_from([0, services.SHARE, 1_000]), label="share"))
+            event(str(refresh(warehouse, at, zone=zone).mode))
         assert stored(warehouse) == oracle.profiles(world, at, zone)
         assert stored_more(warehouse) == expected_more(Traits(world, at, zone, brand)), brand
     refreshed, more = stored(warehouse), stored_more(warehouse)
@@ -249,6 +251,34 @@ def test_an_event_that_names_another_identifier_still_touches_the_orders_person(
     warehouse.write([Statement("UPDATE events SET person = 2 WHERE slice = 2")])
     refresh(warehouse, START, zone=ZONE)
     assert stored(warehouse)[1]["spend_ever"] == Decimal("3.50")
+
+
+@pytest.mark.parametrize("share", [0, 1_000])
+def test_lines_that_name_whom_the_order_was_before_count_for_whose_it_is(
+    warehouse: Warehouse, share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "SHARE", share)
+    learn_these(read_traits([trait("milk", of="lines", take="sum", what="amount")]))
+    world = World({1, 2, 3})
+    settle(warehouse, world, [order(name, 1, START - timedelta(days=1)) for name in "ab"], 1)
+    rebuild(warehouse, START, zone=ZONE)
+    settle(warehouse, world, [order("a", 2, START - timedelta(days=2), "3.50")], 2)
+    warehouse.write(
+        [
+            Statement("UPDATE order_lines SET person = 1 WHERE order_id = 'a'"),
+            Statement("UPDATE orders SET strayed = TRUE WHERE order_id = 'a'"),
+        ]
+    )
+    refresh(warehouse, START, zone=ZONE)
+    assert [stored(warehouse)[person]["categories_ever"] for person in (1, 2, 3)] == [1, 1, 0]
+    assert {person: row["amount"] for (person, _), row in stored_more(warehouse).items()} == {
+        1: Decimal("10.00"),
+        2: Decimal("3.50"),
+    }
+    refreshed, more = stored(warehouse), stored_more(warehouse)
+    rebuild(warehouse, START, zone=ZONE)
+    assert (stored(warehouse), stored_more(warehouse)) == (refreshed, more)
+    learn_these(())
 
 
 def test_an_earlier_instant_another_zone_or_other_definitions_rebuild(warehouse: Warehouse) -> None:

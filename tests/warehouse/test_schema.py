@@ -50,6 +50,20 @@ def test_an_upgrade_keeps_the_data_and_a_copy_of_the_file_before_it(tmp_path: Pa
         assert copy.execute("SELECT * FROM slices").fetchall() == [(7, None)]
 
 
+def test_of_orders_that_stood_before_it_is_told_whose_lines_name_another(tmp_path: Path) -> None:
+    before = open_warehouse(tmp_path, migrations=shipped()[:10])
+    for order, person, lines_of in (("a", 1, 2), ("b", 1, 1), ("c", None, None), ("d", 1, None)):
+        said = {"order": order, "person": person, "lines_of": lines_of}
+        for table, column in (("orders", "$person"), ("order_lines", "$lines_of")):
+            text = f"INSERT INTO {table} (source, order_id, person) VALUES ('till', $order, {column})"
+            before.write([Statement(text, {"order": order, column[1:]: said[column[1:]]})])
+    before.close()
+    after = open_warehouse(tmp_path)
+    strayed = after.query(Statement("SELECT order_id FROM orders WHERE strayed ORDER BY order_id"))
+    assert strayed.column(0).to_pylist() == ["a", "d"]
+    after.close()
+
+
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
     open_warehouse(tmp_path).close()
     with pytest.raises(BadInput, match="no_such_table"):

@@ -65,7 +65,7 @@ def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> dic
     if share < 1:
         work = work.filter(pa.array(draw_array(person, salt("past profiles")) < share))
     told = warehouse.query(_told(at, work, {}, categories=any(name.startswith("categories_") for name in asked)))
-    scored = warehouse.query(Statement(_scores(), tables={"profiles": told}, name="profiles/scores"))
+    scored = warehouse.query(Statement(_scores(), tables={"profiles": _unscored(told)}, name="profiles/scores"))
     whole = warehouse.query(named("profiles/at_instant", tables={"told": told, "scored": scored}))
     return {"profiles": whole, "profile_more": _more(warehouse, at, work, {}, asked)}
 
@@ -77,10 +77,15 @@ def tables_at(warehouse: Warehouse, persons: Iterable[int], at: Moment) -> dict[
     work = warehouse.query(named("profiles/births_of", tables={"wanted": wanted}))
     tables = rows_of(warehouse, work)
     told = warehouse.query(_told(at, work, tables, categories=True))
-    for rank in sorted(_RANKS):
-        told = told.append_column(rank, pa.nulls(told.num_rows, pa.int32()))
+    told = _unscored(told)
     more = _more(warehouse, at, work, tables, [document.name for document in aggregates()])
     return {**tables, "profiles": told, "profile_more": more}
+
+
+def _unscored(told: pa.Table) -> pa.Table:
+    for rank in sorted(_RANKS):
+        told = told.append_column(rank, pa.nulls(told.num_rows, pa.int32()))
+    return told
 
 
 def rows_of(warehouse: Warehouse, births: pa.Table) -> dict[str, pa.Table]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from secrets import token_hex
 
 import pyarrow as pa
@@ -20,8 +22,12 @@ from yutang.profiles.documents import Of, TraitDocument
 from yutang.profiles.queries import STATE, kept_state, number, parse_refresh, parse_state, parse_traits
 from yutang.profiles.registry import aggregates, learn_traits, stored_by
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
+from yutang.warehouse.dialects import parse
 
 _ATTEMPTS = 5
+SHARE = 3  # of so many persons at most one is touched where their rows are put apart: more would fill the memory
+_THEIRS = {"orders": "their_orders", "order_lines": "their_lines"}
+_ASKED_BY_DOCUMENTS = frozenset({"sku", "quantity", "amount", "discount"})
 SKEW = timedelta(seconds=2)  # business time by which two processes may differ: each reads a stepped clock now and then
 
 
@@ -64,7 +70,8 @@ def _bring(warehouse: Warehouse, moment: Moment, *, whole: bool) -> ProfileRepor
     for _ in range(_ATTEMPTS):
         kept = kept_state(warehouse)
         mode = _mode(warehouse, kept, moment, documents, whole=whole)
-        statements = _statements(mode, moment, kept, documents)
+        apart = mode is Mode.REFRESH and _few(warehouse, moment)
+        statements = _statements(mode, moment, kept, documents, apart=apart)
         overtaken = Statement(
             "SELECT coalesce((SELECT value FROM profile_state WHERE name = $name), '') <> $kept",
             {"name": STATE, "kept": kept},
@@ -79,12 +86,14 @@ def _bring(warehouse: Warehouse, moment: Moment, *, whole: bool) -> ProfileRepor
     )
 
 
-def _statements(mode: Mode, moment: Moment, kept: str, documents: Sequence[TraitDocument]) -> list[Statement]:
+def _statements(
+    mode: Mode, moment: Moment, kept: str, documents: Sequence[TraitDocument], *, apart: bool
+) -> list[Statement]:
     match mode:
         case Mode.REBUILD:
             return _rebuild(moment, documents)
         case Mode.REFRESH:
-            return _refresh(moment, parse_traits(kept), documents)
+            return _refresh(moment, parse_traits(kept), documents, apart=apart)
     return _keep_state(moment, parse_refresh(kept), documents)
 
 
@@ -100,6 +109,11 @@ def _mode(warehouse: Warehouse, kept: str, moment: Moment, documents: Sequence[T
     if not due and _of_touches(documents):
         due = warehouse.query(named("profiles/unseen_touches")).column(0)[0].as_py()
     return Mode.REFRESH if due else Mode.NOTHING
+
+
+def _few(warehouse: Warehouse, moment: Moment) -> bool:
+    few = named("profiles/few", {"as_of": moment.as_of, "share": SHARE})
+    return bool(warehouse.query(few).column(0)[0].as_py())
 
 
 def _stored_by(documents: Sequence[TraitDocument]) -> dict[str, str]:
@@ -126,7 +140,9 @@ def _rebuild(moment: Moment, documents: Sequence[TraitDocument]) -> list[Stateme
     ]
 
 
-def _refresh(moment: Moment, before: Mapping[str, str], documents: Sequence[TraitDocument]) -> list[Statement]:
+def _refresh(
+    moment: Moment, before: Mapping[str, str], documents: Sequence[TraitDocument], *, apart: bool
+) -> list[Statement]:
     steady = [document for document in documents if before.get(document.name) == stored_by(document)]
     changed = [document for document in documents if document not in steady]
     more = _More(steady)
@@ -141,12 +157,44 @@ def _refresh(moment: Moment, before: Mapping[str, str], documents: Sequence[Trai
         *more.touched(moment),
         named("profiles/work"),
         Statement("DELETE FROM profiles WHERE person IN (SELECT person FROM profile_touched)"),
-        *_compute(moment),
-        *more.compute(moment),
+        *_of_theirs([*_compute(moment), *more.compute(moment)], steady, apart=apart),
     ]
     if changed:
         statements += [*_clear("profile_work"), named("profiles/everyone"), *inserts(changed, moment, _everyone)]
     return [*statements, *_remember(moment, documents), *_clear("profile_work"), *more.end()]
+
+
+def _of_theirs(statements: Sequence[Statement], documents: Sequence[TraitDocument], *, apart: bool) -> list[Statement]:
+    """The statements, reading instead of all orders and lines those of whom is touched, if they are put apart."""
+    if not apart:
+        return list(statements)
+    lines = any(document.of is Of.LINES for document in documents)
+    return [
+        named("profiles/their_orders"),
+        Statement(_their_lines(whole=lines), name="profiles/their_lines"),
+        *(replace(one, sql=_reading_theirs(one.text())) for one in statements),
+        *(Statement(f"DROP TABLE {table}") for table in _THEIRS.values()),
+    ]
+
+
+@cache
+def _their_lines(*, whole: bool) -> str:
+    """Without the columns that documents alone ask for, unless there is one that may: each is read of everybody."""
+    tree = parse(load_sql("profiles/their_lines"))
+    for select in tree.find_all(exp.Select):
+        kept = [one for one in select.expressions if whole or one.name not in _ASKED_BY_DOCUMENTS]
+        select.set("expressions", kept)
+    return tree.sql(dialect="duckdb", identify=True)
+
+
+@lru_cache(maxsize=64)
+def _reading_theirs(text: str) -> str:
+    tree = parse(text)
+    for table in tree.find_all(exp.Table):
+        if table.name in _THEIRS:
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias_or_name)))
+            table.set("this", exp.to_identifier(_THEIRS[table.name]))
+    return tree.sql(dialect="duckdb", identify=True)
 
 
 def _everyone(_: Of) -> exp.Query:

@@ -2,7 +2,8 @@
 --
 -- Every column is a commutative aggregate, so an order is a function of the set of its events: the earliest
 -- `order.placed` counts (the larger amount of two at one instant), the latest `order.corrected`, every
--- `order.refunded`, any `order.cancelled`. Its lines are those revised last (`lines_at`).
+-- `order.refunded`, any `order.cancelled`. Its lines are those revised last (`lines_at`). Only `strayed` is a function of
+-- their order: whether another was ever taken for its person, since lines name who that was when they came.
 -- THE definition of net spend: nothing for a cancelled order, else its corrected or placed amount less what was
 -- refunded; null while only a refund or payment is known of it.
 -- THE definition of margin: what of the net amount falls to lines whose cost is known (`costed`, by what lines charge),
@@ -13,7 +14,8 @@ CREATE TEMP TABLE order_changes AS
 WITH parts AS (
     SELECT
         source, order_id, person, store, placed_at, placed_amount, corrected_amount, corrected_at, refunded_amount,
-        cancelled_at, paid_at, lines_at, discount, lines_amount, cost, uncosted, currency, synthetic
+        cancelled_at, paid_at, lines_at, discount, lines_amount, cost, uncosted, currency, synthetic,
+        coalesce(strayed, FALSE) AS strayed, CASE WHEN placed_at IS NOT NULL THEN coalesce(person, 0) END AS person_before
     FROM orders
     WHERE EXISTS (SELECT 1 FROM fresh WHERE fresh.source = orders.source AND fresh.order_id = orders.order_id)
     UNION ALL
@@ -29,7 +31,8 @@ WITH parts AS (
         CASE WHEN has_lines THEN occurred_at END,
         CASE WHEN has_lines THEN discount END,
         lines_amount, cost, uncosted,
-        currency, synthetic
+        currency, synthetic,
+        FALSE AS strayed, CAST(NULL AS BIGINT) AS person_before
     FROM fresh
     WHERE order_id IS NOT NULL
 ),
@@ -60,7 +63,9 @@ merged AS (
         sum(CASE WHEN lines_at = last_lines THEN cost END) AS cost,
         sum(CASE WHEN lines_at = last_lines THEN uncosted END) AS uncosted,
         min(currency) AS currency,
-        bool_or(synthetic) AS synthetic
+        bool_or(synthetic) AS synthetic,
+        bool_or(strayed) AS strayed_before,
+        max(person_before) AS person_before
     FROM marked
     GROUP BY source, order_id
 ),
@@ -93,5 +98,6 @@ SELECT
     source, order_id, person, store, placed_at, placed_amount, corrected_amount, corrected_at, refunded_amount,
     cancelled_at, paid_at, lines_at, discount, currency, synthetic, net_amount, lines_amount, cost, uncosted,
     CASE WHEN cost IS NOT NULL THEN told END AS costed,
-    CASE WHEN cost IS NOT NULL THEN told - cost_kept END AS margin
+    CASE WHEN cost IS NOT NULL THEN told - cost_kept END AS margin,
+    strayed_before OR coalesce(person_before <> coalesce(person, 0), FALSE) AS strayed
 FROM shared

@@ -12,6 +12,6 @@ SELECT now FROM moved WHERE now IS NOT NULL
 UNION
 SELECT before FROM moved WHERE before IS NOT NULL
 UNION
-SELECT f.person FROM facts AS f WHERE NOT EXISTS (SELECT 1 FROM profiles AS p WHERE p.person = f.person)
-UNION
-SELECT p.person FROM profiles AS p WHERE NOT EXISTS (SELECT 1 FROM facts AS f WHERE f.person = p.person)
+SELECT coalesce(f.person, p.person) FROM facts AS f
+FULL JOIN profiles AS p ON p.person = f.person
+WHERE f.person IS NULL OR p.person IS NULL
