@@ -25,7 +25,7 @@ from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 from yutang.warehouse.dialects import parse
 
 _ATTEMPTS = 5
-SHARE = 3  # of so many persons at most one is touched where their rows are put apart: more would fill the memory
+SHARE = 10  # of so many persons at most one is touched where their rows are put apart; of more, copying costs as much
 _THEIRS = {"orders": "their_orders", "order_lines": "their_lines"}
 _ASKED_BY_DOCUMENTS = frozenset({"sku", "quantity", "amount", "discount"})
 SKEW = timedelta(seconds=2)  # business time by which two processes may differ: each reads a stepped clock now and then
