@@ -64,9 +64,9 @@ class Killer:
             if name == "issue.unknown":
                 self.scene.fault(CREATE, "drop_answer", 1)
             process = self.scene.up(name, log)
-            died = self.scene.wait(process, 300)
+            died = self.scene.wait(process, 1_800)
             if died:
-                output = process.communicate(timeout=20)[0]
+                output = process.communicate(timeout=300)[0]
                 assert process.returncode == -9, f"at {name} the house ended by itself:\n{output}"
                 return
             Scene.stop(process)
@@ -94,7 +94,7 @@ class Killer:
     def run_out(self) -> dict[str, object]:
         """Go on to the end of the time that was given, and compare the books with the world."""
         process = self.scene.up()
-        died = self.scene.wait(process, 400)
+        died = self.scene.wait(process, 1_800)
         output = process.communicate()[0] if died else Scene.stop(process)
         assert not died, f"the house ended by itself:\n{output}"
         return check(self.scene)

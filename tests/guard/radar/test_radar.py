@@ -23,7 +23,7 @@ from yutang.guard.radar.documents import LIMITED, WallsDocument
 from yutang.guard.radar.models import Snapshot
 from yutang.guard.radar.services import EntryForm
 from yutang.intake.mirror import mirror_facts
-from yutang.kernel.clock import business_clock
+from yutang.kernel.clock import business_clock, wall_now
 from yutang.kernel.documents import read
 from yutang.kernel.errors import BadInput, NotFound, Refused
 from yutang.organisation import clock as brand_clock
@@ -173,9 +173,10 @@ def test_codes_by_which_nobody_comes_are_closed_and_deleted(stage: Stage) -> Non
         way = {"kind": "contact_way", "name": name, "title": {"zh": name, "en": name}, "source": "poster"}
         connect.keep_way(ContactWay.model_validate({**way, "routing": {"staff": ["guide00"]}}), OWNER)
     connect.turn(ports)
-    on_day(stage, 400)  # the house was set up long before, as it seems
+    day = (wall_now() - START).days + 100  # what was kept just now, by the wall clock, was so long before
+    on_day(stage, day)
     assert [row.way.name for row in cleaning.idle_codes(OWNER, 90)] == ["store_poster", "busy", "idle"]
-    connect.Join.objects.create(way="busy", userid="guide00", who=b"x", at=START + 390 * DAY)
+    connect.Join.objects.create(way="busy", userid="guide00", who=b"x", at=START + (day - 10) * DAY)
     assert [row.way.name for row in cleaning.idle_codes(OWNER, 90)] == ["store_poster", "idle"]
     assert cleaning.close_idle(OWNER, ["busy", "idle"], 90) == 1
     assert cleaning.close_idle(OWNER, ["idle"], 90) == 0  # again: it is closed already
