@@ -28,7 +28,7 @@ BASELINES = {
     "/persons/": (12, 6),
     "/persons/?segment=one_time_buyers&store=near&pool=customer": (13, 6),
     "/persons/?export=csv": (10, 4),
-    "/persons/{person}/": (22, 12),
+    "/persons/{person}/": (23, 12),
     "/settings/": (66, 2),  # two for each kind of document, and one or two for what each part shows
     "/values/": (12, 4),
     "/execution/": (18, 0),

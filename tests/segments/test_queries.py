@@ -17,11 +17,12 @@ from yutang.kernel.ids import NodeId, PersonId, RunId
 from yutang.organisation.contracts import NodeKind, RoleName, Viewer
 from yutang.organisation.queries import OWNER
 from yutang.organisation.services import NewNode, add_nodes, set_up_brand
+from yutang.profiles.beforehand import keep_up, let_go
 from yutang.profiles.queries import traits_of
 from yutang.profiles.services import rebuild
 from yutang.segments import queries, services, then, why
 from yutang.segments.documents import SegmentDocument
-from yutang.segments.kept import MEMBERSHIPS
+from yutang.segments.kept import MEMBERSHIPS, found_members
 from yutang.warehouse.contracts import Statement, Warehouse
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +144,21 @@ def test_what_is_kept_of_every_segment_is_what_asking_says(warehouse: Warehouse)
             members = queries.members(warehouse, viewer, one, limit=99)["person"].to_pylist()
             assert sorted(kept.of(viewer, one.name).tolist()) == sorted(members)
     assert kept.counts(OWNER)["twice"]
+    assert found_members(warehouse, OWNER, "twice") is None, "nothing is kept where no lane runs"
+    keep_up(warehouse, [MEMBERSHIPS])
+    for viewer in (OWNER, manager(7), manager()):
+        found = found_members(warehouse, viewer, "twice")
+        assert found is not None
+        asked = {"limit": 2, "offset": 1, "order": "-spend_ever", "traits": ["spend_ever"]}
+        pages = [
+            queries.members_page(warehouse, viewer, queries.segment_named("twice"), found=who, **asked)
+            for who in (None, found.persons)
+        ]
+        assert pages[0][0] == pages[1][0]
+        assert pages[0][1].equals(pages[1][1])
+    services.save(segment({"trait": "orders_ever", "at_least": 3}, "twice"), OWNER)
+    assert found_members(warehouse, OWNER, "twice") is None, "the document is another"
+    let_go(warehouse)
 
 
 def test_a_sample_says_of_each_why_they_are_in_it(warehouse: Warehouse) -> None:

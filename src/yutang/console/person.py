@@ -24,11 +24,11 @@ from yutang.console.scope import seen_by
 from yutang.console.templatetags.console import money
 from yutang.kernel.calendars import aware, local_day
 from yutang.kernel.clock import business_now
-from yutang.kernel.ids import NodeId, PersonId
+from yutang.kernel.ids import NodeId, PersonId, StaffId
 from yutang.layers.next_queries import next_of
 from yutang.log.vocabulary import VOCABULARY
 from yutang.organisation.contracts import NodeFacts, SenderFacts
-from yutang.organisation.queries import nodes, senders
+from yutang.organisation.queries import nodes, senders, staff_names
 from yutang.people.contracts import ALL_CHANNELS, PersonCard
 from yutang.people.grouped import groups_of
 from yutang.people.queries import person_card
@@ -120,9 +120,9 @@ def person(request: Page, number: int) -> HttpResponse:
     home = traits.get("home_store") or card.home_node
     before = _before(request)
     births = pa.table({"person": pa.array(card.births, pa.int64())})
-    guides = senders(request.viewer)
+    guides = senders(request.viewer, [relation.sender for relation in card.relations])
     happened, older = timeline(request, births, places, before)
-    _put_guides(happened, guides)
+    _put_guides(request, happened)
     context = {
         "card": card,
         "traits": traits,
@@ -236,12 +236,12 @@ def timeline(
     return shown, shown[-1].at if more else None
 
 
-def _put_guides(happened: Sequence[Happening], accounts: Sequence[SenderFacts]) -> None:
+def _put_guides(request: Page, happened: Sequence[Happening]) -> None:
     """Who sent what was sent beside the gate, as far as the viewer sees them."""
-    names = {int(one.staff): one.name for one in accounts}
+    names = staff_names(request.viewer, {StaffId(one.staff) for one in happened if one.staff is not None})
     for one in happened:
-        if one.staff in names:
-            one.details.append((_("导购"), names[one.staff]))
+        if one.staff is not None and (name := names.get(StaffId(one.staff))):
+            one.details.append((_("导购"), name))
 
 
 def _event(row: Mapping[str, Any], places: Mapping[NodeId, NodeFacts]) -> Happening:

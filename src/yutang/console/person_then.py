@@ -20,7 +20,7 @@ from yutang.kernel.ids import PersonId
 from yutang.organisation.queries import nodes
 from yutang.people.queries import person_card
 from yutang.profiles.contracts import Moment
-from yutang.profiles.past import is_a_rank, is_todays, traits_at
+from yutang.profiles.past import is_a_rank, is_todays, tables_at, traits_at
 from yutang.profiles.queries import moment, traits_of
 from yutang.profiles.traits import TRAITS
 from yutang.segments import queries as segments
@@ -74,12 +74,14 @@ def person_then(request: Page, number: int) -> HttpResponse:
     card = person_card(request.viewer, PersonId(number))
     now = moment(request.warehouse)
     day, at = past_day(request.GET.get("day", ""), now)
-    then = traits_at(request.warehouse, request.viewer, list(TRAITS), Moment(at, now.zone), [card.person]).to_pylist()
+    who, when = [card.person], Moment(at, now.zone)
+    tables = tables_at(request.warehouse, who, when)
+    then = traits_at(request.warehouse, request.viewer, list(TRAITS), when, who, tables).to_pylist()
     today = traits_of(request.warehouse, request.viewer, card.person)
     stores = {node.id: node.name for node in nodes()}
     offered = segments.segments()
     wanted = next((one for one in offered if one.name == request.GET.get("segment")), None)
-    reason = why(request.warehouse, request.viewer, wanted, card.person, at) if wanted else None
+    reason = why(request.warehouse, request.viewer, wanted, card.person, at, tables) if wanted else None
     context = {
         "card": card,
         "day": day,

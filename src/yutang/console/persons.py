@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -20,10 +21,11 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.people.queries import find_by_identifier, names_of
-from yutang.profiles.queries import as_of, in_scope, page_of, select_traits
+from yutang.profiles.queries import as_of, in_scope, page_of, select_traits, those
 from yutang.profiles.traits import LIFECYCLE, POOLS, TRAITS
 from yutang.segments import queries as segments
 from yutang.segments.contracts import Context
+from yutang.segments.kept import Members, found_members
 from yutang.warehouse.contracts import Statement
 
 COLUMNS = ("pool", "lifecycle", "home_store", "orders_365d", "spend_365d", "days_since_last_visit", "overdue_ratio")
@@ -54,7 +56,8 @@ def persons(request: Page) -> HttpResponseBase:
         return render(request, "console/persons.html", {"rows": None, "find": wanted})
     at = segments.context(request.warehouse)
     sort = sorting(request, SORTS, "-spend_365d")
-    query = _filtered(request, at, found)
+    kept = found_members(request.warehouse, request.viewer, request.GET.get("segment", ""))
+    query, tables = _filtered(request, at, found, kept)
     by = exp.Ordered(
         this=TRAITS[sort.removeprefix("-")].expression(at.moment), desc=sort.startswith("-"), nulls_first=False
     )
@@ -62,13 +65,14 @@ def persons(request: Page) -> HttpResponseBase:
     pager = Pager(page_number(request), 0)
     if not wanted_format(request):
         limits = {"limit": pager.size, "offset": pager.offset}
-    total, persons = page_of(request.warehouse, query, [by], **limits, name="console/persons")
+    total, persons = page_of(request.warehouse, query, [by], **limits, name="console/persons", tables=tables)
     rows = _rows(request, persons, at)
     if wanted_format(request):
         return _export(request, rows)
     context = {
         "rows": rows,
         "pager": replace(pager, total=total),
+        "as_of": kept.as_of if kept else None,
         "find": wanted,
         "sort": sort,
         "given": request.GET,
@@ -81,14 +85,22 @@ def persons(request: Page) -> HttpResponseBase:
     return render(request, "console/persons.html", context)
 
 
-def _filtered(request: Page, at: Context, found: list[PersonId] | None) -> exp.Select:
-    """The visible persons that the URL's filters leave. Raises NotFound for a segment or store that does not exist."""
+def _filtered(
+    request: Page, at: Context, found: list[PersonId] | None, kept: Members | None
+) -> tuple[exp.Select, dict[str, pa.Table]]:
+    """The visible persons that the URL's filters leave, and the tables that are asked for besides. Raises NotFound for
+    a segment or store that does not exist."""
+    tables: dict[str, pa.Table] = {}
     query = in_scope(exp.select(exp.column("person", "profiles")).from_("profiles"), request.viewer)
     given = request.GET
     if found is not None:
         query = query.where(_one_of(exp.column("person", "profiles"), found))
     if given.get("segment"):
-        members = segments.statement(segments.segment_named(given["segment"]), request.viewer, at).sql
+        members: exp.Expr | str
+        if kept is not None:
+            members, tables = those(kept.persons)
+        else:
+            members = segments.statement(segments.segment_named(given["segment"]), request.viewer, at).sql
         query = query.where(exp.In(this=exp.column("person", "profiles"), query=exp.Subquery(this=members)))
     if given.get("store"):
         query = query.join("facts", on="facts.person = profiles.person", join_type="left")
@@ -102,7 +114,7 @@ def _filtered(request: Page, at: Context, found: list[PersonId] | None) -> exp.S
     if given.get("reachable") in ("yes", "no"):
         reachable = TRAITS["reachable"].expression(at.moment)
         query = query.where(reachable if given["reachable"] == "yes" else exp.not_(reachable))
-    return query
+    return query, tables
 
 
 def _one_of(column: exp.Expr, persons: list[PersonId]) -> exp.Expr:

@@ -36,7 +36,7 @@ from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments import queries
 from yutang.segments import services as keeping
 from yutang.segments.documents import LOOKS_BY, SegmentDocument
-from yutang.segments.kept import MEMBERSHIPS
+from yutang.segments.kept import MEMBERSHIPS, found_members
 from yutang.segments.lists import is_list
 from yutang.warehouse.contracts import named
 
@@ -104,15 +104,18 @@ def segment(request: Page, name: str) -> HttpResponseBase:
     if wanted_format(request):
         return _export(request, document, traits, sort)
     offset = (page_number(request) - 1) * MEMBERS_SHOWN
+    kept = found_members(request.warehouse, request.viewer, name)
     size, members = queries.members_page(
-        request.warehouse, request.viewer, document, limit=MEMBERS_SHOWN, offset=offset, order=sort, traits=traits
-    )
+        request.warehouse, request.viewer, document, limit=MEMBERS_SHOWN, offset=offset, order=sort, traits=traits,
+        found=kept.persons if kept else None,
+    )  # fmt: skip
     pager = Pager(page_number(request), size, MEMBERS_SHOWN)
     context = {
         "document": document,
         "stored": history[0],
         "says": sentence(document, _titles(queries.segments())),
         "count": size,
+        "as_of": kept.as_of if kept else None,
         "of_list": is_list(document),
         "as_name": f"{name[:50]}_{moment(request.warehouse).today:%Y%m%d}",
         "pager": pager,

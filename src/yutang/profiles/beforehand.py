@@ -76,6 +76,12 @@ class Beforehand(Generic[T]):
         kept = self._kept.get(warehouse)
         return kept.counted if kept is not None and kept.key == key else self._counted(warehouse, key).counted
 
+    def found(self, warehouse: Warehouse) -> Counted[T] | None:
+        """What the lane found last for this key; None where no lane runs or none has found it. For what can be asked
+        of the rows themselves too."""
+        kept = self._kept.get(warehouse) if warehouse in _KEPT_UP else None
+        return kept.counted if kept is not None and kept.key == self._key() else None
+
     def afresh(self, warehouse: Warehouse) -> Counted[T]:
         """Counted now, for whoever must not be told what was."""
         as_of = business_now()

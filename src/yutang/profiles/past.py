@@ -99,15 +99,21 @@ def rows_of(warehouse: Warehouse, births: pa.Table) -> dict[str, pa.Table]:
 
 
 def traits_at(
-    warehouse: Warehouse, viewer: Viewer, names: Iterable[str], at: Moment, persons: Collection[int] | None = None
+    warehouse: Warehouse,
+    viewer: Viewer,
+    names: Iterable[str],
+    at: Moment,
+    persons: Collection[int] | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
 ) -> pa.Table:
-    """`person` and these traits as of an instant before now: of these persons, or of everybody (at most `SAMPLE`, drawn
-    by hash), as far as the viewer sees them. Raises KeyError for an unknown trait."""
+    """`person` and these traits as of an instant before now: of these persons (with their `tables_at`, where they are
+    at hand), or of everybody (at most `SAMPLE`, drawn by hash), as far as the viewer sees them. Raises KeyError for an
+    unknown trait."""
     query = in_scope(select_traits(names, at, persons), viewer)
     if persons is None:
         asked = {column.name for column in query.find_all(exp.Column)}
-        tables: Mapping[str, pa.Table] = profiles_at(warehouse, at, asked)
-    else:
+        tables = profiles_at(warehouse, at, asked)
+    elif tables is None:
         tables = tables_at(warehouse, persons, at)
     return warehouse.query(Statement(query, tables=tables, name="profiles/traits_at"))
 

@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from sqlglot import exp
 
 from yutang.kernel.errors import NotFound, Refused
@@ -70,9 +73,9 @@ def select_traits(names: Iterable[str], at: Moment, among: Collection[int] | Non
     """A SELECT of `person` and these traits, stored and virtual, of everyone, or of those `among` whom they are. Raises
     KeyError for an unknown name."""
     columns = [TRAITS[name].expression(at).as_(name) for name in names]
-    query = exp.select(exp.column("person", "profiles"), *columns).from_("profiles")
+    query = exp.select(exp.column("person", "profiles"), *columns, copy=False).from_("profiles", copy=False)
     if among is not None:
-        query = query.where(_among(exp.column("person", "profiles"), among))
+        query.where(_among(exp.column("person", "profiles"), among), copy=False)
     return join_beside(query, among)
 
 
@@ -88,6 +91,7 @@ def page_of(
     limit: int,
     offset: int = 0,
     name: str = "",
+    tables: Mapping[str, pa.Table] | None = None,
 ) -> tuple[int, list[PersonId]]:
     """How many persons a SELECT of `person` from `profiles` finds, and those of one page of them, in an order and then
     by person. Both in one pass, over no more than what the SELECT and the order ask for: what a page shows of them is
@@ -102,16 +106,27 @@ def page_of(
     by.append(exp.Ordered(this=exp.column("person", "found"), desc=False, nulls_first=False))
     page = exp.select(exp.column("person", "found"), total.subquery().as_("total")).from_("found")
     page = page.order_by(*by).limit(limit).offset(offset).with_("found", as_=every)
-    rows = warehouse.query(Statement(page, name=name))
+    given = tables or {}
+    rows = warehouse.query(Statement(page, tables=given, name=name))
     if rows.num_rows:
         return int(rows["total"][0].as_py()), [PersonId(person) for person in rows["person"].to_pylist()]
     whole = exp.select(exp.Count(this=exp.Star())).from_(join_beside(found).subquery("found"))
-    return int(warehouse.query(Statement(whole, name=name)).column(0)[0].as_py()), []
+    return int(warehouse.query(Statement(whole, tables=given, name=name)).column(0)[0].as_py()), []
+
+
+CHOSEN = "chosen"
+"""The table of persons who were found otherwise, as `those` asks for them."""
+
+
+def those(persons: npt.NDArray[np.int64]) -> tuple[exp.Select, dict[str, pa.Table]]:
+    """A SELECT of `person` of these persons, and the table that it takes."""
+    return exp.select("person").from_(CHOSEN), {CHOSEN: pa.table({"person": persons})}
 
 
 def join_beside(query: exp.Select, among: Collection[int] | None = None) -> exp.Select:
     """Join what stands beside profiles (see `BESIDE`), as far as the query asks for it and has not joined it yet; where
     the query asks of some persons alone, `among` whom they are, it is not read for everybody."""
+    query = query.copy()
     joined = {join.alias_or_name for join in query.args.get("joins") or ()}
     columns = list(query.find_all(exp.Column))
     asked = {column.table for column in columns}
@@ -120,18 +135,21 @@ def join_beside(query: exp.Select, among: Collection[int] | None = None) -> exp.
         own = more(names)
         pivoted = (own if among is None else own.where(_among(exp.column("person"), among))).subquery(MORE)
         if MORE in joined:  # for some of these names, it may be
-            query = query.copy()
             next(join for join in query.args["joins"] if join.alias_or_name == MORE).set("this", pivoted)
         else:
-            query = query.join(pivoted, on=f"{MORE}.person = profiles.person", join_type="left")
+            query.join(pivoted, on=_same_person(MORE), join_type="left", copy=False)
     for alias, relation in BESIDE.items():
         if alias in asked - joined:
             table = parse(load_sql(relation))
             assert isinstance(table, exp.Select)
             if among is not None:  # the first column of each is the person
                 table = table.where(_among(table.selects[0].copy(), among))
-            query = query.join(table.subquery(alias), on=f"{alias}.person = profiles.person", join_type="left")
+            query.join(table.subquery(alias), on=_same_person(alias), join_type="left", copy=False)
     return query
+
+
+def _same_person(alias: str) -> exp.Expr:
+    return exp.EQ(this=exp.column("person", alias), expression=exp.column("person", "profiles"))
 
 
 def more(names: Sequence[str]) -> exp.Select:

@@ -125,7 +125,8 @@ def growth_tree(
     root = told(place, [one for one in branches if one.before.orders or one.after.orders])
     sources = _by_source(warehouse, place, tree, before, chosen) if by_source else ()
     running = chosen >= this
-    heads = sum(node in inside(tree, place) for node in posts(OWNER).values())
+    there = inside(tree, place)
+    heads = sum(node in there for node in posts(OWNER).values())
     return Tree(root, place, chosen, before, months, running, heads, counted.as_of, sources)
 
 

@@ -51,7 +51,7 @@ from yutang.segments.documents import (
 )
 
 MAX_LEAVES = 2000
-COUNT, SUM, ANY, NET = "count", "sum", "any", "net"
+COUNT, ONCE, SUM, ANY, NET = "count", "once", "sum", "any", "net"
 JOINED = "group.joined"
 
 
@@ -184,8 +184,9 @@ class _Compiler:
         condition = exp.and_(
             of_lines(rule.bought), *windowed(column("placed_at", "orders"), rule, self._context.moment)
         )
-        if rule.baskets is None and rule.spend is None:
-            return self.counted("order_lines", condition)
+        once = Bounds(at_least=1)
+        if rule.spend is None and rule.baskets in (None, once):
+            return self.counted("order_lines", condition, once, ONCE)
         asked = [(kind, bounds) for kind, bounds in ((COUNT, rule.baskets), (SUM, rule.spend)) if bounds]
         return exp.and_(*[self.counted("order_lines", condition, bounds, kind) for kind, bounds in asked])
 
@@ -273,8 +274,10 @@ def _of_events(measures: _Measures) -> exp.Select:
 
 
 def _of_lines(measures: _Measures) -> exp.Select:
-    """Lines, of the last revision, of orders that stand; baskets are counted by looking at each order once first."""
-    keys = [column(name, "orders") for name in ("person", "source", "order_id")]
+    """Lines, of the last revision, of orders that stand. Where baskets are counted each order is looked at once first;
+    whether anything was bought at all takes no such look."""
+    baskets_counted = any(kind == COUNT for _, kind, _ in measures.asked.values())
+    keys = [column(name, "orders") for name in ("person", "source", "order_id")[: None if baskets_counted else 1]]
     columns = []
     for name, kind, condition in measures.asked.values():
         if kind == SUM:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,22 @@ def _memberships(warehouse: Warehouse) -> Memberships:
     rows = warehouse.query(Statement(compile_memberships(found, at), name="segments/memberships")).sort_by("person")
     members = {document.name: rows[document.name].to_numpy() for document in found}
     return Memberships(Known.of(warehouse, rows["person"].to_numpy()), members)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The members of a segment whom a viewer sees, in order, and as of when they were found."""
+
+    persons: npt.NDArray[np.int64]
+    as_of: datetime
+
+
+def found_members(warehouse: Warehouse, viewer: Viewer, name: str) -> Members | None:
+    """Who was in a segment when it was last counted beforehand; None where it was not: then ask it."""
+    found = MEMBERSHIPS.found(warehouse)
+    if found is None or name not in found.value.members:
+        return None
+    return Members(found.value.of(viewer, name), found.as_of)
 
 
 MEMBERSHIPS = Beforehand(_memberships, lambda: latest_mark(SegmentDocument))

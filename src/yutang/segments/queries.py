@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
@@ -17,7 +19,7 @@ from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes
 from yutang.profiles.contracts import Moment
 from yutang.profiles.past import profiles_at
-from yutang.profiles.queries import in_scope, join_beside, moment, page_of, select_traits
+from yutang.profiles.queries import in_scope, join_beside, moment, page_of, select_traits, those
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.shapes import unknown
 from yutang.profiles.traits import MORE, TRAITS
@@ -161,13 +163,21 @@ def members_page(
     offset: int = 0,
     order: str = "person",
     traits: Sequence[str] = (),
+    found: npt.NDArray[np.int64] | None = None,
 ) -> tuple[int, pa.Table]:
-    """How many members there are, and `members` of one page; an offset beyond the last shows no row."""
+    """How many members there are, and `members` of one page; an offset beyond the last shows no row. `found`: who they
+    are, where that is known (`kept.found_members`)."""
     at = context(warehouse)
     keys = _order(at, limit, offset, order, traits)
-    query = in_scope(compile_segment(document, at), viewer)
-    total, persons = page_of(warehouse, query, keys, limit=limit, offset=offset, name=f"segments/{document.name}")
-    rows = warehouse.query(Statement(select_traits(traits, at.moment, persons), name=f"segments/{document.name}"))
+    query, tables = compile_segment(document, at), None
+    if found is not None:
+        chosen, tables = those(found)
+        query = exp.select(exp.column("person", "profiles")).from_("profiles")
+        query = query.where(exp.In(this=exp.column("person", "profiles"), query=chosen.subquery()))
+    name = f"segments/{document.name}"
+    query = in_scope(query, viewer)
+    total, persons = page_of(warehouse, query, keys, limit=limit, offset=offset, name=name, tables=tables)
+    rows = warehouse.query(Statement(select_traits(traits, at.moment, persons), name=name))
     place = pc.index_in(pa.array(persons, pa.int64()), value_set=rows["person"].combine_chunks())
     return total, rows.take(place.drop_null())
 

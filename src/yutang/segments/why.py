@@ -73,22 +73,29 @@ class Evidence:
 
 
 def why(
-    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, person: PersonId, at: datetime | None = None
+    warehouse: Warehouse,
+    viewer: Viewer,
+    document: SegmentDocument,
+    person: PersonId,
+    at: datetime | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
 ) -> Reason:
-    """Why the person is or is not in the segment; with `at`, was at an instant before now. Raises NotFound for one whom
+    """Why the person is or is not in the segment; with `at`, was at an instant before now (`tables`: `tables_at` of the
+    person then, where they are at hand). Raises NotFound for one whom
     the viewer does not see, and BadInput for an instant to come or a segment of too many rules."""
     now = context(warehouse)
     if at is not None and at > now.moment.as_of:
         raise BadInput("请选今天以前的日子。", "Choose a day that is over.")
     then = now if at is None else replace(now, moment=Moment(at, now.moment.zone))
-    return reason(warehouse, viewer, document, person, then, past=at is not None)
+    return reason(warehouse, viewer, document, person, then, past=at is not None, tables=tables)
 
 
 def reason(
-    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, person: PersonId, then: Context, *, past: bool
-) -> Reason:
+    warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, person: PersonId, then: Context, *, past: bool,
+    tables: Mapping[str, pa.Table] | None = None,
+) -> Reason:  # fmt: skip
     """The same, compiled against a context whose moment may be past."""
-    found = _reasons(warehouse, viewer, document, [person], then, past=past)
+    found = _reasons(warehouse, viewer, document, [person], then, past=past, tables=tables)
     if person not in found:
         raise NotFound(f"没有编号为 {person} 的客户。", f"There is no person {person}.")
     return found[person]
@@ -114,7 +121,7 @@ def sample(
 
 def _reasons(
     warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, persons: Collection[PersonId], then: Context,
-    *, past: bool,
+    *, past: bool, tables: Mapping[str, pa.Table] | None = None,
 ) -> dict[PersonId, Reason]:  # fmt: skip
     asked = _Asked(then)
     whole = asked.rule(document.where)
@@ -125,7 +132,7 @@ def _reasons(
         query = query.select(TRAITS[name].expression(then.moment).as_(f"{VALUE}_{name}"))
     query = in_scope(join_beside(query), viewer).where(exp.column("person", "profiles").isin(*map(int, persons)))
     if past:
-        tables = tables_at(warehouse, persons, then.moment)
+        tables = tables or tables_at(warehouse, persons, then.moment)
     else:  # of a few persons, whose rows are found sooner than everybody's are counted
         wanted = pa.table({"person": pa.array([int(one) for one in persons], pa.int64())})
         tables = rows_of(warehouse, warehouse.query(named("profiles/births_of", tables={"wanted": wanted})))
