@@ -103,9 +103,7 @@ def _filtered(
             members = segments.statement(segments.segment_named(given["segment"]), request.viewer, at).sql
         query = query.where(exp.In(this=exp.column("person", "profiles"), query=exp.Subquery(this=members)))
     if given.get("store"):
-        query = query.join("facts", on="facts.person = profiles.person", join_type="left")
-        home = exp.Coalesce(this=exp.column("home_store", "profiles"), expressions=[exp.column("home_node", "facts")])
-        query = query.where(home.eq(int(_store(at, given["store"]))))
+        query = query.where(_at_home(int(_store(at, given["store"]))))
     for name, choices in (("pool", (*POOLS, "none")), ("lifecycle", LIFECYCLE)):
         value = given.get(name, "")
         if value in choices:
@@ -115,6 +113,14 @@ def _filtered(
         reachable = TRAITS["reachable"].expression(at.moment)
         query = query.where(reachable if given["reachable"] == "yes" else exp.not_(reachable))
     return query, tables
+
+
+def _at_home(store: int) -> exp.Expr:
+    """Whose store it is: where they buy most, or where they are known if they bought nowhere."""
+    home = exp.column("home_store", "profiles")
+    known = exp.select("person").from_("facts").where(exp.column("home_node", "facts").eq(store))
+    there = exp.In(this=exp.column("person", "profiles"), query=known.subquery())
+    return exp.or_(home.eq(store), exp.and_(home.copy().is_(exp.null()), there))
 
 
 def _one_of(column: exp.Expr, persons: list[PersonId]) -> exp.Expr:

@@ -119,7 +119,7 @@ CHOSEN = "chosen"
 
 
 def those(persons: npt.NDArray[np.int64]) -> tuple[exp.Select, dict[str, pa.Table]]:
-    """A SELECT of `person` of these persons, and the table that it takes."""
+    """A SELECT of `person` of these persons, and the table that it takes. Unscoped because the caller names them."""
     return exp.select("person").from_(CHOSEN), {CHOSEN: pa.table({"person": persons})}
 
 

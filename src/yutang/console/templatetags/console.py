@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from yutang.console import words
@@ -19,8 +19,10 @@ from yutang.intake.kinds.fields import field
 from yutang.kernel.calendars import aware, zone
 from yutang.kernel.documents import Title
 from yutang.organisation.clock import clock_state
+from yutang.organisation.contracts import NodeFacts, StoreName
 
 register = template.Library()
+_SELECTED = mark_safe(" selected")
 _SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 
 
@@ -188,6 +190,15 @@ def sorted_by(context: template.Context, name: str, default: str = "") -> SafeSt
     mark = "descending" if down else "ascending" if current == name else "none"
     address = with_query(context, sort=name if down else f"-{name}", page="")
     return format_html('href="{}" data-sort="{}"', address, mark)
+
+
+@register.simple_tag
+def store_options(stores: Iterable[NodeFacts | StoreName], chosen: str = "") -> SafeString:
+    """The options of a choice of stores; a loop in the template takes 60 ms for three thousand."""
+    return format_html_join(
+        "", '<option value="{}"{}>{}</option>',
+        ((one.code, _SELECTED if one.code == chosen else "", one.name) for one in stores),
+    )  # fmt: skip
 
 
 @register.simple_tag
