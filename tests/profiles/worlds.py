@@ -53,6 +53,8 @@ class World:
     touches: list[dict[str, Any]] = field(default_factory=list, kw_only=True)
 
     gone: set[int] = field(default_factory=set, kw_only=True)
+    numbers: set[int] = field(default_factory=set, kw_only=True)  # of touches, also of those who were erased since
+    moved: set[str] = field(default_factory=set, kw_only=True)  # orders that turned out to be another's
 
     @property
     def alive(self) -> set[int]:

@@ -15,12 +15,18 @@ WITH fresh AS (
 births AS (
     SELECT person FROM fresh
     UNION ALL
-    -- An event may name another identifier than its order does; lines keep whose the order was before.
+    -- An event may name another identifier than its order does.
     SELECT orders.person FROM orders
     JOIN fresh ON fresh.source = orders.source AND fresh.order_id = orders.order_id
     UNION ALL
-    SELECT order_lines.person FROM order_lines
-    JOIN fresh ON fresh.source = order_lines.source AND fresh.order_id = order_lines.order_id
+    -- Whose an order was taken to be before is who its earlier events were of.
+    SELECT told.person FROM events AS told
+    JOIN (
+        SELECT DISTINCT orders.source, orders.order_id FROM orders
+        JOIN fresh ON fresh.source = orders.source AND fresh.order_id = orders.order_id
+        WHERE orders.strayed
+    ) AS moved ON moved.source = told.source AND moved.order_id = json_extract_string(told.props, '$.order_id')
+    WHERE told.type LIKE 'order.%'
 )
 SELECT DISTINCT coalesce(o.survivor, births.person) AS person FROM births
 LEFT JOIN person_overrides AS o ON o.birth = births.person
