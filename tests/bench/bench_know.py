@@ -142,29 +142,33 @@ within: 3#d
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a page took, in milliseconds of CPU: anew, and once remembered (p50 and p95); and its bytes."""
+    """What a page took, in milliseconds: of CPU anew, of CPU once remembered (p50 and p95), and then by the wall (p95);
+    and its bytes."""
 
     page: str
     anew: float
     half: float
     late: float
+    wall: float
     size: int
 
     def __str__(self) -> str:
-        """As the bench prints it; marked where it is above its aim."""
+        """As the bench prints it; marked where it is above its aim by the wall."""
         aim = LIVE_MS if "count" in self.page else AIM_MS
-        mark = "*" if self.late > aim else "+" if self.anew > aim else ""
-        return f"{self.page:<72} {self.anew:6.0f} {self.half:6.0f} {self.late:6.0f} {self.size / 1000:5.0f} {mark}"
+        mark = "*" if self.wall > aim else "+" if self.anew > aim else ""
+        times = " ".join(f"{one:6.0f}" for one in (self.anew, self.half, self.late, self.wall))
+        return f"{self.page:<72} {times} {self.size / 1000:5.0f} {mark}"
 
 
 def _told(warehouse: Any, page: str, get: Callable[[int], Any], rounds: int, anew: int) -> Told | None:
     """Ask for one page; None for one that this user may not see."""
-    if get(9).status_code == 403:
+    if get(9).status_code in (403, 404):  # not theirs to see
         return None
     first = ask([partial(get, 100 + turn) for turn in range(anew)], anew=lambda: _anew(warehouse))
     took = ask([partial(get, 20 + turn) for turn in range(rounds)])
     half, late = np.quantile(took.cpus, [0.5, 0.95])
-    return Told(page, float(np.quantile(first.cpus, 0.95)), float(half), float(late), took.largest)
+    wall = float(np.quantile(took.walls, 0.95))
+    return Told(page, float(np.quantile(first.cpus, 0.95)), float(half), float(late), wall, took.largest)
 
 
 def _ask(warehouse: Any, rounds: int, anew: int) -> None:
@@ -172,7 +176,7 @@ def _ask(warehouse: Any, rounds: int, anew: int) -> None:
 
     paths, forms = _pages()
     every: list[Told] = []
-    print(f"{'ms of CPU':<72} {'anew':>6} {'p50':>6} {'p95':>6} {'kB':>5}")
+    print(f"{'ms of CPU':<72} {'anew':>6} {'p50':>6} {'p95':>6} {'wall':>6} {'kB':>5}")
     for username in PEOPLE:
         user = User.objects.get(username=username)
         client = client_of(user)
@@ -186,6 +190,7 @@ def _ask(warehouse: Any, rounds: int, anew: int) -> None:
                 every.append(told)
     _worst("anew", every, attrgetter("anew"))
     _worst("p95", every, attrgetter("late"))
+    _worst("by the wall", every, attrgetter("wall"))
 
 
 def _worst(what: str, every: Sequence[Told], took: Callable[[Told], float]) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from tests.reach.conftest import HOUR, START, naive
 from tests.warehouse.clickhouse import assert_equal_on_both_engines
@@ -14,6 +15,8 @@ from tests.warehouse.fixtures import rows
 from yutang.reach.ledger import with_latest
 from yutang.warehouse.contracts import Statement, named
 from yutang.warehouse.dialects import beside
+
+pytestmark = pytest.mark.long  # both engines; the soak runs it
 
 NOW = naive(START)
 PERSONS, MERGED = 20, 10  # the last so many persons are the first ones by another number

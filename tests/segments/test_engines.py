@@ -36,6 +36,8 @@ from yutang.segments.documents import SegmentDocument
 from yutang.segments.fitting import fit
 from yutang.warehouse.contracts import Statement, Warehouse
 
+pytestmark = pytest.mark.long  # both engines; the soak runs it
+
 AS_OF = datetime(2017, 11, 5, 5, 30, 0, 250000, tzinfo=UTC)  # in the hour that comes twice, not on a whole second
 SHIPPED = sorted((Path(__file__).parents[2] / "playbooks" / "segments").glob("*.yaml"))
 OTHERS: dict[str, dict[str, Any]] = {

@@ -27,6 +27,8 @@ from yutang.warehouse.layout import Place
 from yutang.warehouse.schema import Migration, shipped
 from yutang.warehouse.shape import shape_of
 
+pytestmark = pytest.mark.long  # both engines; the soak runs it
+
 NOON = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 TABLES = ("events", "orders", "facts", "nodes", "profile_state", "slices")
 
@@ -450,6 +452,7 @@ for n in range(1, 100000): c.write(a_slice(n))
         time.sleep(random.Random(seed).uniform(0.2, 1.5))
     read = """
 from yutang.warehouse.clickhouse import open_clickhouse
+
 c = open_clickhouse(f"chdb://{sys.argv[1]}/ch?database=pond")
 events, slices = counts(c)
 again = c.write(a_slice(10**6), unless=unless_applied(10**6))

@@ -7,7 +7,7 @@ one pass over the table however many leaves and documents ask. No measure for a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -62,11 +62,14 @@ def compile_segment(document: SegmentDocument, context: Context) -> exp.Select:
     return compiler.over_profiles(exp.select(exp.column("person", "profiles")).where(condition))
 
 
-def compile_memberships(documents: Sequence[SegmentDocument], context: Context) -> exp.Select:
-    """SELECT `person` and one boolean per document, named as it is, of everyone; tables are read once for all."""
+def compile_memberships(
+    documents: Sequence[SegmentDocument], context: Context, among: Collection[int] | None = None
+) -> exp.Select:
+    """SELECT `person` and one boolean per document, named as it is, of everyone; tables are read once for all. Where
+    the query will ask of some persons alone, `among` whom they are, what stands beside profiles is read of them."""
     compiler = _Compiler(context)
     columns = [exp.alias_(compiler.document(document), document.name, quoted=True) for document in documents]
-    return compiler.over_profiles(exp.select(exp.column("person", "profiles"), *columns))
+    return compiler.over_profiles(exp.select(exp.column("person", "profiles"), *columns), among)
 
 
 @dataclass
@@ -244,14 +247,14 @@ class _Compiler:
         value = exp.Coalesce(this=self.ask(table, kind, condition), expressions=[_number(0)])
         return exp.and_(*compared(value, bounds or Bounds(at_least=1)))
 
-    def over_profiles(self, query: exp.Select) -> exp.Select:
+    def over_profiles(self, query: exp.Select, among: Collection[int] | None = None) -> exp.Select:
         """The query, reading `profiles` and whatever its expressions asked for."""
         query = query.from_("profiles")
         for table, measures in self._measures.items():
             alias = f"{table}_of"
             on = exp.EQ(this=column("person", alias), expression=column("person", "profiles"))
             query = query.join(_SOURCES[table](measures).subquery(alias), on=on, join_type="left")
-        return join_beside(query)
+        return join_beside(query, among)
 
 
 # Tables -----------------------------------------------------------------------------------------------------------

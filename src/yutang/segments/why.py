@@ -127,10 +127,12 @@ def _reasons(
     whole = asked.rule(document.where)
     if not persons:
         return {}
-    query = compile_memberships(asked.documents, then)
+    query = compile_memberships(asked.documents, then, persons)
     for name in sorted(asked.traits):
         query = query.select(TRAITS[name].expression(then.moment).as_(f"{VALUE}_{name}"))
-    query = in_scope(join_beside(query), viewer).where(exp.column("person", "profiles").isin(*map(int, persons)))
+    query = in_scope(join_beside(query, persons), viewer).where(
+        exp.column("person", "profiles").isin(*map(int, persons))
+    )
     if past:
         tables = tables or tables_at(warehouse, persons, then.moment)
     else:  # of a few persons, whose rows are found sooner than everybody's are counted
