@@ -96,7 +96,7 @@ def fact_statements(facts: FactTables, *, everything: bool = False) -> list[Stat
         if table is not None and table.num_rows:
             text = f"INSERT INTO {name} BY NAME SELECT * FROM mirror_rows"  # noqa: S608
             statements.append(Statement(text, tables={"mirror_rows": table}))
-    return [*statements, tell_ways(facts)]
+    return [*statements, *tell_ways(facts)]
 
 
 def fence_statements(token: int) -> list[Statement]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlglot import exp
 
 from yutang.people.contracts import FactTables
@@ -20,16 +22,23 @@ def reachable_over(contacts: str, *columns: str) -> exp.Query:
     return query.select(*[exp.column(name, "contact") for name in columns]).distinct()
 
 
-def tell_ways(facts: FactTables) -> Statement:
+def tell_ways(facts: FactTables) -> list[Statement]:
     """What fills `fact_ways` of the persons of these tables."""
-    select = parse(load_sql("people/tell_ways"))
-    assert isinstance(select, exp.Select)
-    select = select.with_("ways", as_=reachable_over("contacts", "friend"))
+    if not facts.contacts.num_rows or not facts.fact_consents.num_rows:
+        return []
     tables = {
         "contacts": facts.contacts,
         "facts": facts.facts.select(["person", "blocked", "silent"]),
         "fact_consents": facts.fact_consents.select(["person", "purpose", "channel", "granted"]),
         "fact_preferences": facts.fact_preferences.select(["person", "kind", "name"]),
     }
+    return [Statement(_telling(), tables=tables, name="people/tell_ways")]
+
+
+@cache
+def _telling() -> str:
+    select = parse(load_sql("people/tell_ways"))
+    assert isinstance(select, exp.Select)
+    select = select.with_("ways", as_=reachable_over("contacts", "friend"))
     columns = [exp.to_identifier(name) for name in select.named_selects]
-    return Statement(exp.insert(select, "fact_ways", columns=columns), tables=tables, name="people/tell_ways")
+    return exp.insert(select, "fact_ways", columns=columns).sql(dialect="duckdb", identify=True)
