@@ -190,21 +190,24 @@ def table(
     fields: Sequence[tuple[str, pa.DataType]],
     wanted: Iterable[int] | None,
     key: str = "person_id",
+    only: tuple[str, Sequence[str]] | None = None,
 ) -> pa.Table:
-    """The columns of rows whose `key` is among `wanted` (None: of all), by that key. Times come as aware UTC."""
+    """The columns of rows whose `key` is among `wanted` (None: of all), by that key; `only` those in which a column has
+    one of some values. Times come as aware UTC."""
     quote = connection.ops.quote_name
     names = [name for name, _ in fields]
     given = ", ".join(_plain(quote(name), kind) for name, kind in fields)
     head = f"SELECT {given} FROM {quote(model._meta.db_table)}"  # noqa: S608 – names of ours
+    few, kept = among(model, *only) if only else ("", [])
     rows: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
         if wanted is None:
-            cursor.execute(f"{head} ORDER BY {quote(key)}")
+            cursor.execute(f"{head}{few and f' WHERE {few}'} ORDER BY {quote(key)}", kept)
             rows = cursor.fetchall()
         else:
             for part in chunks(sorted(wanted)):
                 condition, values = among(model, key, part)
-                cursor.execute(f"{head} WHERE {condition} ORDER BY {quote(key)}", values)
+                cursor.execute(f"{head} WHERE {condition}{few and f' AND {few}'} ORDER BY {quote(key)}", values + kept)
                 rows += cursor.fetchall()
     columns = list(zip(*rows, strict=True)) or [()] * len(fields)
     return pa.table([_typed(column, kind) for column, (_, kind) in zip(columns, fields, strict=True)], names=names)

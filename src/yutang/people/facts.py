@@ -137,7 +137,8 @@ def _relations(births: set[int] | None, survivors: _Survivors) -> pa.Table:
 
 def _contacts(relations: pa.Table, births: set[int] | None, survivors: _Survivors) -> pa.Table:
     """The friendships, and the addresses that are somebody's alone."""
-    rows = bulk.table(Identifier, [("person_id", pa.int64()), ("kind", pa.string()), ("hub", pa.bool_())], births)
+    fields = [("person_id", pa.int64()), ("kind", pa.string()), ("hub", pa.bool_())]
+    rows = bulk.table(Identifier, fields, births, only=("kind", sorted(set(ADDRESSED.values()))))
     rows = rows.filter(pc.and_not(pc.is_valid(rows["person_id"]), rows["hub"]))
     parts = [_contact(relations.select(["person", "channel", "live"]), friend=True)]
     for channel, kind in ADDRESSED.items():
