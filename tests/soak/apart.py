@@ -27,6 +27,7 @@ from tests.soak.scene import Scene, check, python
 ROLES = ("worker", "worker", "clock", "clock", "web")
 RATE, HOURS = 20_000.0, "84"  # so long that every window of the last plan is over
 SECONDS = 240
+PATIENCE = 60  # seconds in which a process that was told to must have ended
 
 
 @dataclass
@@ -36,38 +37,48 @@ class Crew:
     scene: Scene
     roles: tuple[str, ...] = ROLES
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    starting: set[int] = field(default_factory=set)
     killed: Counter[str] = field(default_factory=Counter)
 
     def start(self) -> None:
         """Start all, and wait until each is ready."""
         self.processes = [self._started(role) for role in self.roles]
-        for process in self.processes:
-            self._ready(process)
+        self.starting = set(range(len(self.roles)))
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until each is ready that is not yet."""
+        for place in sorted(self.starting):
+            self._ready(self.processes[place])
+        self.starting.clear()
 
     def kill(self, place: int) -> None:
         """kill -9 one, and start another in its place."""
         self.killed[self.roles[place]] += 1
         Scene.kill(self.processes[place])
         self.processes[place] = self._started(self.roles[place])
+        self.starting.add(place)
 
     def stop(self) -> None:
-        """SIGTERM for all (what is started in the background may ignore Ctrl-C). Raises AssertionError with what one
-        said that does not end in good order."""
+        """SIGTERM for all, once they are ready (what is started in the background may ignore Ctrl-C). Raises
+        AssertionError with what those said that do not end in good order."""
+        self.settle()
         for process in self.processes:
             if process.poll() is None:
                 process.terminate()
         said = [self._last_words(process) for process in self.processes]
         codes = [process.returncode for process in self.processes]
-        assert not any(codes), f"{codes}\n" + "\n".join(said)
+        wrong = [f"{role}: {code}\n{words}" for role, code, words in zip(self.roles, codes, said, strict=True) if code]
+        assert not wrong, "\n".join(wrong)
 
     @staticmethod
     def _last_words(process: subprocess.Popen[str]) -> str:
         """What one said, once it has ended; what its threads are at, if it does not end."""
         try:
-            return process.communicate(timeout=60)[0]
+            return process.communicate(timeout=PATIENCE)[0]
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGABRT)
-            return process.communicate()[0]
+            return f"did not end within {PATIENCE} s\n{process.communicate()[0]}"
 
     def close(self) -> None:
         """Leave nothing behind, whatever happened."""

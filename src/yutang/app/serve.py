@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,7 @@ YOUNG = (
     10,
     10,
 )  # at Python's 700 new objects, looking for cycles took a seventh of reading a batch; it has none
+PATIENCE = 10.0  # seconds for which lanes may end what they are at, once told to stop
 ELSEWHERE = "YUTANG_SANDBOX_URL"  # a sandbox in a process of its own
 
 
@@ -236,16 +237,29 @@ def work(house: House, share: Share, ready: Callable[[], None]) -> None:
         lanes.append(ImportLane(house.warehouse, loop.look_again).run)
         lanes += [parcels, letters]
     _quiet_logs()
+    told = _signals()
     stop = threading.Event()
     threads = _started(lanes, stop)
     ready()
-    try:
-        while all(thread.is_alive() for thread in threads):
-            time.sleep(0.2)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(10)
+    while not told and all(thread.is_alive() for thread in threads):
+        time.sleep(0.2)
+    stop.set()
+    _ended(threads)
+
+
+def _signals() -> list[int]:
+    """The signals to stop that came in, from now on; the second of a kind ends the process at once. They are noted and
+    not raised: an exception that meets a finaliser is swallowed there, and nobody would ever stop."""
+    told: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        told.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, note)
+    return told
 
 
 def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
@@ -305,9 +319,14 @@ async def _serve(
     await serving
     if (collector := current_collector()) is not None:
         await asyncio.to_thread(collector.stop)
-    for worker in workers:
-        if worker.is_alive():
-            await asyncio.to_thread(worker.join, 10)
+    await asyncio.to_thread(_ended, workers)
+
+
+def _ended(threads: Iterable[threading.Thread]) -> None:
+    """Wait until all have ended what they were at, for `PATIENCE` at most: what is cut short is done by the next."""
+    give_up = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, give_up - time.monotonic()))
 
 
 def _quiet_logs() -> None:
