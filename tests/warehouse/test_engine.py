@@ -23,6 +23,7 @@ from tests.warehouse.fixtures import fresh_duckdb, insert, rows
 from tests.warehouse.processes import another_process
 from tests.warehouse.slices import COUNTS, a_slice, counts, unless_applied
 from yutang.kernel.errors import BadInput, OutOfSpace, Refused, Unavailable
+from yutang.warehouse import engine
 from yutang.warehouse.clickhouse import alone_here
 from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.engine import FILE, Owner, open_warehouse
@@ -234,6 +235,40 @@ def test_a_closed_warehouse_says_so(either: Warehouse) -> None:
     for attempt in (lambda: warehouse.query(COUNTS), lambda: warehouse.write(a_slice(1))):
         with pytest.raises(Unavailable, match="closed"):
             attempt()
+
+
+def test_closing_waits_for_what_is_asked_and_cuts_short_what_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PATIENCE", 0.2)
+    warehouse = fresh_duckdb(tmp_path)
+    warehouse.write(a_slice(1))
+    endless = Statement("SELECT sum(sqrt(a.r * b.r)) AS n FROM range(1000000) a(r), range(1000000) b(r)")
+    begun = threading.Barrier(6)
+    answered: list[int] = []
+
+    def ask_on(statement: Statement) -> None:
+        begun.wait()
+        while True:
+            warehouse.query(statement)
+            answered.append(1)
+
+    def ask(statement: Statement) -> None:
+        with pytest.raises(Unavailable, match="closed"):
+            ask_on(statement)
+
+    with ThreadPoolExecutor(5) as threads:
+        quick = [threads.submit(ask, COUNTS) for _ in range(3)]
+        slow = [threads.submit(ask, endless) for _ in range(2)]
+        begun.wait()
+        while not answered:
+            time.sleep(0.01)
+        warehouse.close()
+        for asked in quick + slow:
+            asked.result(timeout=20)
+    reopened = fresh_duckdb(tmp_path)
+    assert counts(reopened) == (100, 1)
+    reopened.close()
 
 
 def test_no_extension_is_fetched_and_settings_hold(tmp_path: Path) -> None:

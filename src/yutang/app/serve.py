@@ -25,6 +25,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from yutang.kernel.announcing import announced
+from yutang.kernel.clock import monotonic
 from yutang.kernel.database import is_shared
 from yutang.kernel.errors import Refused, Unavailable, YutangError
 from yutang.sandbox.asgi import create_app as sandbox_app
@@ -324,9 +325,9 @@ async def _serve(
 
 def _ended(threads: Iterable[threading.Thread]) -> None:
     """Wait until all have ended what they were at, for `PATIENCE` at most: what is cut short is done by the next."""
-    give_up = time.monotonic() + PATIENCE
+    give_up = monotonic() + PATIENCE
     for thread in threads:
-        thread.join(max(0.0, give_up - time.monotonic()))
+        thread.join(max(0.0, give_up - monotonic()))
 
 
 def _quiet_logs() -> None:

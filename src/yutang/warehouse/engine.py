@@ -23,6 +23,8 @@ from yutang.warehouse.duck import bilingual, execute, is_true, select
 FILE = "warehouse.duckdb"
 LOCK = "warehouse.lock"
 TEMPORARY = "warehouse.tmp"
+PATIENCE = 5.0  # wall seconds for which questions under way are waited for at the end; then they are cut short
+INTERRUPT = 0.05  # wall seconds between two attempts to cut one short
 
 Settings = dict[str, str | bool | int | float | list[str]]
 
@@ -104,8 +106,9 @@ class Owner:
         self._settings = settings
         self._lock = lock
         self._guard = threading.Condition()
-        self._readers = 0
+        self._asked: set[duckdb.DuckDBPyConnection] = set()  # cursors at work
         self._changing = False
+        self._broken = False
         self._closing = False
         self._closed = False
         with bilingual(Statement("", name="migrations")):
@@ -175,11 +178,8 @@ class Owner:
         with self._guard:
             self._changing = True
             try:
-                while self._readers:
-                    self._guard.wait()
-                if self._connection is not None:
-                    self._connection.close()
-                    self._connection = None
+                self._guard.wait_for(lambda: not self._asked)
+                self._disconnect()
                 if log.exists():  # it was not taken into the file, and must not be read into the other one
                     fresh.unlink()
                     raise Unavailable(
@@ -194,34 +194,37 @@ class Owner:
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection of one's own to the same file: its own snapshot, its own registered tables."""
         with self._guard:
-            while self._changing:
-                self._guard.wait()
+            self._guard.wait_for(lambda: not self._changing and not self._broken)
             if self._closed:
                 raise closed()
             if self._connection is None:
                 with bilingual(Statement("", name="open")):
                     self._connection = self._connect()
-            connection = self._connection
-            cursor = connection.cursor()
-            self._readers += 1
+            cursor = self._connection.cursor()
+            self._asked.add(cursor)
         try:
             yield cursor
         except YutangError as error:
-            if isinstance(error.__cause__, duckdb.FatalException):
-                self._let_go(connection)
+            if self._closed:
+                raise closed() from error  # it was cut short
+            if isinstance(error.__cause__, duckdb.FatalException):  # a checkpoint on a full disk: DuckDB answers
+                self._broken = True  # nothing until the file is opened anew
             raise
         finally:
             cursor.close()
             with self._guard:
-                self._readers -= 1
+                self._asked.remove(cursor)
+                if self._broken and not self._asked:
+                    self._disconnect()
+                    self._broken = False
                 self._guard.notify_all()
 
-    def _let_go(self, broken: duckdb.DuckDBPyConnection) -> None:
-        """After a fatal error (a checkpoint on a full disk) DuckDB answers nothing until the file is opened anew."""
-        with self._guard:
-            if self._connection is broken:
-                broken.close()
-                self._connection = None
+    def _disconnect(self) -> None:
+        """Close the file, when no cursor is at work: DuckDB closes them all with it, and refuses, or dies, if one is
+        in the middle of a statement."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def close(self) -> None:
         with self._guard:
@@ -232,8 +235,12 @@ class Owner:
         self._writer.shutdown(wait=True)
         with self._guard:
             self._closed = True
-            if self._connection is not None:
-                self._connection.close()
+            patient = self._guard.wait_for(lambda: not self._asked, PATIENCE)
+            while not patient:
+                for cursor in self._asked:
+                    cursor.interrupt()
+                patient = self._guard.wait_for(lambda: not self._asked, INTERRUPT)  # one may not have begun
+            self._disconnect()
         os.close(self._lock)
 
 
