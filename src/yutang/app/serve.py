@@ -51,6 +51,7 @@ YOUNG = (
     10,
     10,
 )  # at Python's 700 new objects, looking for cycles took a seventh of reading a batch; it has none
+IDLE = 75  # seconds for which a line is kept; a proxy that keeps it longer than we do (nginx: 60) meets a closed one
 PATIENCE = 10.0  # seconds for which lanes may end what they are at, once told to stop
 ELSEWHERE = "YUTANG_SANDBOX_URL"  # a sandbox in a process of its own
 
@@ -286,7 +287,9 @@ def _loop(house: House, share: Share, sandbox: str, channels: Channels) -> Loop:
 
 def _answer(app: ASGIApp, listener: socket.socket, lanes: Sequence[Lane], ready: Callable[[], None]) -> None:
     _quiet_logs()
-    config = uvicorn.Config(with_collector(app), log_level="warning", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        with_collector(app), log_level="warning", access_log=False, lifespan="off", timeout_keep_alive=IDLE
+    )
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop, where it is there
         runner.run(_serve(uvicorn.Server(config), listener, lanes, ready))
 
