@@ -38,17 +38,17 @@ FIGURES: tuple[Beforehand[Any], ...] = (
     SPOKEN,
 )
 
+PAUSE = 2.0  # wall seconds between two looks: profiles are computed anew every three at most
+
 
 def figures(warehouse: Warehouse, stop: threading.Event) -> None:
     """Count until stopped. Whoever opens a page meanwhile sees what was counted before."""
 
     def once(stop: threading.Event) -> bool:
-        for one in FIGURES:
-            if not stop.is_set():
-                keep_up(warehouse, [one])
+        keep_up(warehouse, (one for one in FIGURES if not stop.is_set()))
         return False  # each rests longer than a look takes
 
     try:
-        until(stop, "figures", once)
+        until(stop, "figures", once, PAUSE)
     finally:
         let_go(warehouse)

@@ -17,12 +17,14 @@ LOOK = 0.5  # wall seconds between two looks
 _log = structlog.get_logger(__name__)
 
 
-def until(stop: threading.Event, what: str, once: Callable[[threading.Event], bool]) -> None:
-    """Do it until stopped, at once again while it says that there was something to do. An error is logged and the next
-    look tries again: what was claimed is given up after a while."""
-    while not stop.wait(LOOK):
+def until(stop: threading.Event, what: str, once: Callable[[threading.Event], bool], pause: float = LOOK) -> None:
+    """Do it until stopped, at once again while it says that there was something to do, else after `pause` wall seconds.
+    An error is logged and the next look tries again: what was claimed is given up after a while."""
+    ready = False
+    while not stop.wait(pause):
         try:
-            if is_set_up():
+            ready = ready or is_set_up()
+            if ready:
                 while not stop.is_set() and once(stop):
                     pass
         except YutangError as error:

@@ -75,6 +75,7 @@ STALE = timedelta(hours=1)  # business time after which profiles are brought up 
 HEARD, HEARD_AT_NIGHT = timedelta(hours=1), timedelta(hours=8)  # business time between two looks at what staff sent
 DAY = range(8, 23)  # hours of the brand's zone
 MOMENT = timedelta(microseconds=1)
+BRIEF = timedelta(seconds=10)  # how far a stepped clock goes at most, between two turns, while nobody hurries it
 AGAIN = 60.0  # wall seconds between two looks at deliveries that wait for an order to become known
 TIDY = 86_400.0  # wall seconds between two looks for what need not be kept any longer
 SEALING = 0.3  # wall seconds of a turn that a rotation of keys may take
@@ -167,12 +168,13 @@ class Loop:
         target = state.at + timedelta(seconds=elapsed * state.rate)
         if state.until is not None and target >= state.until:
             target = state.until
-        self.step_to(target, stop)
+        self.step_to(target, stop, brief=target - state.at <= BRIEF)
         if state.until is not None and self._now() >= state.until:  # not if it was stopped on the way
             brand_clock.end_fast_forward()
 
-    def step_to(self, target: datetime, stop: threading.Event | None = None) -> None:
-        """Move a stepped clock to `target`, stopping at every instant at which something is due.
+    def step_to(self, target: datetime, stop: threading.Event | None = None, *, brief: bool = False) -> None:
+        """Move a stepped clock to `target`, stopping at every instant at which something is due. `brief`: the clock
+        just goes, and the turn at `target` comes soon enough for what was asked for meanwhile.
 
         A step that was begun is finished first: a task made by a house that is hours behind its sandbox would be looked
         for in the wrong hours, should its answer be lost.
@@ -180,14 +182,16 @@ class Loop:
         heading = brand_clock.clock_state().heading
         if heading is not None:
             _each(self._pump, lambda: self._step(heading))
-        self.turn(stepped=True)  # what was asked for since the last turn is due now, not after the first step
         now = self._now()
+        brief = brief and target > now
+        if not brief:
+            self.turn(stepped=True)  # what was asked for since the last turn is due now, not after the first step
         while now < target and not (stop is not None and stop.is_set()):
             dues = (reach.next_instant(now), today.next_instant(now))
             step = min(moment for moment in (target, *dues, now + STRIDE) if moment is not None)
             self._step(step)
             now = self._now()
-            self.turn(stepped=True)
+            self.turn(stepped=True, leapt=not brief)
 
     def _step(self, to: datetime) -> None:
         brand_clock.head_for(to)
@@ -203,11 +207,12 @@ class Loop:
         if self.advance is not None:
             self.advance(to)
 
-    def turn(self, *, stepped: bool = False) -> None:
-        """This process's parts of one turn; `stepped`: all of them, each waited for where a worker is at it."""
+    def turn(self, *, stepped: bool = False, leapt: bool = True) -> None:
+        """This process's parts of one turn; `stepped`: all of them, each waited for where a worker is at it; `leapt`:
+        a stepped clock may have come far since the last."""
         decide, tidy = {"decide": self._decide}, {"tidy": self._tidy}
         work: dict[str, Callable[[], None]] = {
-            "hand out": partial(self._hand_out, all_due=stepped),
+            "hand out": partial(self._hand_out, all_due=stepped, leapt=stepped and leapt),
             "chase": self._chase,
             "ways": self._keep_ways,
             "refresh": self._refresh,
@@ -272,9 +277,9 @@ class Loop:
     def _decide(self) -> None:
         _each(lambda: reach.decide_due(self.warehouse, self.ports()), lambda: today.turn(self.warehouse))
 
-    def _hand_out(self, *, all_due: bool) -> None:
+    def _hand_out(self, *, all_due: bool, leapt: bool) -> None:
         """A stepped clock stands still until all that is due has been handed out: its guides would tap at nothing."""
-        if all_due or monotonic() - self.recalled >= RECALL:
+        if leapt or monotonic() - self.recalled >= RECALL:
             reach.recall(self.warehouse, self.ports())
             self.recalled = monotonic()
         reach.hand_out(self.warehouse, self.ports(), all_due=all_due)

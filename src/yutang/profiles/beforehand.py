@@ -91,11 +91,11 @@ class Beforehand(Generic[T]):
         """What a lane of this process keeps; None where none runs. For what stays right whatever happened since."""
         return next((one.counted.value for of, one in self._kept.items() if of in _KEPT_UP), None)
 
-    def look(self, warehouse: Warehouse) -> bool:
-        """Count again if it is time; whether it was."""
-        key, refresh = self._key(), parse_refresh(kept_state(warehouse))
+    def look(self, warehouse: Warehouse, refresh: str) -> bool:
+        """Count again if it is time; whether it was. `refresh`: the last that computed profiles, empty before one."""
         if self._follows and not refresh:
             return False  # nothing came in yet
+        key = self._key()
         kept = self._kept.get(warehouse)
         if kept is not None and kept.key == key:
             rested = monotonic() - kept.ended
@@ -119,7 +119,8 @@ class Beforehand(Generic[T]):
 def keep_up(warehouse: Warehouse, questions: Iterable[Beforehand[Any]]) -> int:
     """Count again whichever of these it is time for, and keep answers in this process from now on; how many."""
     _KEPT_UP.add(warehouse)
-    return sum(one.look(warehouse) for one in questions)
+    refresh = parse_refresh(kept_state(warehouse))  # once: a house at which nothing happens looks all the time
+    return sum(one.look(warehouse, refresh) for one in questions)
 
 
 def let_go(warehouse: Warehouse) -> None:

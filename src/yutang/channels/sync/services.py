@@ -131,6 +131,8 @@ def _night(now: datetime) -> datetime:
 
 def work(connections: Connections, stop: threading.Event | None = None) -> bool:
     """Claim one run that is due, and do it to its end, or until `stop`; whether there was one."""
+    if not SyncRun.objects.filter(state__in=_OPEN).exists():
+        return False
     _give_up_claims()
     holder = me()
     row = _claim(connections, holder)
@@ -304,6 +306,8 @@ def hint(channel: str, corp: str, kind: str, refs: Iterable[str], rest: timedelt
 
 def work_hints(connections: Connections) -> Worked:
     """Read again, once, what is hinted at and due: a few of each kind and corp. Any number of workers may at once."""
+    if not SyncHint.objects.filter(not_before__lte=wall_now()).exists():  # what is claimed was due
+        return Worked(idle=True)
     _give_up_hints()
     done = put_off = dropped = 0
     looked = False

@@ -249,6 +249,8 @@ def _plain(value: object) -> str:
 def work(poster: Poster | None = None) -> Worked:
     """Cut, then claim what is due, post it and settle it. Any number of workers may do so at once."""
     made = cut()
+    if not Parcel.objects.filter(state__in=_OPEN).exists():
+        return Worked(made)
     holder = me()
     _give_up_claims()
     claimed = _claim(holder)
