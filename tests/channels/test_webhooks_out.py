@@ -22,6 +22,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.people.pond import found_pond
+from tests.warehouse.fixtures import prepared
 from yutang.channels.models import Endpoint, Parcel
 from yutang.channels.webhook import queries, sending, services
 from yutang.channels.webhook.contracts import ALLOW_PRIVATE, Off, ParcelState, Posted
@@ -83,7 +84,7 @@ def warehouse(db: None, tmp_path: Path, settings: Settings) -> Iterator[Warehous
     """An empty pond."""
     settings.DATA = tmp_path
     found_pond()
-    opened = open_warehouse(tmp_path, threads=1)
+    opened = open_warehouse(prepared(tmp_path), threads=1)
     mirror_nodes(opened)
     yield opened
     opened.close()

@@ -11,6 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.people.pond import found_pond, manager
+from tests.warehouse.fixtures import prepared
 from yutang.connect.leads import LeadState, by_source, leads, work_lead
 from yutang.intake.mirror import mirror_nodes
 from yutang.intake.pump import pump_until_empty
@@ -46,7 +47,7 @@ def warehouse(db: None, tmp_path: Path, settings: Settings) -> Iterator[Warehous
     """Three people who left leads: one bought afterwards, one had bought before, one never."""
     settings.DATA = tmp_path
     found_pond()
-    opened = open_warehouse(tmp_path, threads=1)
+    opened = open_warehouse(prepared(tmp_path), threads=1)
     mirror_nodes(opened)
     record(
         [

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from django.test import Client
 
+from tests.warehouse.fixtures import prepared
 from yutang.intake.collect.contracts import Lot
 from yutang.intake.collect.keys import digest, keys_in_use
 from yutang.intake.collect.reading import Letter, lot_of
@@ -32,7 +33,7 @@ def owner(db: None, tmp_path) -> Iterator[Client]:  # type: ignore[no-untyped-de
     set_up_brand("鱼塘", "CNY", "Asia/Shanghai")
     add_user("owner", "correct horse battery", RoleName.OWNER)
     add_nodes([])
-    warehouse = open_warehouse(tmp_path, threads=1)
+    warehouse = open_warehouse(prepared(tmp_path), threads=1)
     install_warehouse(warehouse)
     client = Client()
     client.force_login(User.objects.get(username="owner"), "allauth.account.auth_backends.AuthenticationBackend")

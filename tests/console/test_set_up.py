@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from tests.people.pond import event, member
+from tests.warehouse.fixtures import prepared
 from yutang.intake import mirror
 from yutang.log.services import record
 from yutang.organisation.contracts import RoleName
@@ -53,7 +54,7 @@ def test_a_second_visitor_sets_up_nothing(client: Client) -> None:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     """An empty one, as the house has it open."""
-    opened = open_warehouse(tmp_path)
+    opened = open_warehouse(prepared(tmp_path))
     install_warehouse(opened)
     yield opened
     install_warehouse(None)

@@ -16,6 +16,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from tests.channels.archive.library import Library, Talk, make_key, pem_of
 from tests.channels.archive.test_reading import Words
 from tests.house.world import CORP, SOURCE, START, World, shared
+from tests.warehouse.fixtures import prepared
 from yutang.channels.archive import services as archive
 from yutang.channels.archive.reading import read_on
 from yutang.channels.contracts import MessageContent, Permit
@@ -73,7 +74,7 @@ def template(
 def world(template: World, db: None, tmp_path: Path, settings: Settings) -> Iterator[World]:
     settings.DATA = tmp_path
     (tmp_path / FILE).write_bytes((template.directory / FILE).read_bytes())
-    warehouse = open_warehouse(tmp_path, threads=1, memory_limit="1GB")
+    warehouse = open_warehouse(prepared(tmp_path), threads=1, memory_limit="1GB")
     install_warehouse(warehouse)
     yield replace(template, warehouse=warehouse, directory=tmp_path)
     install_warehouse(None)

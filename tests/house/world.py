@@ -16,6 +16,7 @@ from pytest_django import DjangoDbBlocker
 
 from tests import stores
 from tests.sandbox.files import png
+from tests.warehouse.fixtures import prepared
 from yutang.channels.contracts import Attached, AttachedKind, MessageContent
 from yutang.channels.manual.mass_send import ManualMassSend, number_of
 from yutang.connect.documents import ContactWay
@@ -158,7 +159,7 @@ def broadcast(name: str, title: str) -> BroadcastDocument:
 @contextmanager
 def built(directory: Path) -> Iterator[World]:
     """The world, with its warehouse installed and the business clock at START. Needs a database."""
-    warehouse = open_warehouse(directory, threads=1, memory_limit="1GB")
+    warehouse = open_warehouse(prepared(directory), threads=1, memory_limit="1GB")
     install_warehouse(warehouse)
     try:
         with business_clock(START):

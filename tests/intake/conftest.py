@@ -9,6 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.people.pond import found_pond
+from tests.warehouse.fixtures import prepared
 from yutang.intake.mirror import mirror_nodes
 from yutang.warehouse.contracts import Warehouse
 from yutang.warehouse.engine import open_warehouse
@@ -25,7 +26,7 @@ def data(tmp_path: Path, settings: Settings) -> Path:
 def warehouse(db: None, data: Path) -> Iterator[Warehouse]:
     """A pond's warehouse, empty but for the tree."""
     found_pond()
-    opened = open_warehouse(data, threads=1)
+    opened = open_warehouse(prepared(data), threads=1)
     mirror_nodes(opened)
     yield opened
     opened.close()

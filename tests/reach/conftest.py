@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from tests.sandbox.conftest import serving
 from tests.soak import pond
-from tests.warehouse.fixtures import fresh_warehouse, insert
+from tests.warehouse.fixtures import fresh_warehouse, insert, prepared
 from yutang.app.serve import ports_at, sandbox_clock
 from yutang.intake import mirror
 from yutang.kernel.clock import business_clock, business_now
@@ -141,7 +141,7 @@ def staged(directory: Path, settings: Settings, **size: object) -> Iterator[Stag
     clock = brand_clock.BrandClock()
     with (
         business_clock(clock),
-        closing(open_warehouse(directory, threads=2)) as warehouse,
+        closing(open_warehouse(prepared(directory), threads=2)) as warehouse,
         serving(create_app(directory / "sandbox", events_url=None, events_token=None)) as address,
     ):
         pond.build(directory, pond.Pond(**{"persons": 60, "guides": 3, "daily_rate": 0.0, **size}))  # type: ignore[arg-type]

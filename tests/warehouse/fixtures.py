@@ -27,13 +27,17 @@ def fresh_warehouse(tmp_path: Path) -> Warehouse:
 
 
 def fresh_duckdb(tmp_path: Path) -> Warehouse:
-    """As `fresh_warehouse`, on DuckDB whatever this run is on. A new file is a copy of one that was migrated: so many
-    tests ask for one, and migrating takes twice as long."""
-    folder = tmp_path / "warehouse"
+    """As `fresh_warehouse`, on DuckDB whatever this run is on."""
+    return open_warehouse(prepared(tmp_path / "warehouse"), threads=2, memory_limit="2GB")
+
+
+def prepared(folder: Path) -> Path:
+    """The folder, for `open_warehouse`: with the file of a warehouse that was migrated, unless it holds one. So many
+    tests ask for one, and migrating takes longer than all else."""
     if not (folder / FILE).exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE).write_bytes(_migrated())
-    return open_warehouse(folder, threads=2, memory_limit="2GB")
+    return folder
 
 
 @cache

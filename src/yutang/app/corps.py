@@ -14,6 +14,7 @@ from yutang.cli.context import Shell, command, table
 from yutang.kernel.clock import business_now
 from yutang.kernel.errors import Unavailable
 from yutang.kernel.ids import salt
+from yutang.kernel.trust import trusted
 from yutang.operations.corps import WECOM, Corps
 from yutang.organisation.contracts import CorpFacts, Viewer
 from yutang.organisation.queries import accounts, brand, callback_secrets
@@ -54,7 +55,9 @@ def desk(sandbox: str = "") -> Corps:
 def open_sandbox(sandbox: str, address: str, corp: CorpFacts) -> None:
     """Give a corp a world of its own in the sandbox, with its members and no customers, unless it has one; let it have
     the secret that the corp has now, and call us back. Raises Unavailable."""
-    with httpx.Client(base_url=sandbox, params={"corp": corp.corp}, timeout=10, trust_env=False) as http:
+    with httpx.Client(
+        base_url=sandbox, params={"corp": corp.corp}, timeout=10, trust_env=False, verify=trusted()
+    ) as http:
         try:
             there = http.get("/control/state")
             if there.status_code == 404:
@@ -72,11 +75,11 @@ def open_sandbox(sandbox: str, address: str, corp: CorpFacts) -> None:
 
 def stand_ready(sandbox: str, address: str, corp: CorpFacts) -> None:
     """At a start: what `open_sandbox` does; of a sandbox that nobody has seeded yet, only to let it call us back."""
-    seeded = httpx.get(f"{sandbox}/control/state", timeout=10, trust_env=False).status_code == 200
+    seeded = httpx.get(f"{sandbox}/control/state", timeout=10, trust_env=False, verify=trusted()).status_code == 200
     if seeded:
         open_sandbox(sandbox, address, corp)
         return
-    with httpx.Client(base_url=sandbox, timeout=10, trust_env=False) as http:
+    with httpx.Client(base_url=sandbox, timeout=10, trust_env=False, verify=trusted()) as http:
         tell_of_callbacks(http, address, corp)
 
 

@@ -28,6 +28,7 @@ from yutang.kernel.announcing import announced
 from yutang.kernel.clock import monotonic
 from yutang.kernel.database import is_shared
 from yutang.kernel.errors import Refused, Unavailable, YutangError
+from yutang.kernel.trust import trusted
 from yutang.sandbox.asgi import create_app as sandbox_app
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def expect_callbacks(sandbox: str, address: str) -> None:
 
 def sandbox_clock(sandbox: str) -> Callable[[datetime], None]:
     """Tells the sandbox what time it is, over HTTP, as if it were in a process of its own."""
-    client = httpx.Client(base_url=sandbox, timeout=60)
+    client = httpx.Client(base_url=sandbox, timeout=60, verify=trusted(True))
 
     def advance(to: datetime) -> None:
         try:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from yutang.kernel.clock import wall_now
 from yutang.kernel.ids import draw, salt
+from yutang.kernel.trust import trusted
 from yutang.sandbox.apps import told_apps
 from yutang.sandbox.faults import Faults
 from yutang.sandbox.store import MAIN, Store, find_settings
@@ -183,7 +184,7 @@ class Postman:
         with self._lock:
             if self._client is None:
                 limits = httpx.Limits(max_connections=2 * TOGETHER, max_keepalive_connections=2 * TOGETHER)
-                self._client = httpx.Client(timeout=TIMEOUT, trust_env=False, limits=limits)
+                self._client = httpx.Client(timeout=TIMEOUT, trust_env=False, verify=trusted(), limits=limits)
             return self._client
 
     def _run(self) -> None:

@@ -15,6 +15,7 @@ from typing import cast
 
 import httpx
 
+from yutang.kernel.trust import trusted
 from yutang.sandbox.callbacks import enqueue
 from yutang.sandbox.store import Settings, Store, count, settings_of
 from yutang.sandbox.uploads import is_picture, is_video, picture_size, video_seconds, voice_seconds
@@ -186,7 +187,7 @@ def _download(url: str, md5: str) -> tuple[int, bytes | None]:
     """The bytes, in ranges as the platform fetches them, or the code of what went wrong."""
     content = bytearray()
     try:
-        with httpx.Client(timeout=30, trust_env=False, follow_redirects=True) as http:
+        with httpx.Client(timeout=30, trust_env=False, verify=trusted(), follow_redirects=True) as http:
             while True:
                 answer = http.get(url, headers={"Range": f"bytes={len(content)}-{len(content) + CHUNK - 1}"})
                 if answer.status_code == 200:

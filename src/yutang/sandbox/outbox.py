@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 import httpx
 
 from yutang.kernel.ids import draw, salt
+from yutang.kernel.trust import trusted
 from yutang.sandbox.faults import Faults
 from yutang.sandbox.population import DISCOUNTED, EXTRA
 from yutang.sandbox.store import Settings, Store, settings_of
@@ -75,7 +76,7 @@ class Outbox:
         if fault is not None and fault.kind == "lose":
             return ""
         if self._client is None:
-            self._client = httpx.Client(timeout=30, trust_env=False)
+            self._client = httpx.Client(timeout=30, trust_env=False, verify=trusted())
         for _ in range(2 if fault is not None and fault.kind == "duplicate" else 1):
             try:
                 answer = self._client.post(

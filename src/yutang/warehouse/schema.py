@@ -51,10 +51,10 @@ def moves(step: Migration) -> list[exp.Expr]:
 
 def version_of(connection: duckdb.DuckDBPyConnection) -> int:
     """The number of the last migration applied; 0 for an empty file."""
-    known = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_version'").fetchall()
-    if not known:
+    try:  # to ask `duckdb_tables()` for it first would make DuckDB write down all it knows: 8 ms of an opening's 30
+        rows = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()
+    except duckdb.CatalogException:
         return 0
-    rows = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()
     return int(rows[0][0])
 
 

@@ -14,6 +14,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.sandbox.conftest import START, Client, House, door, house, open_sandbox, sandbox, small_world
+from tests.warehouse.fixtures import prepared
 from yutang.channels.services import _keep_all, _Letter
 from yutang.channels.sync import services
 from yutang.channels.sync.contracts import Connection, RunFacts, RunState
@@ -97,7 +98,7 @@ def shore(db: None, tmp_path: Path, settings: Settings, sandbox: Client, house: 
     add_nodes([NewNode("s1", "一店", NodeKind.STORE)])
     senders = add_senders([NewSender("s1", f"导购{one}", "wecom", CORP, one) for one in ("a", "b", "Idle")])
     connect_corp("wecom", CORP, "synthetic")
-    opened = open_warehouse(tmp_path, threads=1)
+    opened = open_warehouse(prepared(tmp_path), threads=1)
     mirror_nodes(opened)
     client = WeComClient(f"{sandbox.address}/cgi-bin/", CORP, "synthetic", token_store=MemoryTokenStore())
     corp = CorpFacts("wecom", CORP, "synthetic")

@@ -10,6 +10,7 @@ from yutang.channels.contracts import AnswerLost
 from yutang.channels.direct.contracts import Pause
 from yutang.channels.webhook.sending import check_url
 from yutang.kernel.errors import BadInput
+from yutang.kernel.trust import trusted
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 NEVER_LEFT = (
@@ -29,7 +30,7 @@ class Caller:
         check_url(address)
         self.address = address.rstrip("/")
         self.host = httpx.URL(address).netloc.decode()
-        self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=TIMEOUT)
+        self._client = httpx.Client(trust_env=False, verify=trusted(), follow_redirects=False, timeout=TIMEOUT)
 
     def call(self, api: str, method: str, path: str, **more: Any) -> Any:
         """The JSON of an answer. Raises Pause where the call never left, AnswerLost where nobody can say what it

@@ -26,6 +26,7 @@ from yutang import __version__
 from yutang.channels.webhook.contracts import ALLOW_PRIVATE, LONGEST_ASKED, TIMEOUT, Posted
 from yutang.kernel.clock import monotonic
 from yutang.kernel.errors import BadInput, Refused
+from yutang.kernel.trust import trusted
 
 _PREFIX = "whsec_"
 _ANSWER_BYTES = 4_096
@@ -95,7 +96,7 @@ def client() -> httpx.Client:
     """What posts: no proxy and no cookies of the environment, no redirects, and no connection kept, since one to an IP
     would serve another name there."""
     limits = httpx.Limits(max_keepalive_connections=0, max_connections=32)
-    return httpx.Client(trust_env=False, follow_redirects=False, timeout=TIMEOUT, limits=limits)
+    return httpx.Client(trust_env=False, verify=trusted(), follow_redirects=False, timeout=TIMEOUT, limits=limits)
 
 
 def post(through: httpx.Client, url: str, id: str, body: bytes, signed_with: Sequence[str], now: datetime) -> Posted:

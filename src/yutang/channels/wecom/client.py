@@ -28,6 +28,7 @@ from yutang.channels.wecom.pacing import Blocks, Pace, Parallel, WeComLimits
 from yutang.channels.wecom.tokens import Tokens, TokenStore, token_key
 from yutang.kernel.clock import Clock, monotonic, wall_now
 from yutang.kernel.errors import BadInput
+from yutang.kernel.trust import trusted
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("yutang.channels.wecom")
 
@@ -126,7 +127,8 @@ class WeComClient:
         self._corp_id = corp_id
         self._secret = secret
         # a proxy set in the environment cannot reach a sandbox on this machine
-        self._http = http or httpx.Client(timeout=TIMEOUT, trust_env=self._base.host not in LOOPBACK)
+        outside = self._base.host not in LOOPBACK
+        self._http = http or httpx.Client(timeout=TIMEOUT, trust_env=outside, verify=trusted(outside))
         self._sleep = sleep
         self._pace = Pace(self.limits, now, sleep, blocks)
         self._parallel = Parallel(self.limits.parallel, now)
