@@ -39,8 +39,8 @@ RULES = {
     "bench_mixed": {"any": [{"segment": "bench_category"}, {"all": [{"pool": "customer"}, {"region": ["r1"]}]}]},
 }
 FORM = {
-    "r-op": "all", "name": "", "title_zh": "", "title_en": "", "note_zh": "", "note_en": "", "r_0-kind": "trait",
-    "r_0-trait": "spend_365d", "r_0-operator": "more_than",
+    "r-kind": "group", "r-op": "all", "r-n": "1", "name": "", "title_zh": "", "title_en": "", "note_zh": "",
+    "note_en": "", "r_0-kind": "trait", "r_0-trait": "spend_365d", "r_0-operator": "more_than",
 }  # fmt: skip
 
 

@@ -5,22 +5,37 @@ from __future__ import annotations
 import csv
 import io
 import re
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 
 import httpx
 import pytest
 from django.http import QueryDict
+from django.test import Client
 from playwright.sync_api import Browser, expect
 
 from tests.console.conftest import World, complaints, opened
 from tests.console.pond import CUSTOMERS
 from tests.console.test_campaigns_pages import post, text
+from tests.profiles.worlds import naive
+from tests.segments.worlds import Pond, put_pond
+from tests.warehouse.fixtures import fresh_warehouse
 from yutang.console import builder
 from yutang.kernel.documents import parse
-from yutang.organisation.services import NewNode, NodeKind, add_nodes, set_up_brand
+from yutang.organisation.contracts import RoleName
+from yutang.organisation.models import User
+from yutang.organisation.queries import OWNER
+from yutang.organisation.services import NewNode, NodeKind, add_nodes, add_user, set_up_brand
 from yutang.playbooks.services import keep_shipped, read_file, shipped_files
+from yutang.profiles import drawn
+from yutang.profiles.services import rebuild
 from yutang.segments.documents import SegmentDocument
+from yutang.segments.services import save
+from yutang.warehouse import current
 
+HEAD_OF = {"kind": "segment", "name": "watched", "title": {"zh": "看着", "en": "Watched"}}
 HEAD = {"name": "try_out", "title_zh": "试试", "title_en": "Try", "editing": ""}
 ROW = {"r-kind": "group", "r-op": "all", "r-n": "1", "r_0-kind": "trait", "r_0-trait": "orders_ever"}
 RULES = [
@@ -196,6 +211,40 @@ def test_the_builder_says_who_would_come_and_go(owner: httpx.Client) -> None:
     assert "hx-get" in owner.get("/segments/of/changes_much/?version=1").text
     assert f"出去 {CUSTOMERS} 人" in text(owner.get("/segments/of/changes_much/differing/?version=1"))
     assert "当天结束时" in text(post(owner, "/segments/past/", {"text": first, "past_day": "2026-01-15"}))
+
+
+def test_of_many_the_builder_first_tells_what_a_sample_says(
+    brand: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = datetime(2026, 1, 15, tzinfo=UTC)
+    told = [
+        {"event_id": str(n), "type": "message.sent", "person": n, "occurred_at": naive(at - timedelta(days=n % 40))}
+        for n in range(1, 401)
+    ]
+    add_user("owner", "password", RoleName.OWNER)
+    client = Client()
+    client.force_login(User.objects.get(username="owner"), "allauth.account.auth_backends.AuthenticationBackend")
+    monkeypatch.setattr(drawn, "SAMPLE", 200)
+    with closing(fresh_warehouse(tmp_path)) as warehouse:
+        warehouse.write(put_pond(Pond(set(range(1, 401)), {}, {}, told)))
+        rebuild(warehouse, at)
+        monkeypatch.setattr(current, "_installed", warehouse)
+        save(parse(SegmentDocument, {**HEAD_OF, "where": {"event": "message.sent", "within": "20d"}}), OWNER)
+        asked = {"text": document({"event": "message.sent", "within": "10d"}).as_yaml(), "editing": "watched"}
+
+        def said(path: str, **more: str) -> str:
+            return unescape(client.post(path, {**asked, **more}).content.decode())
+
+        assert ">100 <small>人，您看得到的" in said("/segments/count/", exact="1")
+        first = said("/segments/count/")
+        found = re.search(r">约 \d+ <small>人，按哈希抽了 [\d.]+ % 来推，95% 区间 (\d+) … (\d+)。", first)
+        assert found, first
+        assert int(found[1]) <= 100 <= int(found[2])
+        assert """hx-vals='{"exact": "1"}'""" in first
+        assert ">保存后：进来 0 人，出去 100 人，100 人不变" in said("/segments/differing/", exact="1")
+        first = said("/segments/differing/")
+        assert re.search(r"约：进来 0 人（0 … \d+），出去 \d+ 人（\d+ … \d+）", first), first
+        assert re.search(r"约 \d+ .*95% 区间 \d+ … \d+。", said("/segments/past/", past_day="2026-01-10"), re.DOTALL)
 
 
 def test_a_segment_is_held_fast_from_its_page(owner: httpx.Client, keeper: httpx.Client) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,14 +38,16 @@ from yutang.kernel.ids import PersonId
 from yutang.organisation.queries import OWNER
 from yutang.profiles.contracts import Moment
 from yutang.profiles.past import traits_at
+from yutang.profiles.queries import DRAWN
 from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
 from yutang.segments.contracts import Context, unfitted
 from yutang.segments.fitting import fit
+from yutang.segments.queries import each_drawn
 from yutang.segments.why import Reason, reason
-from yutang.warehouse.contracts import Statement, Warehouse
+from yutang.warehouse.contracts import Statement, Warehouse, named
 
 RANKS = frozenset({"recency_score", "frequency_score", "monetary_score"})
 
@@ -79,6 +83,13 @@ def test_random_documents_on_random_ponds_equal_the_oracle(
         expected = naive.members(rule)
         assert {row["person"] for row in together if row[document.name]} == expected, rule
         assert read(document.as_yaml()) == document
+    some = data.draw(st.lists(st.sampled_from(sorted(pond.persons)), max_size=4, unique=True))
+    wanted = {"wanted": pa.table({"person": pa.array(some, pa.int64())})}
+    births = warehouse.query(named("profiles/births_of", tables=wanted))
+    told = each_drawn(documents, context(at, others, warehouse))
+    drawn = warehouse.query(Statement(told, tables={DRAWN: births})).sort_by("person").to_pylist()
+    theirs = [row for row in sorted(together, key=itemgetter("person")) if row["person"] in some]
+    assert drawn == theirs, "the same is told of those drawn"
     alone = warehouse.query(Statement(compile_segment(documents[0], context(at, others, warehouse))))
     assert Counter(alone["person"].to_pylist()) == Counter(naive.members(rules[0]))
     earlier = data.draw(moments(at).filter(lambda one: one <= at))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,9 @@ from yutang.kernel.ids import NodeId, PersonId, RunId
 from yutang.organisation.contracts import NodeKind, RoleName, Viewer
 from yutang.organisation.queries import OWNER
 from yutang.organisation.services import NewNode, add_nodes, set_up_brand
+from yutang.profiles import drawn as drawing
 from yutang.profiles.beforehand import keep_up, let_go
+from yutang.profiles.drawn import Told
 from yutang.profiles.queries import traits_of
 from yutang.profiles.services import rebuild
 from yutang.segments import queries, services, then, why
@@ -32,6 +35,10 @@ BUYERS = {"trait": "orders_ever", "at_least": 1}
 
 def bought(name: str, person: int, days_ago: int, amount: str = "5.00") -> Order:
     return Order(name, person, 7, AS_OF - timedelta(days=days_ago), Decimal(amount), Decimal(0))
+
+
+def milk(name: str, person: int, days_ago: int) -> Order:
+    return replace(bought(name, person, days_ago), lines=(("milk", Decimal(1)),))
 
 
 def pond(*orders: Order) -> Pond:
@@ -198,7 +205,7 @@ def test_who_looks_like_others_is_told_by_what_weighs_most(warehouse: Warehouse)
     )
     assert queries.count(warehouse, manager(7), rule) == 0, "who looks alike is told among all, and shown to their own"
     assert then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=8)).members["person"].to_pylist() == [3]
-    assert then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=20)).count == 0, "nobody was in the seed then"
+    assert then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=20)).told.count == 0, "nobody was in the seed then"
     past = why.why(warehouse, OWNER, rule, PersonId(3), AS_OF - timedelta(days=8))
     assert (past.holds, past.evidence and past.evidence.model.others) == (True, 3)
     services.save(rule, OWNER)
@@ -208,9 +215,49 @@ def test_who_looks_like_others_is_told_by_what_weighs_most(warehouse: Warehouse)
 
 def test_what_a_change_of_the_document_does_to_its_members(warehouse: Warehouse) -> None:
     before, after = segment({"trait": "spend_ever", "at_least": 10}), segment({"trait": "orders_30d", "is": 0})
-    assert then.differing(warehouse, OWNER, before, after) == then.Difference(come=2, go=2, stay=0)
-    assert then.differing(warehouse, manager(8), before, after) == then.Difference(come=1, go=0, stay=0)
-    assert then.differing(warehouse, OWNER, before, before) == then.Difference(0, 0, 2)
+    asked = ((OWNER, after, (2, 2, 0)), (manager(8), after, (1, 0, 0)), (OWNER, before, (0, 0, 2)))
+    for ask in (then.differing, then.about_differing):
+        for viewer, last, told in asked:
+            assert ask(warehouse, viewer, before, last) == then.Difference(*(Told(one, one, one) for one in told))
+
+
+def test_a_sample_says_how_many_there_may_be(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = Pond(set(range(1, 401)), {400: 399}, {str(n): milk(str(n), n, n % 50) for n in range(1, 401)})
+    scopes = [{"person": n, "node": 7 + n % 2} for n in range(1, 400)]
+    warehouse.write(put_pond(replace(many, scopes=scopes)))
+    rebuild(warehouse, AS_OF)
+    rule = segment({"bought": {"categories": "milk"}, "within": "10d"})
+    whole = queries.count(warehouse, OWNER, rule)
+    assert queries.about(warehouse, OWNER, rule) == Told(whole, whole, whole)
+    monkeypatch.setattr(drawing, "SAMPLE", 200)
+    told, again = queries.about(warehouse, OWNER, rule), queries.about(warehouse, OWNER, rule)
+    assert told == again
+    assert (told.exact, told.low <= whole <= told.high) == (False, True)
+    half = queries.about(warehouse, manager(7), rule)
+    assert half == Told(*3 * [queries.count(warehouse, manager(7), rule)]), "of few persons everybody is counted"
+    past = then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=20))
+    assert past.told.share == told.share < 1
+    assert len(past.members) == round(past.told.count * told.share)
+    assert not then.about_differing(warehouse, OWNER, rule, segment(BUYERS)).exact
+    ranked = segment({"trait": "monetary_score", "at_least": 1})
+    seen = then.as_of(warehouse, manager(7), ranked, AS_OF - timedelta(days=20))
+    assert seen.told.share < 1, "fifths are those of everybody, of whom a sample is drawn"
+    assert set(seen.members["person"].to_pylist()) <= {row["person"] for row in scopes if row["node"] == 7}
+
+
+def test_lines_that_name_another_than_their_order_count_for_whose_it_is(warehouse: Warehouse) -> None:
+    warehouse.write(put_pond(pond(milk("x", 1, 3), milk("y", 2, 3))))
+    warehouse.write(
+        [
+            Statement("UPDATE order_lines SET person = 3 WHERE order_id = 'x'"),
+            Statement("UPDATE orders SET strayed = TRUE WHERE order_id = 'x'"),
+        ]
+    )
+    rebuild(warehouse, AS_OF)
+    rule = segment({"bought": {"categories": "milk"}, "within": "10d"})
+    for viewer, count in ((OWNER, 2), (manager(7), 2), (manager(8), 0)):
+        assert queries.count(warehouse, viewer, rule) == queries.about(warehouse, viewer, rule).count == count
+    assert [why.why(warehouse, OWNER, rule, PersonId(one)).holds for one in (1, 2, 3)] == [True, True, False]
 
 
 def test_a_past_day_says_what_is_only_known_as_of_today(warehouse: Warehouse) -> None:
@@ -219,7 +266,7 @@ def test_a_past_day_says_what_is_only_known_as_of_today(warehouse: Warehouse) ->
         {"any": [{"trait": "orders_30d", "at_least": 1}, {"segment": "tagged"}, {"trait": "reachable", "is": True}]}
     )
     past = then.as_of(warehouse, OWNER, rule, AS_OF - timedelta(days=5))
-    assert (past.members["person"].to_pylist(), past.count, past.share) == ([2], 1, 1.0)
+    assert (past.members["person"].to_pylist(), past.told) == ([2], Told(1, 1, 1))
     assert [type(leaf).__name__ for leaf in past.today] == ["TagRule", "TraitRule"]
     with pytest.raises(BadInput, match="over"):
         then.as_of(warehouse, OWNER, rule, AS_OF + timedelta(days=1))

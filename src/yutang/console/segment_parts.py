@@ -3,6 +3,8 @@ change of the document does. Each comes after the page, which waits for none of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,6 +20,7 @@ from yutang.console.texts import sentences
 from yutang.documents import queries as documents
 from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import PersonId
+from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import nodes
 from yutang.people.queries import names_of
 from yutang.profiles.queries import moment
@@ -26,6 +29,7 @@ from yutang.segments import services as keeping
 from yutang.segments.documents import SegmentDocument
 from yutang.segments.kept import MEMBERSHIPS
 from yutang.segments.why import sample
+from yutang.warehouse.contracts import Warehouse
 
 THEN_SHOWN = 10
 
@@ -113,23 +117,28 @@ def differing(request: Page, name: str) -> HttpResponseBase:
     earlier = next((stored for stored in history if str(stored.version) == request.GET.get("version")), None)
     if earlier is None:
         raise NotFound("没有这一版。", "There is no such version.")
-    return _differing(request, earlier.document, queries.segment_named(name), saved=True)
+    return _differing(request, earlier.document, queries.segment_named(name), then.differing, saved=True)
 
 
 @page
 @require_POST
 def built_differing(request: Page) -> HttpResponseBase:
-    """Who would come and who would go if what the builder's text says were saved as the next version."""
+    """Who would come and who would go if what the builder's text says were saved as the next version: first told by a
+    sample, which asks for what everybody says (`exact`)."""
     before = queries.segment_named(request.POST.get("editing", ""))
     after = read_document(request.POST.get("text", ""))
-    return _differing(request, before, after, saved=False)
+    ask = then.differing if request.POST.get("exact") else then.about_differing
+    return _differing(request, before, after, ask, saved=False)
 
 
-def _differing(request: Page, before: object, after: object, *, saved: bool) -> HttpResponseBase:
+_Ask = Callable[[Warehouse, Viewer, SegmentDocument, SegmentDocument], then.Difference]
+
+
+def _differing(request: Page, before: object, after: object, ask: _Ask, *, saved: bool) -> HttpResponseBase:
     if not isinstance(before, SegmentDocument) or not isinstance(after, SegmentDocument):
         raise TypeError(type(before).__name__)
     try:
-        found = then.differing(request.warehouse, request.viewer, before, after)
+        found = ask(request.warehouse, request.viewer, before, after)
     except BadInput as error:  # an earlier version may name what is no more
         return render(request, "console/_segments_differing.html", {"sentences": sentences(error)})
     return render(request, "console/_segments_differing.html", {"differing": found, "saved": saved})

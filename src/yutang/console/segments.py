@@ -253,8 +253,12 @@ def segment_read(request: Page) -> HttpResponseBase:
 @page
 @require_POST
 def segment_count(request: Page) -> HttpResponseBase:
-    """The size of what the text says, for rules that take longer than a moment."""
+    """The size of what the text says, for rules that take longer than a moment: first told by a sample, which asks for
+    what everybody says (`exact`)."""
     document = read_document(request.POST.get("text", ""))
+    if not request.POST.get("exact"):
+        told = queries.about(request.warehouse, request.viewer, document)
+        return render(request, "console/_segments_count.html", {"told": told, "count": told.count})
     size = queries.count(request.warehouse, request.viewer, document)
     return render(request, "console/_segments_count.html", {"count": size})
 

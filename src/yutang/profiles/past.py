@@ -9,29 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 
-import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
 from yutang.kernel.clock import business_now
-from yutang.kernel.ids import draw_array, salt
 from yutang.organisation.contracts import Viewer
+from yutang.organisation.queries import OWNER
 from yutang.profiles.aggregates import asked as asked_of
 from yutang.profiles.contracts import WINDOWS, Moment
 from yutang.profiles.documents import Of
+from yutang.profiles.drawn import Drawn, drawn
 from yutang.profiles.queries import in_scope, select_traits
 from yutang.profiles.registry import aggregates
-from yutang.profiles.traits import BESIDE, TRAITS
+from yutang.profiles.traits import BESIDE, MORE, TRAITS
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 from yutang.warehouse.dialects import parse
 
-SAMPLE = 50_000
-"""No more persons than this are looked at: enough to tell how much spend varies."""
 MOST = 10_000
 """No more persons than this can be named: their rows are read whole."""
 _RANKS = frozenset({"recency_score", "frequency_score", "monetary_score"})
+_RANKED_BY = frozenset({"orders_ever", "last_order_at", "orders_365d", "spend_365d"})
 _ROWS = ("orders", "order_lines", "events", "decisions")
 _MORE = ("person", "trait", "number", "amount", "text", "at", "next_edge_at")
 
@@ -51,23 +50,25 @@ def _columns(name: str) -> Iterable[exp.Column]:
     return TRAITS[name].expression(Moment(business_now(), "UTC")).find_all(exp.Column)
 
 
-def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str]) -> dict[str, pa.Table]:
-    """The rows of `profiles` and `profile_more` at an instant before now, of at most some `SAMPLE` persons, drawn by
-    hash: everybody's, where there are no more.
+def ranks(asked: Collection[str]) -> bool:
+    """Whether one of these columns of `profiles` is a place among everybody."""
+    return not _RANKS.isdisjoint(asked)
 
-    Categories are counted only if `asked` names one of those traits, and the brand's traits are added up only if it
-    names any of them; lines are the most of the work.
-    """
-    everyone = Statement(_selected("profiles/everyone"), name="profiles/everyone")
-    work = warehouse.query(everyone).rename_columns(["birth", "person"])
-    person = work["person"].to_numpy()
-    share = SAMPLE / max(1, len(np.unique(person)))
-    if share < 1:
-        work = work.filter(pa.array(draw_array(person, salt("past profiles")) < share))
-    told = warehouse.query(_told(at, work, {}, categories=any(name.startswith("categories_") for name in asked)))
+
+def profiles_at(warehouse: Warehouse, at: Moment, asked: Collection[str], some: Drawn) -> dict[str, pa.Table]:
+    """The rows of `profiles` and `profile_more` at an instant before now, of those who are drawn: of everybody, where
+    what is asked `ranks` them. No other columns are told than those asked for."""
+    more = _more(warehouse, at, some.births, {}, asked)
+    mine = frozenset(asked) - {"person"} - {document.name for document in aggregates()}
+    if not mine:  # by what they did and bought alone
+        return {"profiles": pa.table({"person": some.persons}), "profile_more": more}
+    if not ranks(mine):
+        told = warehouse.query(_told(at, some.births, {}, mine))
+        return {"profiles": told, "profile_more": more}
+    told = warehouse.query(_told(at, some.births, {}, mine - _RANKS | _RANKED_BY))
     scored = warehouse.query(Statement(_scores(), tables={"profiles": _unscored(told)}, name="profiles/scores"))
     whole = warehouse.query(named("profiles/at_instant", tables={"told": told, "scored": scored}))
-    return {"profiles": whole, "profile_more": _more(warehouse, at, work, {}, asked)}
+    return {"profiles": whole, "profile_more": more}
 
 
 def tables_at(warehouse: Warehouse, persons: Iterable[int], at: Moment) -> dict[str, pa.Table]:
@@ -76,7 +77,7 @@ def tables_at(warehouse: Warehouse, persons: Iterable[int], at: Moment) -> dict[
     wanted = pa.table({"person": pa.array(sorted(set(persons))[:MOST], pa.int64())})
     work = warehouse.query(named("profiles/births_of", tables={"wanted": wanted}))
     tables = rows_of(warehouse, work)
-    told = warehouse.query(_told(at, work, tables, categories=True))
+    told = warehouse.query(_told(at, work, tables))
     told = _unscored(told)
     more = _more(warehouse, at, work, tables, [document.name for document in aggregates()])
     return {**tables, "profiles": told, "profile_more": more}
@@ -107,31 +108,52 @@ def traits_at(
     tables: Mapping[str, pa.Table] | None = None,
 ) -> pa.Table:
     """`person` and these traits as of an instant before now: of these persons (with their `tables_at`, where they are
-    at hand), or of everybody (at most `SAMPLE`, drawn by hash), as far as the viewer sees them. Raises KeyError for an
+    at hand), or of those drawn among everybody, as far as the viewer sees them. Raises KeyError for an
     unknown trait."""
     query = in_scope(select_traits(names, at, persons), viewer)
     if persons is None:
-        asked = {column.name for column in query.find_all(exp.Column)}
-        tables = profiles_at(warehouse, at, asked)
+        asked = {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
+        tables = profiles_at(warehouse, at, asked, drawn(warehouse, OWNER))
     elif tables is None:
         tables = tables_at(warehouse, persons, at)
     return warehouse.query(Statement(query, tables=tables, name="profiles/traits_at"))
 
 
-def _told(at: Moment, work: pa.Table, tables: Mapping[str, pa.Table], *, categories: bool) -> Statement:
-    starts = {f"from_{days}": at.before(days) for days in WINDOWS}
-    params = {"as_of": at.as_of, "zone": at.zone, **starts}
+def _told(at: Moment, work: pa.Table, tables: Mapping[str, pa.Table], asked: frozenset[str] | None = None) -> Statement:
+    """Every column of `profiles` but the ranks, or those asked for."""
+    params: dict[str, object] = {"as_of": at.as_of, "zone": at.zone}
+    params |= {f"from_{days}": at.before(days) for days in WINDOWS}
+    text = _traits(asked)
     mine = {name: tables[name] for name in ("orders", "order_lines") if name in tables}
-    return Statement(_traits(categories=categories), params, {"profile_work": work, **mine}, name="profiles/traits")
+    said = {name: value for name, value in params.items() if f"${name}" in text}
+    return Statement(text, said, {"profile_work": work, **mine}, name="profiles/traits")
 
 
-@cache
-def _traits(*, categories: bool) -> str:
+@lru_cache(maxsize=100)
+def _traits(asked: frozenset[str] | None) -> str:
+    """The query of a rebuild without what it joins for columns that nobody asks for: lines are the most of the work,
+    and who has no use for them waits for them all the same."""
     traits = _selected("profiles/traits")
-    if not categories:
-        shelves = next(part for part in traits.find_all(exp.CTE) if part.alias == "shelves")
-        shelves.this.where(exp.false(), copy=False)
+    if asked is not None:
+        assert isinstance(traits, exp.Select)
+        traits.set("expressions", [one for one in traits.selects if one.alias_or_name in asked | {"person"}])
+        named_ = {column.name for one in traits.selects for column in one.find_all(exp.Column)} - {"person"}
+        parts = {part.alias: {one.alias_or_name for one in part.this.selects} for part in traits.find_all(exp.CTE)}
+        kept = [join for join in traits.args["joins"] if not parts[join.alias_or_name].isdisjoint(named_)]
+        traits.set("joins", kept)
+        _drop_unnamed(traits)
     return traits.sql(dialect="duckdb", identify=True)
+
+
+def _drop_unnamed(query: exp.Select) -> None:
+    """Take away what is named by nobody any more: engines look over that too."""
+    while True:
+        tables = {table.name for table in query.find_all(exp.Table)}
+        idle = [part for part in query.find_all(exp.CTE) if part.alias not in tables]
+        if not idle:
+            return
+        for part in idle:
+            part.pop()
 
 
 @cache

@@ -21,6 +21,10 @@ from yutang.warehouse.contracts import Statement, Warehouse, load_sql
 from yutang.warehouse.dialects import beside, parse
 
 STATE = "profiles"
+DRAWN = "drawn"
+"""In place of persons: those of the table `drawn` (`birth`, `person`), which comes with the statement (`drawn.py`)."""
+Among = Collection[int] | str
+"""Of whom alone something is asked: these persons, or `DRAWN`."""
 
 
 def as_of(warehouse: Warehouse) -> datetime | None:
@@ -69,17 +73,20 @@ def number(warehouse: Warehouse, sql: str) -> int:
     return int(warehouse.query(Statement(sql)).column(0)[0].as_py())
 
 
-def select_traits(names: Iterable[str], at: Moment, among: Collection[int] | None = None) -> exp.Select:
+def select_traits(names: Iterable[str], at: Moment, among: Among | None = None) -> exp.Select:
     """A SELECT of `person` and these traits, stored and virtual, of everyone, or of those `among` whom they are. Raises
     KeyError for an unknown name."""
     columns = [TRAITS[name].expression(at).as_(name) for name in names]
     query = exp.select(exp.column("person", "profiles"), *columns, copy=False).from_("profiles", copy=False)
     if among is not None:
-        query.where(_among(exp.column("person", "profiles"), among), copy=False)
+        query.where(is_among(exp.column("person", "profiles"), among), copy=False)
     return join_beside(query, among)
 
 
-def _among(person: exp.Expr, some: Collection[int]) -> exp.Expr:
+def is_among(person: exp.Expr, some: Among) -> exp.Expr:
+    """Whether a surviving person is one of these. Unscoped because the query that asks says whose view it is."""
+    if isinstance(some, str):
+        return exp.In(this=person, query=exp.select("person").from_(some).subquery())
     return exp.In(this=person, expressions=[exp.Literal.number(int(one)) for one in some]) if some else exp.false()
 
 
@@ -123,7 +130,7 @@ def those(persons: npt.NDArray[np.int64]) -> tuple[exp.Select, dict[str, pa.Tabl
     return exp.select("person").from_(CHOSEN), {CHOSEN: pa.table({"person": persons})}
 
 
-def join_beside(query: exp.Select, among: Collection[int] | None = None) -> exp.Select:
+def join_beside(query: exp.Select, among: Among | None = None) -> exp.Select:
     """Join what stands beside profiles (see `BESIDE`), as far as the query asks for it and has not joined it yet; where
     the query asks of some persons alone, `among` whom they are, it is not read for everybody."""
     query = query.copy()
@@ -133,7 +140,7 @@ def join_beside(query: exp.Select, among: Collection[int] | None = None) -> exp.
     if MORE in asked:
         names = sorted({column.name for column in columns if column.table == MORE} - {"person"})
         own = more(names)
-        pivoted = (own if among is None else own.where(_among(exp.column("person"), among))).subquery(MORE)
+        pivoted = (own if among is None else own.where(is_among(exp.column("person"), among))).subquery(MORE)
         if MORE in joined:  # for some of these names, it may be
             next(join for join in query.args["joins"] if join.alias_or_name == MORE).set("this", pivoted)
         else:
@@ -143,7 +150,7 @@ def join_beside(query: exp.Select, among: Collection[int] | None = None) -> exp.
             table = parse(load_sql(relation))
             assert isinstance(table, exp.Select)
             if among is not None:  # the first column of each is the person
-                table = table.where(_among(table.selects[0].copy(), among))
+                table = table.where(is_among(table.selects[0].copy(), among))
             query.join(table.subquery(alias), on=_same_person(alias), join_type="left", copy=False)
     return query
 

@@ -7,7 +7,7 @@ one pass over the table however many leaves and documents ask. No measure for a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -24,10 +24,11 @@ from yutang.profiles.conditions import (
     of_lines,
     one_of,
     prop,
+    started,
     text,
     windowed,
 )
-from yutang.profiles.queries import join_beside
+from yutang.profiles.queries import DRAWN, Among, is_among, join_beside
 from yutang.profiles.shapes import Bounds
 from yutang.profiles.traits import TRAITS, TraitType
 from yutang.segments.contracts import Context
@@ -55,19 +56,23 @@ COUNT, ONCE, SUM, ANY, NET = "count", "once", "sum", "any", "net"
 JOINED = "group.joined"
 
 
-def compile_segment(document: SegmentDocument, context: Context) -> exp.Select:
-    """SELECT `person` of every member. Raises BadInput for a store, region or segment that does not exist."""
-    compiler = _Compiler(context)
-    condition = compiler.document(document)
-    return compiler.over_profiles(exp.select(exp.column("person", "profiles")).where(condition))
+def compile_segment(document: SegmentDocument, context: Context, *, drawn: bool = False) -> exp.Select:
+    """SELECT `person` of every member, among all or among those `drawn`, who stand in the table of that name. Raises
+    BadInput for a store, region or segment that does not exist."""
+    compiler = _Compiler(context, drawn=drawn)
+    query = exp.select(exp.column("person", "profiles")).where(compiler.document(document))
+    if not drawn:
+        return compiler.over_profiles(query)
+    return compiler.over_profiles(query.where(is_among(exp.column("person", "profiles"), DRAWN)), DRAWN)
 
 
 def compile_memberships(
-    documents: Sequence[SegmentDocument], context: Context, among: Collection[int] | None = None
+    documents: Sequence[SegmentDocument], context: Context, among: Among | None = None, *, drawn: bool = False
 ) -> exp.Select:
     """SELECT `person` and one boolean per document, named as it is, of everyone; tables are read once for all. Where
-    the query will ask of some persons alone, `among` whom they are, what stands beside profiles is read of them."""
-    compiler = _Compiler(context)
+    the query will ask of some persons alone, `among` whom they are, what stands beside profiles is read of them; and
+    of no others what they did and bought, where they are `drawn`, that is stand in the table of that name."""
+    compiler = _Compiler(context, drawn=drawn)
     columns = [exp.alias_(compiler.document(document), document.name, quoted=True) for document in documents]
     return compiler.over_profiles(exp.select(exp.column("person", "profiles"), *columns), among)
 
@@ -91,8 +96,9 @@ class _Measures:
 
 
 class _Compiler:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, drawn: bool = False) -> None:
         self._context = context
+        self._drawn = drawn
         self._measures: dict[str, _Measures] = {}
         self._open: list[str] = []
         self._leaves = 0
@@ -184,9 +190,12 @@ class _Compiler:
         return self.counted("events", exp.and_(*conditions), rule.count)
 
     def bought(self, rule: BoughtRule) -> exp.Expr:
-        condition = exp.and_(
-            of_lines(rule.bought), *windowed(column("placed_at", "orders"), rule, self._context.moment)
-        )
+        at = self._context.moment
+        # Lines keep when the order was placed as it was known when they came; what was learnt since is earlier, never
+        # later (intake/order_changes.sql). Lines are stored in that order: older ones are not read at all.
+        bounds = started(column("placed_at", "order_lines"), rule, at)
+        recent = [bound for bound in bounds if isinstance(bound, exp.GT | exp.GTE)]
+        condition = exp.and_(of_lines(rule.bought), *recent, *windowed(column("placed_at", "orders"), rule, at))
         once = Bounds(at_least=1)
         if rule.spend is None and rule.baskets in (None, once):
             return self.counted("order_lines", condition, once, ONCE)
@@ -247,36 +256,49 @@ class _Compiler:
         value = exp.Coalesce(this=self.ask(table, kind, condition), expressions=[_number(0)])
         return exp.and_(*compared(value, bounds or Bounds(at_least=1)))
 
-    def over_profiles(self, query: exp.Select, among: Collection[int] | None = None) -> exp.Select:
+    def over_profiles(self, query: exp.Select, among: Among | None = None) -> exp.Select:
         """The query, reading `profiles` and whatever its expressions asked for."""
         query = query.from_("profiles")
         for table, measures in self._measures.items():
             alias = f"{table}_of"
             on = exp.EQ(this=column("person", alias), expression=column("person", "profiles"))
-            query = query.join(_SOURCES[table](measures).subquery(alias), on=on, join_type="left")
+            source = _SOURCES[table](measures, self._drawn)
+            query = query.join(source.subquery(alias), on=on, join_type="left")
         return join_beside(query, among)
 
 
 # Tables -----------------------------------------------------------------------------------------------------------
 
 
-def _of_facts(measures: _Measures) -> exp.Select:
+def _of_facts(measures: _Measures, drawn: bool) -> exp.Select:
     """Facts are kept by surviving person."""
+    found = _counted(measures)
+    return found.where(is_among(column("person", measures.table), DRAWN)) if drawn else found
+
+
+def _counted(measures: _Measures) -> exp.Select:
     person = column("person", measures.table)
     columns = [_aggregate(kind, condition).as_(name) for name, kind, condition in measures.asked.values()]
     return exp.select(person, *columns).from_(measures.table).where(measures.either()).group_by(person.copy())
 
 
-def _of_events(measures: _Measures) -> exp.Select:
+def _born(person: exp.Expr) -> exp.Expr:
+    """Whether it is a number of somebody who is drawn."""
+    return exp.In(this=person, query=exp.select("birth").from_(DRAWN).subquery())
+
+
+def _of_events(measures: _Measures, drawn: bool) -> exp.Select:
     """Events are kept by birth person, and so are entries into segments. They are counted by birth first: most persons
     have one, and few were merged."""
-    births = _of_facts(measures)
+    births = _counted(measures)
+    if drawn:
+        births = births.where(_born(column("person", measures.table)))
     names = [name for name, _, _ in measures.asked.values()]
     totals = [exp.Sum(this=column(name, "births")).as_(name) for name in names]
     return _by_survivor(births, totals)
 
 
-def _of_lines(measures: _Measures) -> exp.Select:
+def _of_lines(measures: _Measures, drawn: bool) -> exp.Select:
     """Lines, of the last revision, of orders that stand. Where baskets are counted each order is looked at once first;
     whether anything was bought at all takes no such look."""
     baskets_counted = any(kind == COUNT for _, kind, _ in measures.asked.values())
@@ -290,10 +312,25 @@ def _of_lines(measures: _Measures) -> exp.Select:
     same = (("source", "source"), ("order_id", "order_id"), ("lines_at", "revised_at"))
     on = [exp.EQ(this=column(mine, "orders"), expression=column(its, "order_lines")) for mine, its in same]
     standing = column("cancelled_at", "orders").is_(exp.null())
-    baskets = exp.select(*keys, *columns).from_("order_lines").join("orders", on=exp.and_(*on))
+    lines: exp.Expr | str = _lines_of_drawn().subquery("order_lines") if drawn else "order_lines"
+    baskets = exp.select(*keys, *columns).from_(lines).join("orders", on=exp.and_(*on))
     baskets = baskets.where(measures.either()).where(standing).group_by(*[key.copy() for key in keys])
+    if drawn:
+        baskets = baskets.where(_born(column("person", "orders")))
     totals = [exp.Sum(this=column(name, "births")).as_(name) for name, _, _ in measures.asked.values()]
     return _by_survivor(baskets, totals)
+
+
+def _lines_of_drawn() -> exp.Query:
+    """Lines that name them, which are found sooner than those of their orders; and, since lines of a strayed order may
+    name whose it was before, others of such orders."""
+    strayed = exp.select("order_id").from_("orders").where(column("strayed", "orders"))
+    strayed = strayed.where(_born(column("person", "orders")))
+    mine = _born(column("person", "order_lines"))
+    of_theirs = exp.In(this=column("order_id", "order_lines"), query=strayed.subquery())
+    lines = exp.select("order_lines.*").from_("order_lines")
+    no_own = exp.not_(exp.Coalesce(this=mine.copy(), expressions=[exp.false()]))
+    return exp.union(lines.where(mine), lines.where(of_theirs, no_own), distinct=False)
 
 
 def _by_survivor(births: exp.Select, totals: Sequence[exp.Expr]) -> exp.Select:

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
+from yutang.organisation.queries import OWNER
 from yutang.profiles.conditions import literal
-from yutang.profiles.past import SAMPLE, profiles_at
-from yutang.profiles.queries import join_beside, moment, number
+from yutang.profiles.drawn import drawn
+from yutang.profiles.past import profiles_at
+from yutang.profiles.queries import join_beside, moment
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.traits import MORE, TRAITS
 from yutang.segments.compile import compile_memberships, compile_segment
@@ -44,8 +46,9 @@ def fit(warehouse: Warehouse, likeness: Likeness, at: Context) -> Model:
     tables: Mapping[str, pa.Table] = {}
     share = 1.0
     if at.moment != moment(warehouse):
-        tables = profiles_at(warehouse, at.moment, _asked(likeness, seed, at))
-        share = min(1.0, SAMPLE / max(1, number(warehouse, "SELECT count(*) FROM profiles")))
+        some = drawn(warehouse, OWNER)
+        tables = profiles_at(warehouse, at.moment, _asked(likeness, seed, at), some)
+        share = some.share
     bands = _bands(warehouse, likeness, at, tables)
     cells = _cells(warehouse, bands, seed, at, tables)
     others = int(cells.count[~cells.seed].sum())
@@ -57,7 +60,8 @@ def fit(warehouse: Warehouse, likeness: Likeness, at: Context) -> Model:
 
 
 def _asked(likeness: Likeness, seed: SegmentDocument, at: Context) -> Collection[str]:
-    return _columns(compile_segment(seed, at)) | set(likeness.traits)
+    compared = (_columns(TRAITS[name].expression(at.moment)) for name in likeness.traits)
+    return _columns(compile_segment(seed, at)).union(*compared)
 
 
 def _asked_by_both(likeness: Likeness, seed: SegmentDocument, at: Context) -> tuple[str, ...]:

@@ -16,10 +16,11 @@ from yutang.documents.queries import current, document_named, documents_of
 from yutang.kernel.documents import Part
 from yutang.kernel.errors import BadInput
 from yutang.organisation.contracts import Viewer
-from yutang.organisation.queries import nodes
+from yutang.organisation.queries import OWNER, nodes
 from yutang.profiles.contracts import Moment
-from yutang.profiles.past import profiles_at
-from yutang.profiles.queries import in_scope, join_beside, moment, page_of, select_traits, those
+from yutang.profiles.drawn import Drawn, Told, drawn
+from yutang.profiles.past import profiles_at, ranks
+from yutang.profiles.queries import DRAWN, in_scope, is_among, join_beside, moment, page_of, select_traits, those
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.shapes import unknown
 from yutang.profiles.traits import MORE, TRAITS
@@ -30,7 +31,7 @@ from yutang.segments.fitting import remembering
 from yutang.warehouse.contracts import Statement, Warehouse, named
 
 _CATEGORIES: Remembered[tuple[str, ...]] = Remembered()
-_PAST: Remembered[pa.Table] = Remembered(size=8)
+_PAST: Remembered[tuple[pa.Table, Drawn]] = Remembered(size=8)
 
 
 def context(warehouse: Warehouse) -> Context:
@@ -91,19 +92,24 @@ def statement(document: SegmentDocument, viewer: Viewer, at: Context) -> Stateme
     return Statement(in_scope(compile_segment(document, at), viewer), name=f"segments/{document.name}")
 
 
-def members_at(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, at: datetime) -> pa.Table:
-    """Who (column `person`) was in a segment at an instant before now, among a sample of the persons whom the viewer
-    may see: by what they bought and did until then, as known today; tags, consent and friendships are today's."""
+def members_at(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, at: datetime) -> tuple[pa.Table, Drawn]:
+    """Who (column `person`) was in a segment at an instant before now, among some of the persons whom the viewer may
+    see, and these: by what they bought and did until then, as known today; tags, consent and friendships are today's.
+    """
     now = context(warehouse)
     then = replace(now, moment=Moment(at, now.moment.zone))
-    query = in_scope(compile_segment(document, then), viewer)
-    asked = {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
+    query = compile_segment(document, then, drawn=True)
 
-    def ask() -> pa.Table:
-        tables = profiles_at(warehouse, then.moment, asked)
-        return warehouse.query(Statement(query, tables=tables, name=f"segments/{document.name}"))
+    def ask() -> tuple[pa.Table, Drawn]:
+        asked = {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
+        mine = some = drawn(warehouse, viewer)
+        if ranks(asked):  # among everybody
+            some = drawn(warehouse, OWNER)
+            mine = mine.of(some)
+        tables = {**profiles_at(warehouse, then.moment, asked, some), **mine.tables}
+        return warehouse.query(Statement(query, tables=tables, name=f"segments/{document.name}")), mine
 
-    return _PAST.answer(warehouse, (query.sql(), at), ask)
+    return _PAST.answer(warehouse, (query.sql(), at, viewer.nodes), ask)
 
 
 def count(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument) -> int:
@@ -119,16 +125,34 @@ def counts(warehouse: Warehouse, viewer: Viewer, documents: Sequence[SegmentDocu
     return dict(zip((document.name for document in documents), row.values(), strict=True))
 
 
+def about(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument) -> Told:
+    """How many members the viewer may see, told by those drawn: exact where they see no more persons."""
+    some = drawn(warehouse, viewer)
+    counting = _counting([document], each_drawn([document], context(warehouse)))
+    row = warehouse.query(Statement(counting, tables=some.tables, name="segments/counts"))
+    return some.told(int(row.column(0)[0].as_py()))
+
+
+def each_drawn(documents: Sequence[SegmentDocument], at: Context) -> exp.Select:
+    """`compile_memberships` of those who are drawn, and so are seen; the table of them comes with the statement."""
+    each = compile_memberships(documents, at, DRAWN, drawn=True)
+    return each.where(is_among(exp.column("person", "profiles"), DRAWN))
+
+
 def count_statement(documents: Sequence[SegmentDocument], viewer: Viewer, at: Context) -> Statement:
     """One row: the number of members of each document, in their order, whom the viewer may see."""
     each = in_scope(compile_memberships(documents, at), viewer)
+    return Statement(_counting(documents, each), name="segments/counts")
+
+
+def _counting(documents: Sequence[SegmentDocument], each: exp.Select) -> exp.Select:
     columns = [
         exp.Count(this=exp.Case().when(exp.column(document.name, "each", quoted=True), exp.Literal.number(1))).as_(
             f"n{i}"
         )
         for i, document in enumerate(documents)
     ]
-    return Statement(exp.select(*columns).from_(each.subquery("each")), name="segments/counts")
+    return exp.select(*columns).from_(each.subquery("each"))
 
 
 def overlaps(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,12 +13,12 @@ from yutang.kernel.documents import Part
 from yutang.kernel.errors import BadInput
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.conditions import instant
-from yutang.profiles.past import SAMPLE
-from yutang.profiles.queries import in_scope, number
+from yutang.profiles.drawn import Told, drawn
+from yutang.profiles.queries import in_scope
 from yutang.segments.compile import compile_memberships
 from yutang.segments.contracts import Context
 from yutang.segments.documents import SegmentDocument, leaves, referred
-from yutang.segments.queries import context, members_at, total
+from yutang.segments.queries import context, each_drawn, members_at, total
 from yutang.segments.why import of_today
 from yutang.warehouse.contracts import Statement, Warehouse
 
@@ -28,28 +28,27 @@ BEFORE, AFTER = "0before", "0after"  # no segment has such a name
 
 @dataclass(frozen=True, slots=True)
 class Then:
-    """A segment as of an instant. `members` (column `person`) are of a sample where `share` is below 1, and `count` is
-    then an estimate; `today` are the leaves known as of today only."""
+    """A segment as of an instant. `members` (column `person`) are of a sample where `told`, how many there were, is not
+    exact; `today` are the leaves known as of today only."""
 
     at: datetime
     members: pa.Table
-    share: float
+    told: Told
     today: tuple[Part, ...]
-
-    @property
-    def count(self) -> int:
-        """How many members there were."""
-        found: int = self.members.num_rows
-        return round(found / self.share)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Whom a later document has and an earlier one has not, the other way round, and whom both have."""
 
-    come: int
-    go: int
-    stay: int
+    come: Told
+    go: Told
+    stay: Told
+
+    @property
+    def exact(self) -> bool:
+        """Whether everybody was looked at."""
+        return self.stay.exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,9 @@ def as_of(warehouse: Warehouse, viewer: Viewer, document: SegmentDocument, at: d
     now = context(warehouse)
     if at > now.moment.as_of:
         raise BadInput("请选今天以前的日子。", "Choose a day that is over.")
-    share = min(1.0, SAMPLE / max(1, number(warehouse, "SELECT count(*) FROM profiles")))
     today = tuple(dict.fromkeys(leaf for leaf in _leaves(document, now) if of_today(leaf)))
-    return Then(at, members_at(warehouse, viewer, document, at), share, today)
+    members, among = members_at(warehouse, viewer, document, at)
+    return Then(at, members, among.told(members.num_rows), today)
 
 
 def _leaves(document: SegmentDocument, at: Context) -> Iterator[Part]:
@@ -89,8 +88,25 @@ def _leaves(document: SegmentDocument, at: Context) -> Iterator[Part]:
 def differing(warehouse: Warehouse, viewer: Viewer, before: SegmentDocument, after: SegmentDocument) -> Difference:
     """How the members differ whom two documents have now, in one pass. Raises BadInput where either names what is no
     more."""
-    both = [before.model_copy(update={"name": BEFORE}), after.model_copy(update={"name": AFTER})]
-    each = in_scope(compile_memberships(both, context(warehouse)), viewer)
+    both = _both(before, after)
+    found = _differing(warehouse, in_scope(compile_memberships(both, context(warehouse)), viewer), {})
+    return Difference(*(Told(number, number, number) for number in found))
+
+
+def about_differing(
+    warehouse: Warehouse, viewer: Viewer, before: SegmentDocument, after: SegmentDocument
+) -> Difference:
+    """The same, told by those drawn: exact where the viewer sees no more persons."""
+    some = drawn(warehouse, viewer)
+    each = each_drawn(_both(before, after), context(warehouse))
+    return Difference(*(some.told(number) for number in _differing(warehouse, each, some.tables)))
+
+
+def _both(before: SegmentDocument, after: SegmentDocument) -> list[SegmentDocument]:
+    return [before.model_copy(update={"name": BEFORE}), after.model_copy(update={"name": AFTER})]
+
+
+def _differing(warehouse: Warehouse, each: exp.Select, tables: Mapping[str, pa.Table]) -> list[int]:
     was, is_ = exp.column(BEFORE, "each", quoted=True), exp.column(AFTER, "each", quoted=True)
     columns = [
         total(exp.and_(exp.not_(was.copy()), is_.copy())).as_("come"),
@@ -98,8 +114,8 @@ def differing(warehouse: Warehouse, viewer: Viewer, before: SegmentDocument, aft
         total(exp.and_(was.copy(), is_.copy())).as_("stay"),
     ]
     query = exp.select(*columns).from_(each.subquery("each"))
-    row = warehouse.query(Statement(query, name="segments/differing")).to_pylist()[0]
-    return Difference(**{name: int(value or 0) for name, value in row.items()})
+    row = warehouse.query(Statement(query, tables=tables, name="segments/differing")).to_pylist()[0]
+    return [int(value or 0) for value in row.values()]
 
 
 def flow(warehouse: Warehouse, viewer: Viewer, name: str, days: int = FLOW_DAYS) -> list[Flow] | None:

@@ -17,8 +17,8 @@ from yutang.kernel.errors import BadInput, NotFound
 from yutang.kernel.ids import PersonId, draw_array, salt
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
-from yutang.profiles.past import is_a_rank, is_todays, rows_of, tables_at
-from yutang.profiles.queries import in_scope, join_beside
+from yutang.profiles.past import is_a_rank, is_todays, tables_at
+from yutang.profiles.queries import DRAWN, in_scope, join_beside
 from yutang.profiles.traits import TRAITS
 from yutang.segments.compile import compile_memberships
 from yutang.segments.contracts import Context
@@ -127,7 +127,7 @@ def _reasons(
     whole = asked.rule(document.where)
     if not persons:
         return {}
-    query = compile_memberships(asked.documents, then, persons)
+    query = compile_memberships(asked.documents, then, persons, drawn=not past)
     for name in sorted(asked.traits):
         query = query.select(TRAITS[name].expression(then.moment).as_(f"{VALUE}_{name}"))
     query = in_scope(join_beside(query, persons), viewer).where(
@@ -135,9 +135,9 @@ def _reasons(
     )
     if past:
         tables = tables or tables_at(warehouse, persons, then.moment)
-    else:  # of a few persons, whose rows are found sooner than everybody's are counted
+    else:
         wanted = pa.table({"person": pa.array([int(one) for one in persons], pa.int64())})
-        tables = rows_of(warehouse, warehouse.query(named("profiles/births_of", tables={"wanted": wanted})))
+        tables = {DRAWN: warehouse.query(named("profiles/births_of", tables={"wanted": wanted}))}
     rows = warehouse.query(Statement(query, tables=tables, name="segments/why")).to_pylist()
     by_person = {PersonId(row["person"]): _reason(whole, row, past=past) for row in rows}
     return {person: by_person[person] for person in persons if person in by_person}
