@@ -66,7 +66,8 @@ def grow(warehouse: Warehouse, persons: int, events: int, times: int) -> None:
         event = f"CAST(CAST(event_id AS BIGINT) + {copy * events} AS VARCHAR)"
         props = f"""if(type = 'order.placed', '{{"order_id": "' || {event} || '"}}', props)"""
         slice_ = f"slice + {copy * slices} AS slice"
-        order = f"CAST(CAST(order_id AS BIGINT) + {copy * events} AS VARCHAR) AS order_id"
+        later = copy * events
+        order = f"CAST(CAST(order_id AS BIGINT) + {later} AS VARCHAR) AS order_id, arrival + {later} AS arrival"
         survivor = f"birth + {copy * persons} AS birth, survivor + {copy * persons} AS survivor"
         one = f"person <= {persons}"
         changes = {

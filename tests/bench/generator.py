@@ -67,12 +67,14 @@ def _orders(random: np.random.Generator, placed: pa.Table) -> list[Statement]:
     cancelled = pa.array(random.random(size) < 0.02)
     keys = {"source": placed["source"], "order_id": placed["event_id"], "person": placed["person"]}
     when = placed["occurred_at"]
+    arrival = pc.cast(placed["event_id"], pa.int64())
     orders = pa.table(
         {
             **keys, "store": placed["store"], "placed_at": when, "placed_amount": placed["amount"],
             "cancelled_at": pc.if_else(cancelled, when, pa.scalar(None, pa.timestamp("us"))), "lines_at": when,
             "discount": _money(random.gamma(0.5, 8.0, size)), "currency": placed["currency"],
             "net_amount": pc.if_else(cancelled, pa.scalar(0, pa.decimal128(18, 2)), placed["amount"]),
+            "arrival": arrival,
         }
     )  # fmt: skip
     of = pa.array(np.repeat(np.arange(size), random.integers(1, 4, size)))
@@ -80,7 +82,8 @@ def _orders(random: np.random.Generator, placed: pa.Table) -> list[Statement]:
     lines = pa.table(
         {
             **{name: column.take(of) for name, column in keys.items()}, "store": placed["store"].take(of),
-            "placed_at": when.take(of), "revised_at": when.take(of),
+            "placed_at": when.take(of), "revised_at": when.take(of), "arrival": arrival.take(of),
+            "void": cancelled.take(of),
             "category": pa.array(CATEGORIES).take(pa.array(goods)),
             "sku": pa.array([f"sku {n}" for n in range(len(CATEGORIES) * 10)]).take(pa.array(goods * 10)),
             "amount": _money(random.gamma(2.0, 12.0, len(of))),

@@ -76,7 +76,8 @@ def _orders(warehouse) -> None:  # type: ignore[no-untyped-def]
                 SELECT 'till' AS source, concat(f.person, '-', n.n) AS order_id, f.person, f.home_node AS store,
                        t.at AS placed_at, a.amount AS placed_amount, a.amount AS net_amount,
                        CAST(0 AS DECIMAL(18,2)) AS discount,
-                       'CNY' AS currency, FALSE AS synthetic, t.at AS lines_at
+                       'CNY' AS currency, FALSE AS synthetic, t.at AS lines_at,
+                       row_number() OVER (ORDER BY t.at) AS arrival
                 FROM facts f, range({ORDERS}) n(n),
                      LATERAL (SELECT TIMESTAMP '{now}' - INTERVAL 1 DAY * (f.person % 20 + n.n * (7 + f.person % 50))
                                      - INTERVAL 1 MINUTE * (f.person % 700) AS at) t,
@@ -90,7 +91,7 @@ def _orders(warehouse) -> None:  # type: ignore[no-untyped-def]
                        concat('sku', (o.person + n.n) % {CATEGORIES}) AS sku,
                        concat('品类 ', (o.person + n.n) % {CATEGORIES}) AS category,
                        CAST(1 AS DECIMAL(18,3)) AS quantity, CAST(o.net_amount / {LINES} AS DECIMAL(18,2)) AS amount,
-                       CAST(0 AS DECIMAL(18,2)) AS discount
+                       CAST(0 AS DECIMAL(18,2)) AS discount, o.arrival, FALSE AS void
                 FROM orders o, range({LINES}) n(n)
                 ORDER BY o.placed_at
             """),

@@ -74,7 +74,8 @@ def test_steps_and_stores_are_what_three_queries_by_hand_say(warehouse: Warehous
         orders.append({**same, "store": dice.choice((1, 2, 3, None)), "placed_amount": Decimal("9.90"),
                        "net_amount": Decimal(dice.randrange(1, 9_999)) / 100, "currency": "CNY", "synthetic": False,
                        "lines_at": at, "cancelled_at": NOW if dice.random() < 0.1 else None})  # fmt: skip
-        lines += [{**same, "ordinal": 0, "revised_at": at, "category": dice.choice("abc"), "amount": Decimal("1.00")}]
+        lines += [{**same, "ordinal": 0, "revised_at": at, "category": dice.choice("abc"), "amount": Decimal("1.00"),
+                   "void": orders[-1]["cancelled_at"] is not None}]  # fmt: skip
     merged = [{"birth": birth, "survivor": 200 + birth} for birth in (1, 2, 3)]
     joined = [
         {"event_id": str(number), "person": number, "inviter": 200 + number % 30, "at": NOW} for number in range(9, 90)

@@ -16,6 +16,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from tests.channels.archive.library import Library, Talk, make_key, pem_of
 from tests.channels.archive.test_reading import Words
 from tests.house.world import CORP, SOURCE, START, World, shared
+from tests.intake.tables import told_otherwise
 from tests.warehouse.fixtures import prepared
 from yutang.channels.archive import services as archive
 from yutang.channels.archive.reading import read_on
@@ -155,6 +156,7 @@ def test_who_was_erased_does_not_come_back_by_any_door(world: World, tmp_path: P
     assert count(world, "SELECT count(*) FROM orders") == orders + 2
     assert count(world, "SELECT count(*) FROM orders WHERE person IS NULL") == 3
     assert count(world, "SELECT sum(net_amount) FROM orders") == turnover + 12
+    assert told_otherwise(world.warehouse) == []
     counted = TurnedAway.objects.get()
     assert (counted.dropped, counted.orders) == (1, 4)  # arrivals: the file came twice
     mirror_facts(world.warehouse)
@@ -175,6 +177,7 @@ def test_a_second_arrival_of_an_erased_persons_order_changes_nothing(world: Worl
     record([again])
     pump_until_empty(world.warehouse)
     assert world.warehouse.query(Statement("SELECT * FROM orders ORDER BY ALL")) == before
+    assert told_otherwise(world.warehouse) == []
     refund = Event(
         EventId("refund"), "order.refunded", START, again.identifiers, source=SOURCE, amount=Decimal("8.00"),
         currency="CNY", props={"order_id": far.order},

@@ -226,6 +226,7 @@ def recorded(start: int, end: int) -> list[object]:
 
 def check(warehouse: object, acknowledged: Iterable[str]) -> None:
     """Everything acknowledged stands once; what stands adds up; the mirror equals what it mirrors."""
+    from tests.intake.tables import told_otherwise
     from yutang.intake import pump
     from yutang.people import queries
     from yutang.warehouse.contracts import Statement
@@ -244,6 +245,7 @@ def check(warehouse: object, acknowledged: Iterable[str]) -> None:
         [(0,)],
         "orders twice",
     )
+    same(told_otherwise(warehouse), [], "lines that their orders do not bear out")  # type: ignore[arg-type]
     refunds = Counter(f"f{int(id[1:]) % 30}" for id in ids if id.startswith("r") and not id.startswith("row"))
     for order, net, person in rows("SELECT order_id, net_amount, person FROM orders"):
         file = str(order).startswith("f")

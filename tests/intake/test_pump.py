@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.intake.tables import one, rows
+from tests.intake.tables import one, rows, told_otherwise
 from tests.people.pond import T0, event, friend, member, node, phone
 from yutang.intake import mirror, pump
 from yutang.intake.collect import writer
@@ -121,6 +121,7 @@ def test_an_order_is_a_function_of_the_set_of_its_events(
     for begin, end in itertools.pairwise(edges):
         record([_renamed(each, str(number)) for each in story[begin:end]])
         pump.pump_until_empty(warehouse)
+        assert told_otherwise(warehouse) == []
     where = "WHERE order_id = $number"
     found = rows(
         warehouse,
@@ -142,7 +143,7 @@ def _renamed(each: Event, number: str) -> Event:
     return replace(each, id=EventId(f"{each.id}-{number}"), props={"order_id": number})
 
 
-def test_an_order_that_turns_out_to_be_anothers_knows_that_its_lines_name_whom_it_was_taken_for(
+def test_lines_follow_an_order_that_turns_out_to_be_anothers_and_are_void_once_it_is_cancelled(
     warehouse: Warehouse,
 ) -> None:
     record([order("placed", "o1", "9.00", lines=LINES), order("placed", "o2", "9.00", lines=LINES)])
@@ -150,19 +151,28 @@ def test_an_order_that_turns_out_to_be_anothers_knows_that_its_lines_name_whom_i
     pump.pump_until_empty(warehouse)
     told = "SELECT order_id, strayed FROM orders ORDER BY order_id"
     assert rows(warehouse, told) == [("o1", False), ("o2", False), ("o3", False)]
+    assert told_otherwise(warehouse) == []
     of_another = event(
         "order.placed", member("2"), at=T0 - HOUR, props={"order_id": "o1"}, amount=Decimal(9), currency="CNY"
     )
     record([of_another, order("refunded", "o2", "1.00"), order("placed", "o3", "2.00")])
     pump.pump_until_empty(warehouse)
     assert rows(warehouse, told) == [("o1", True), ("o2", False), ("o3", False)]
-    named = (
-        "SELECT DISTINCT l.order_id, l.person = o.person FROM order_lines l JOIN orders o USING (order_id) ORDER BY 1"
-    )
-    assert rows(warehouse, named) == [("o1", False), ("o2", True), ("o3", True)]
-    record([order("cancelled", "o1")])
+    persons = "SELECT order_id, count(DISTINCT person), sum(CAST(void AS INT)) FROM order_lines GROUP BY 1 ORDER BY 1"
+    assert rows(warehouse, persons) == [("o1", 1, 0), ("o2", 1, 0), ("o3", 1, 0)]
+    assert told_otherwise(warehouse) == []
+    record([order("cancelled", "o1"), order("corrected", "o2", "5.00", at=T0 + HOUR, lines=LINES[:1])])
     pump.pump_until_empty(warehouse)
     assert rows(warehouse, told)[0] == ("o1", True)
+    assert rows(warehouse, persons) == [("o1", 1, 2), ("o2", 1, 2), ("o3", 1, 0)]
+    late = event(
+        "order.placed", member("1"), id="late", at=T0, props={"order_id": "o1"}, amount=Decimal(9), currency="CNY",
+        lines=LINES[:1],
+    )  # fmt: skip
+    record([late])
+    pump.pump_until_empty(warehouse)
+    assert rows(warehouse, persons)[0] == ("o1", 1, 3)
+    assert told_otherwise(warehouse) == []
 
 
 def test_a_cancelled_order_counts_for_nothing(warehouse: Warehouse) -> None:

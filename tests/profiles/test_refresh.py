@@ -266,33 +266,6 @@ def test_whoever_an_order_was_taken_to_be_of_loses_it_though_it_has_no_lines(war
     assert [stored(warehouse)[person]["orders_ever"] for person in (1, 2, 3)] == [0, 0, 1]
 
 
-@pytest.mark.parametrize("share", [0, 1_000])
-def test_lines_that_name_whom_the_order_was_before_count_for_whose_it_is(
-    warehouse: Warehouse, share: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(services, "SHARE", share)
-    learn_these(read_traits([trait("milk", of="lines", take="sum", what="amount")]))
-    world = World({1, 2, 3})
-    settle(warehouse, world, [order(name, 1, START - timedelta(days=1)) for name in "ab"], 1)
-    rebuild(warehouse, START, zone=ZONE)
-    settle(warehouse, world, [order("a", 2, START - timedelta(days=2), "3.50")], 2)
-    warehouse.write(
-        [
-            Statement("UPDATE order_lines SET person = 1 WHERE order_id = 'a'"),
-        ]
-    )
-    refresh(warehouse, START, zone=ZONE)
-    assert [stored(warehouse)[person]["categories_ever"] for person in (1, 2, 3)] == [1, 1, 0]
-    assert {person: row["amount"] for (person, _), row in stored_more(warehouse).items()} == {
-        1: Decimal("10.00"),
-        2: Decimal("3.50"),
-    }
-    refreshed, more = stored(warehouse), stored_more(warehouse)
-    rebuild(warehouse, START, zone=ZONE)
-    assert (stored(warehouse), stored_more(warehouse)) == (refreshed, more)
-    learn_these(())
-
-
 def test_an_earlier_instant_another_zone_or_other_definitions_rebuild(warehouse: Warehouse) -> None:
     warehouse.write(put_people(World({1})))
     assert refresh(warehouse, START, zone=ZONE).mode is Mode.REBUILD

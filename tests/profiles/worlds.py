@@ -98,6 +98,7 @@ def fill_orders(orders: list[Order]) -> list[Statement]:
         {
             "source": "shop", "order_id": o.id, "ordinal": n, "person": o.person, "placed_at": naive(o.placed_at),
             "category": category, "sku": f"sku of {category}", "amount": amount, "revised_at": naive(revised_at),
+            "void": o.cancelled or revision is STALE,
         }
         for o in orders
         for revised_at, revision in ((o.placed_at, STALE), (o.placed_at + REVISED, o.lines))

@@ -245,21 +245,6 @@ def test_a_sample_says_how_many_there_may_be(warehouse: Warehouse, monkeypatch: 
     assert set(seen.members["person"].to_pylist()) <= {row["person"] for row in scopes if row["node"] == 7}
 
 
-def test_lines_that_name_another_than_their_order_count_for_whose_it_is(warehouse: Warehouse) -> None:
-    warehouse.write(put_pond(pond(milk("x", 1, 3), milk("y", 2, 3))))
-    warehouse.write(
-        [
-            Statement("UPDATE order_lines SET person = 3 WHERE order_id = 'x'"),
-            Statement("UPDATE orders SET strayed = TRUE WHERE order_id = 'x'"),
-        ]
-    )
-    rebuild(warehouse, AS_OF)
-    rule = segment({"bought": {"categories": "milk"}, "within": "10d"})
-    for viewer, count in ((OWNER, 2), (manager(7), 2), (manager(8), 0)):
-        assert queries.count(warehouse, viewer, rule) == queries.about(warehouse, viewer, rule).count == count
-    assert [why.why(warehouse, OWNER, rule, PersonId(one)).holds for one in (1, 2, 3)] == [True, True, False]
-
-
 def test_a_past_day_says_what_is_only_known_as_of_today(warehouse: Warehouse) -> None:
     services.save(segment({"tag": "vip"}, "tagged"), OWNER)
     rule = segment(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tests.intake.tables import told_otherwise
 from tests.warehouse.fixtures import insert, schemas
 from yutang.kernel.errors import BadInput, Refused
 from yutang.warehouse.contracts import Statement
@@ -61,6 +63,27 @@ def test_of_orders_that_stood_before_it_is_told_whose_lines_name_another(tmp_pat
     after = open_warehouse(tmp_path)
     strayed = after.query(Statement("SELECT order_id FROM orders WHERE strayed ORDER BY order_id"))
     assert strayed.column(0).to_pylist() == ["a", "d"]
+    after.close()
+
+
+def test_of_lines_that_stood_before_it_is_told_whose_they_are_and_which_are_void(tmp_path: Path) -> None:
+    before = open_warehouse(tmp_path, migrations=shipped()[:12])
+    day = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    texts = (
+        "INSERT INTO orders (source, order_id, person, store, placed_at, lines_at, cancelled_at) "
+        "VALUES ('till', $order, 1, 7, $day, $day, $cancelled)",
+        "INSERT INTO order_lines (source, order_id, person, store, revised_at) VALUES ('till', $order, 2, 8, $revised)",
+    )
+    for order, cancelled, revised in (("a", None, day), ("b", day, day), ("c", None, day - timedelta(hours=1))):
+        before.write([Statement(texts[0], {"order": order, "day": day, "cancelled": cancelled})])
+        before.write([Statement(texts[1], {"order": order, "revised": revised})])
+    before.close()
+    after = open_warehouse(tmp_path)
+    assert told_otherwise(after) == []
+    found = "SELECT order_id, void, person, store, placed_at FROM order_lines ORDER BY order_id"
+    assert [tuple(row.values()) for row in after.query(Statement(found)).to_pylist()] == [
+        (order, void, 1, 7, day.replace(tzinfo=None)) for order, void in (("a", False), ("b", True), ("c", True))
+    ]
     after.close()
 
 

@@ -14,7 +14,18 @@ from itertools import groupby
 import pyarrow as pa
 from sqlglot import exp
 
-from yutang.profiles.conditions import column, compared, instant, of_events, of_lines, one_of, prop, started, text
+from yutang.profiles.conditions import (
+    column,
+    compared,
+    counting,
+    instant,
+    of_events,
+    of_lines,
+    one_of,
+    prop,
+    started,
+    text,
+)
 from yutang.profiles.contracts import Moment
 from yutang.profiles.documents import Of, Take, TraitDocument
 from yutang.profiles.traits import day_of, ratio
@@ -103,18 +114,14 @@ def _rows(of: Of) -> exp.Select:
         case Of.ORDERS:
             return exp.select().from_("orders").where(column("cancelled_at", "orders").is_(exp.null()))
         case Of.LINES:
-            same = (("source", "source"), ("order_id", "order_id"), ("lines_at", "revised_at"))
-            on = [exp.EQ(this=column(mine, "orders"), expression=column(its, "order_lines")) for mine, its in same]
-            standing = column("cancelled_at", "orders").is_(exp.null())
-            return exp.select().from_("order_lines").join("orders", on=exp.and_(*on)).where(standing)
+            return exp.select().from_("order_lines").where(counting())
     touches = parse(load_sql("profiles/touches"))
     assert isinstance(touches, exp.Query)
     return exp.select().from_(touches.subquery("touches"))
 
 
 def _table(of: Of) -> str:
-    """The table that says whose a row is, and when it was."""
-    return "orders" if of is Of.LINES else of.value
+    return "order_lines" if of is Of.LINES else of.value
 
 
 def _at(of: Of) -> exp.Column:
@@ -136,14 +143,14 @@ def _value(document: TraitDocument, moment: Moment) -> exp.Expr | None:
         case "day":
             return day_of(at, moment)
         case "order":  # within a person, ids of two sources may be the same
-            return _key(column("source", "orders"), column("order_id", "orders"))
+            return _key(column("source", "order_lines"), column("order_id", "order_lines"))
         case "class":
             return column("touch_class", "touches")
         case "amount" if of is Of.ORDERS:
             return column("net_amount", "orders")
     if what.startswith("props."):
         return prop(what.removeprefix("props."))
-    return column(what, {Of.LINES: "order_lines"}.get(of, of.value))
+    return column(what, _table(of))
 
 
 def _key(*parts: exp.Expr) -> exp.Expr:

@@ -76,6 +76,11 @@ def of_lines(goods: Goods) -> exp.Expr:
     return exp.or_(*asked)
 
 
+def counting() -> exp.Expr:
+    """Whether a line counts: it is of the last revision of an order that stands."""
+    return exp.not_(exp.Coalesce(this=column("void", "order_lines"), expressions=[exp.false()]))
+
+
 def prop(name: str) -> exp.Expr:
     """A prop of an event as text. The path is a literal to both engines; names of props are the vocabulary's words."""
     return exp.JSONExtractScalar(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from secrets import token_hex
 
 import pyarrow as pa
@@ -25,9 +25,7 @@ from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 from yutang.warehouse.dialects import parse
 
 _ATTEMPTS = 5
-SHARE = 10  # of so many persons at most one is touched where their rows are put apart; of more, copying costs as much
-_THEIRS = {"orders": "their_orders", "order_lines": "their_lines"}
-_ASKED_BY_DOCUMENTS = frozenset({"sku", "quantity", "amount", "discount"})
+SHARE = 10  # of so many persons at most one is touched where their orders are put apart; of more, copying costs as much
 SKEW = timedelta(seconds=2)  # business time by which two processes may differ: each reads a stepped clock now and then
 
 
@@ -157,43 +155,31 @@ def _refresh(
         *more.touched(moment),
         named("profiles/work"),
         Statement("DELETE FROM profiles WHERE person IN (SELECT person FROM profile_touched)"),
-        *_of_theirs([*_compute(moment), *more.compute(moment)], steady, apart=apart),
+        *_of_theirs([*_compute(moment), *more.compute(moment)], apart=apart),
     ]
     if changed:
         statements += [*_clear("profile_work"), named("profiles/everyone"), *inserts(changed, moment, _everyone)]
     return [*statements, *_remember(moment, documents), *_clear("profile_work"), *more.end()]
 
 
-def _of_theirs(statements: Sequence[Statement], documents: Sequence[TraitDocument], *, apart: bool) -> list[Statement]:
-    """The statements, reading instead of all orders and lines those of whom is touched, if they are put apart."""
+def _of_theirs(statements: Sequence[Statement], *, apart: bool) -> list[Statement]:
+    """The statements, reading instead of all orders those of whom is touched, if they are put apart."""
     if not apart:
         return list(statements)
-    lines = any(document.of is Of.LINES for document in documents)
     return [
         named("profiles/their_orders"),
-        Statement(_their_lines(whole=lines), name="profiles/their_lines"),
         *(replace(one, sql=_reading_theirs(one.text())) for one in statements),
-        *(Statement(f"DROP TABLE {table}") for table in _THEIRS.values()),
+        Statement("DROP TABLE their_orders"),
     ]
-
-
-@cache
-def _their_lines(*, whole: bool) -> str:
-    """Without the columns that documents alone ask for, unless there is one that may: each is read of everybody."""
-    tree = parse(load_sql("profiles/their_lines"))
-    for select in tree.find_all(exp.Select):
-        kept = [one for one in select.expressions if whole or one.name not in _ASKED_BY_DOCUMENTS]
-        select.set("expressions", kept)
-    return tree.sql(dialect="duckdb", identify=True)
 
 
 @lru_cache(maxsize=64)
 def _reading_theirs(text: str) -> str:
     tree = parse(text)
     for table in tree.find_all(exp.Table):
-        if table.name in _THEIRS:
+        if table.name == "orders":
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias_or_name)))
-            table.set("this", exp.to_identifier(_THEIRS[table.name]))
+            table.set("this", exp.to_identifier("their_orders"))
     return tree.sql(dialect="duckdb", identify=True)
 
 

@@ -18,13 +18,13 @@ from yutang.organisation.contracts import NodeKind
 from yutang.profiles.conditions import (
     column,
     compared,
+    counting,
     instant,
     literal,
     of_events,
     of_lines,
     one_of,
     prop,
-    started,
     text,
     windowed,
 )
@@ -190,12 +190,9 @@ class _Compiler:
         return self.counted("events", exp.and_(*conditions), rule.count)
 
     def bought(self, rule: BoughtRule) -> exp.Expr:
-        at = self._context.moment
-        # Lines keep when the order was placed as it was known when they came; what was learnt since is earlier, never
-        # later (intake/order_changes.sql). Lines are stored in that order: older ones are not read at all.
-        bounds = started(column("placed_at", "order_lines"), rule, at)
-        recent = [bound for bound in bounds if isinstance(bound, exp.GT | exp.GTE)]
-        condition = exp.and_(of_lines(rule.bought), *recent, *windowed(column("placed_at", "orders"), rule, at))
+        condition = exp.and_(
+            of_lines(rule.bought), *windowed(column("placed_at", "order_lines"), rule, self._context.moment)
+        )
         once = Bounds(at_least=1)
         if rule.spend is None and rule.baskets in (None, once):
             return self.counted("order_lines", condition, once, ONCE)
@@ -302,35 +299,20 @@ def _of_lines(measures: _Measures, drawn: bool) -> exp.Select:
     """Lines, of the last revision, of orders that stand. Where baskets are counted each order is looked at once first;
     whether anything was bought at all takes no such look."""
     baskets_counted = any(kind == COUNT for _, kind, _ in measures.asked.values())
-    keys = [column(name, "orders") for name in ("person", "source", "order_id")[: None if baskets_counted else 1]]
+    names = ("person", "source", "order_id")[: None if baskets_counted else 1]
+    keys = [column(name, "order_lines") for name in names]
     columns = []
     for name, kind, condition in measures.asked.values():
         if kind == SUM:
             columns.append(exp.Sum(this=_when(condition, column("amount", "order_lines"))).as_(name))
         else:
             columns.append(exp.Max(this=_when(condition, _number(1))).as_(name))
-    same = (("source", "source"), ("order_id", "order_id"), ("lines_at", "revised_at"))
-    on = [exp.EQ(this=column(mine, "orders"), expression=column(its, "order_lines")) for mine, its in same]
-    standing = column("cancelled_at", "orders").is_(exp.null())
-    lines: exp.Expr | str = _lines_of_drawn().subquery("order_lines") if drawn else "order_lines"
-    baskets = exp.select(*keys, *columns).from_(lines).join("orders", on=exp.and_(*on))
-    baskets = baskets.where(measures.either()).where(standing).group_by(*[key.copy() for key in keys])
+    baskets = exp.select(*keys, *columns).from_("order_lines").where(measures.either()).where(counting())
+    baskets = baskets.group_by(*[key.copy() for key in keys])
     if drawn:
-        baskets = baskets.where(_born(column("person", "orders")))
+        baskets = baskets.where(_born(column("person", "order_lines")))
     totals = [exp.Sum(this=column(name, "births")).as_(name) for name, _, _ in measures.asked.values()]
     return _by_survivor(baskets, totals)
-
-
-def _lines_of_drawn() -> exp.Query:
-    """Lines that name them, which are found sooner than those of their orders; and, since lines of a strayed order may
-    name whose it was before, others of such orders."""
-    strayed = exp.select("order_id").from_("orders").where(column("strayed", "orders"))
-    strayed = strayed.where(_born(column("person", "orders")))
-    mine = _born(column("person", "order_lines"))
-    of_theirs = exp.In(this=column("order_id", "order_lines"), query=strayed.subquery())
-    lines = exp.select("order_lines.*").from_("order_lines")
-    no_own = exp.not_(exp.Coalesce(this=mine.copy(), expressions=[exp.false()]))
-    return exp.union(lines.where(mine), lines.where(of_theirs, no_own), distinct=False)
 
 
 def _by_survivor(births: exp.Select, totals: Sequence[exp.Expr]) -> exp.Select:

@@ -1,2 +1,2 @@
 -- The orders that changed, as they now stand.
-INSERT INTO orders BY NAME SELECT * FROM order_changes
+INSERT INTO orders BY NAME SELECT * EXCLUDE (unsettled_at) FROM order_changes

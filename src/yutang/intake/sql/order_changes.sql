@@ -2,8 +2,10 @@
 --
 -- Every column is a commutative aggregate, so an order is a function of the set of its events: the earliest
 -- `order.placed` counts (the larger amount of two at one instant), the latest `order.corrected`, every
--- `order.refunded`, any `order.cancelled`. Its lines are those revised last (`lines_at`). Only `strayed` is a function of
--- their order: whether another was ever taken for its person, since lines name who that was when they came.
+-- `order.refunded`, any `order.cancelled`. Its lines are those revised last (`lines_at`). Functions of their order are
+-- only `strayed`, whether another was ever taken for its person (its earlier events name that one), and `arrival`, the
+-- next number for whoever has none. `unsettled_at`, no column of orders, is the revision of lines told before that must
+-- learn of what changes here.
 -- THE definition of net spend: nothing for a cancelled order, else its corrected or placed amount less what was
 -- refunded; null while only a refund or payment is known of it.
 -- THE definition of margin: what of the net amount falls to lines whose cost is known (`costed`, by what lines charge),
@@ -15,7 +17,9 @@ WITH parts AS (
     SELECT
         source, order_id, person, store, placed_at, placed_amount, corrected_amount, corrected_at, refunded_amount,
         cancelled_at, paid_at, lines_at, discount, lines_amount, cost, uncosted, currency, synthetic,
-        coalesce(strayed, FALSE) AS strayed, CASE WHEN placed_at IS NOT NULL THEN coalesce(person, 0) END AS person_before
+        coalesce(strayed, FALSE) AS strayed, CASE WHEN placed_at IS NOT NULL THEN coalesce(person, 0) END AS person_before,
+        arrival, lines_at AS lines_before, person AS told_person, store AS told_store, placed_at AS told_placed,
+        cancelled_at AS told_cancelled
     FROM orders
     WHERE EXISTS (SELECT 1 FROM fresh WHERE fresh.source = orders.source AND fresh.order_id = orders.order_id)
     UNION ALL
@@ -32,7 +36,9 @@ WITH parts AS (
         CASE WHEN has_lines THEN discount END,
         lines_amount, cost, uncosted,
         currency, synthetic,
-        FALSE AS strayed, CAST(NULL AS BIGINT) AS person_before
+        FALSE AS strayed, CAST(NULL AS BIGINT) AS person_before,
+        CAST(NULL AS BIGINT) AS arrival, CAST(NULL AS TIMESTAMP) AS lines_before, CAST(NULL AS BIGINT) AS told_person, CAST(NULL AS BIGINT) AS told_store,
+        CAST(NULL AS TIMESTAMP) AS told_placed, CAST(NULL AS TIMESTAMP) AS told_cancelled
     FROM fresh
     WHERE order_id IS NOT NULL
 ),
@@ -65,7 +71,9 @@ merged AS (
         min(currency) AS currency,
         bool_or(synthetic) AS synthetic,
         bool_or(strayed) AS strayed_before,
-        max(person_before) AS person_before
+        max(person_before) AS person_before,
+        max(arrival) AS arrival, max(lines_before) AS lines_before, max(told_person) AS told_person, max(told_store) AS told_store,
+        max(told_placed) AS told_placed, max(told_cancelled) AS told_cancelled
     FROM marked
     GROUP BY source, order_id
 ),
@@ -99,5 +107,17 @@ SELECT
     cancelled_at, paid_at, lines_at, discount, currency, synthetic, net_amount, lines_amount, cost, uncosted,
     CASE WHEN cost IS NOT NULL THEN told END AS costed,
     CASE WHEN cost IS NOT NULL THEN told - cost_kept END AS margin,
-    strayed_before OR coalesce(person_before <> coalesce(person, 0), FALSE) AS strayed
+    strayed_before OR coalesce(person_before <> coalesce(person, 0), FALSE) AS strayed,
+    coalesce(
+        arrival,
+        -- The last one, not the greatest: that would be looked for in all of them.
+        coalesce((SELECT o.arrival FROM orders AS o WHERE o.arrival IS NOT NULL ORDER BY o.arrival DESC LIMIT 1), 0)
+            + row_number() OVER (ORDER BY placed_at)
+    ) AS arrival,
+    CASE
+        WHEN person IS DISTINCT FROM told_person OR store IS DISTINCT FROM told_store
+            OR placed_at IS DISTINCT FROM told_placed OR lines_at IS DISTINCT FROM lines_before
+            OR (cancelled_at IS NULL) <> (told_cancelled IS NULL)
+            THEN lines_before
+    END AS unsettled_at
 FROM shared

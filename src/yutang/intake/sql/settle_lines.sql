@@ -1,5 +1,7 @@
--- Lines of a correction that arrived before its order learn whose the order is, and when it was placed.
-UPDATE order_lines SET person = o.person, store = o.store, placed_at = o.placed_at
+-- Lines that counted until now learn what became of their order: whose it is, where and when it was placed, and whether
+-- they still count.
+UPDATE order_lines SET
+    person = o.person, store = o.store, placed_at = o.placed_at,
+    void = o.cancelled_at IS NOT NULL OR o.lines_at > o.unsettled_at
 FROM order_changes AS o
-WHERE order_lines.placed_at IS NULL AND o.placed_at IS NOT NULL
-    AND o.source = order_lines.source AND o.order_id = order_lines.order_id
+WHERE order_lines.arrival = o.arrival AND order_lines.revised_at = o.unsettled_at

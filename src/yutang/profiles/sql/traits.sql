@@ -66,14 +66,12 @@ homes AS (
     FROM shops
     QUALIFY row_number() OVER (PARTITION BY person ORDER BY orders DESC, spend DESC, last_at DESC, store) = 1
 ),
--- Of an order's lines only the last revision counts.
+-- Lines know by themselves whether they count, and whose and when their order is.
 shelves AS (
-    SELECT work.person, lines.category, max(orders.placed_at) AS last_at
+    SELECT work.person, lines.category, max(lines.placed_at) AS last_at
     FROM order_lines AS lines
-    JOIN orders ON orders.source = lines.source AND orders.order_id = lines.order_id
-        AND orders.lines_at = lines.revised_at
-    JOIN profile_work AS work ON work.birth = orders.person
-    WHERE orders.cancelled_at IS NULL AND orders.placed_at <= $as_of AND lines.category IS NOT NULL
+    JOIN profile_work AS work ON work.birth = lines.person
+    WHERE NOT coalesce(lines.void, FALSE) AND lines.placed_at <= $as_of AND lines.category IS NOT NULL
     GROUP BY work.person, lines.category
 ),
 variety AS (
