@@ -40,9 +40,8 @@ def documents() -> list[SegmentDocument]:
 
 def context(ten: list[SegmentDocument]) -> Context:
     north = NodeFacts(NodeId(11), None, NodeKind.REGION, "north", "north", ZONE, False)
-    return Context(
-        Moment(AS_OF, ZONE), Nodes((north,)), {document.name: document for document in ten}.__getitem__, unfitted
-    )
+    named = {document.name: document for document in ten}
+    return Context(Moment(AS_OF, ZONE), Nodes(lambda: (north,)), named.__getitem__, unfitted)
 
 
 def run(warehouse: Warehouse, runs: int = RUNS) -> tuple[float, float]:

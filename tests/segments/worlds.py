@@ -38,7 +38,7 @@ def node(id_: int, parent: int | None, kind: NodeKind, code: str) -> NodeFacts:
 
 
 NODES = Nodes(
-    (
+    lambda: (
         node(1, None, NodeKind.BRAND, "brand"),
         node(10, 1, NodeKind.REGION, "north"),
         node(7, 10, NodeKind.STORE, "s7"),

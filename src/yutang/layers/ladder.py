@@ -58,7 +58,7 @@ def check(document: LadderDocument) -> None:
     for one in document.steps:
         _refuse_hidden_circles(one.where, set())
     any_instant = Moment(datetime(2000, 1, 1, tzinfo=UTC), brand().zone)
-    standing_on(document, Context(any_instant, Nodes(tuple(nodes())), segment_named, unfitted))
+    standing_on(document, Context(any_instant, Nodes(nodes), segment_named, unfitted))
 
 
 def _refuse_hidden_circles(rule: Part, seen: set[str]) -> None:

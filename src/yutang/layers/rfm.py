@@ -97,7 +97,7 @@ def scored(document: RfmDocument, at: Moment) -> Statement:
 def _typed(document: RfmDocument) -> pa.Table:
     """Each store's type. A store that a type names itself is of that type, whatever region it lies in."""
     found: dict[int, str] = {}
-    tree = Nodes(tuple(nodes()) if document.types else ())
+    tree = Nodes(nodes)
     for one in document.types:
         for store in tree.below(tree.named(one.regions, NodeKind.REGION)):
             found.setdefault(store, one.name)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
-from django.db.models import Q
+from django.db.models import IntegerField, Q
+from django.db.models.functions import Cast
 
 from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import NodeId, SenderId, StaffId
@@ -93,14 +94,15 @@ def nodes() -> list[NodeFacts]:
     """The whole tree, parents first, zones resolved by inheritance. (Unscoped: all staff know the stores' names.)"""
     zones: dict[str, tuple[NodeId, str]] = {}
     result = []
-    default = brand().zone
-    columns = ("pk", "path", "kind", "code", "name", "zone", "synthetic", "latitude", "longitude")
-    for pk, path, kind, code, name, own, synthetic, north, east in Node.objects.order_by("path").values_list(*columns):
+    default, kinds = brand().zone, {kind.value: kind for kind in NodeKind}
+    columns = ("pk", "path", "kind", "code", "name", "zone", "latitude", "longitude", "made_up")
+    rows = Node.objects.annotate(made_up=Cast("synthetic", IntegerField()))  # for a truth Python looks through each row
+    for pk, path, kind, code, name, own, north, east, made_up in rows.order_by("path").values_list(*columns):
         parent, inherited = zones.get(path[: -Node.steplen], (None, default))
         zone = own or inherited
         zones[path] = (NodeId(pk), zone)
         place = None if north is None or east is None else (north, east)
-        result.append(NodeFacts(NodeId(pk), parent, NodeKind(kind), code, name, zone, synthetic, place))
+        result.append(NodeFacts(NodeId(pk), parent, kinds[kind], code, name, zone, bool(made_up), place))
     return result
 
 

@@ -15,13 +15,14 @@ import pyarrow as pa
 from sqlglot import exp
 
 from yutang.kernel.clock import business_now
+from yutang.kernel.ids import PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.organisation.queries import OWNER
 from yutang.profiles.aggregates import asked as asked_of
 from yutang.profiles.contracts import WINDOWS, Moment
 from yutang.profiles.documents import Of
 from yutang.profiles.drawn import Drawn, drawn
-from yutang.profiles.queries import in_scope, select_traits
+from yutang.profiles.queries import in_scope, select_traits, traits_of_one
 from yutang.profiles.registry import aggregates
 from yutang.profiles.traits import BESIDE, MORE, TRAITS
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
@@ -29,6 +30,8 @@ from yutang.warehouse.dialects import parse
 
 MOST = 10_000
 """No more persons than this can be named: their rows are read whole."""
+NAMED = 200
+"""No more births than this are named one by one, which finds their rows sooner."""
 _RANKS = frozenset({"recency_score", "frequency_score", "monetary_score"})
 _RANKED_BY = frozenset({"orders_ever", "last_order_at", "orders_365d", "spend_365d"})
 _ROWS = ("orders", "order_lines", "events", "decisions")
@@ -92,10 +95,14 @@ def _unscored(told: pa.Table) -> pa.Table:
 def rows_of(warehouse: Warehouse, births: pa.Table) -> dict[str, pa.Table]:
     """Tables that hide the stored ones: events, orders, lines and decisions of some persons, by every number of theirs
     (`birth`)."""
+    mine: exp.Expr = exp.column("person").isin(*births["birth"].to_pylist())
+    given: dict[str, pa.Table] = {}
+    if births.num_rows > NAMED:
+        mine, given = exp.condition("person IN (SELECT birth FROM births_of)"), {"births_of": births}
     tables = {}
     for name in _ROWS:
-        mine = exp.select("*").from_(name).where("person IN (SELECT birth FROM births_of)")
-        tables[name] = warehouse.query(Statement(mine, tables={"births_of": births}, name=f"profiles/{name}_of"))
+        asked = exp.select("*").from_(name).where(mine)
+        tables[name] = warehouse.query(Statement(asked, tables=given, name=f"profiles/{name}_of"))
     return tables
 
 
@@ -110,13 +117,17 @@ def traits_at(
     """`person` and these traits as of an instant before now: of these persons (with their `tables_at`, where they are
     at hand), or of those drawn among everybody, as far as the viewer sees them. Raises KeyError for an
     unknown trait."""
-    query = in_scope(select_traits(names, at, persons), viewer)
     if persons is None:
-        asked = {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
-        tables = profiles_at(warehouse, at, asked, drawn(warehouse, OWNER))
-    elif tables is None:
-        tables = tables_at(warehouse, persons, at)
-    return warehouse.query(Statement(query, tables=tables, name="profiles/traits_at"))
+        query = in_scope(select_traits(names, at), viewer)
+        columns = {column.name for column in query.find_all(exp.Column) if column.table in ("profiles", MORE)}
+        hidden: Mapping[str, pa.Table] = profiles_at(warehouse, at, columns, drawn(warehouse, OWNER))
+        return warehouse.query(Statement(query, tables=hidden, name="profiles/traits_at"))
+    hidden = tables_at(warehouse, persons, at) if tables is None else tables
+    if len(persons) == 1:
+        asked = traits_of_one(viewer, names, at, PersonId(*persons))
+    else:
+        asked = Statement(in_scope(select_traits(names, at, persons), viewer))
+    return warehouse.query(replace(asked, tables=hidden, name="profiles/traits_at"))
 
 
 def _told(at: Moment, work: pa.Table, tables: Mapping[str, pa.Table], asked: frozenset[str] | None = None) -> Statement:

@@ -543,6 +543,8 @@ class Traits(Mapping[str, Trait]):
         """The brand's documents, aggregates and formulas."""
         self.former = dict(former)
         self.mark = None
+        self.version = object()
+        """Another one whenever anything else is known."""
         self._known = {**SHIPPED, **brand}
 
     def ever(self, name: str) -> Trait | None:

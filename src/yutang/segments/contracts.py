@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.profiles.contracts import Moment
@@ -16,11 +17,17 @@ Resolver = Callable[[str], SegmentDocument]
 """The current segment of a name. Raises NotFound."""
 
 
-@dataclass(frozen=True, slots=True)
 class Nodes:
-    """The organisation tree as rules name it: by code."""
+    """The organisation tree as rules name it: by code. It is not read before a rule names a place: most name none, and
+    a tree may be of thousands."""
 
-    nodes: tuple[NodeFacts, ...]
+    def __init__(self, read: Callable[[], Iterable[NodeFacts]]) -> None:
+        self._read = read
+
+    @cached_property
+    def nodes(self) -> tuple[NodeFacts, ...]:
+        """The whole tree, parents first."""
+        return tuple(self._read())
 
     def named(self, codes: Iterable[str], kind: NodeKind) -> list[NodeFacts]:
         """The nodes of a kind with these codes. Raises BadInput naming a code that does not exist."""

@@ -36,7 +36,7 @@ _PAST: Remembered[tuple[pa.Table, Drawn]] = Remembered(size=8)
 
 def context(warehouse: Warehouse) -> Context:
     """What documents are compiled against now. Raises Refused before the first refresh of profiles."""
-    return Context(moment(warehouse), Nodes(tuple(nodes())), segment_named, remembering(warehouse))
+    return Context(moment(warehouse), Nodes(nodes), segment_named, remembering(warehouse))
 
 
 def segment_named(name: str) -> SegmentDocument:

@@ -30,7 +30,7 @@ _ANY_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
 def check(document: SegmentDocument) -> None:
     """Raise BadInput if the document names a store, region or segment that does not exist, or closes a cycle."""
     any_instant = Moment(_ANY_INSTANT, brand().zone)
-    compile_segment(document, Context(any_instant, Nodes(tuple(nodes())), segment_named, unfitted))
+    compile_segment(document, Context(any_instant, Nodes(nodes), segment_named, unfitted))
     for leaf in leaves(document.where):
         if isinstance(leaf, RecordedRule) and leaf.recorded.segment != document.name:
             try:
