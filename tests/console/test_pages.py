@@ -15,7 +15,9 @@ from yutang.kernel.clock import wall_now
 
 pytestmark = pytest.mark.browser
 LANGUAGES = ("zh-hans", "en")
-SIZES: tuple[ViewportSize, ...] = ({"width": 1440, "height": 900}, {"width": 390, "height": 844})
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+SIZES = (DESK, PHONE)
 
 # Text that a reader of English sees and that is not data. Options of a select are read too.
 CHINESE_LEFT = """() => {
@@ -44,17 +46,21 @@ def look(chromium: Browser, owner: httpx.Client, request: pytest.FixtureRequest)
 
 
 def look_at(page: Page, language: str, path: str) -> None:
-    """Open a page at a desk, then narrow it to a phone."""
+    """Open a page as wide as the last was left, at a desk or on a phone, and then see it at the other width too: to be
+    drawn anew is what costs most."""
     said = complaints(page)
-    page.set_viewport_size(SIZES[0])
+    first = page.viewport_size if page.viewport_size in SIZES else SIZES[0]
+    page.set_viewport_size(first)
     answer = page.goto(path)
     assert answer is not None
     assert answer.status == 200
     expect(page.locator("h1")).to_have_count(1)
-    for size in SIZES:
-        page.set_viewport_size(size)
+    for size in sorted(SIZES, key=lambda size: size != first):
+        if size != first:
+            page.set_viewport_size(size)
         assert page.evaluate(OVERFLOW) <= 0, size
-    assert page.evaluate(SIDEWAYS) == []  # on the phone every table fits: its second columns fold away
+        if size == PHONE:  # there every table fits: its second columns fold away
+            assert page.evaluate(SIDEWAYS) == []
     if language == "en":
         assert page.evaluate(CHINESE_LEFT) == []
     assert said == []
