@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
+from tests.kept import made_once
 from tests.people.pond import found_pond
 from tests.warehouse.fixtures import prepared
 from yutang.intake.mirror import mirror_nodes
@@ -25,8 +27,12 @@ def data(tmp_path: Path, settings: Settings) -> Path:
 @pytest.fixture
 def warehouse(db: None, data: Path) -> Iterator[Warehouse]:
     """A pond's warehouse, empty but for the tree."""
-    found_pond()
-    opened = open_warehouse(prepared(data), threads=1)
-    mirror_nodes(opened)
-    yield opened
-    opened.close()
+
+    def build(folder: Path) -> None:
+        found_pond()
+        with closing(open_warehouse(prepared(folder), threads=1)) as fresh:
+            mirror_nodes(fresh)
+
+    made_once("found", data, build)
+    with closing(open_warehouse(data, threads=1)) as opened:
+        yield opened

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tests.kept import made_once
 from tests.profiles.worlds import Order
 from tests.segments.worlds import ZONE, Pond, put_pond
 from tests.warehouse.fixtures import fresh_warehouse, rows
@@ -33,13 +34,17 @@ def bought(name: str, person: int, days_ago: float, amount: str = "5.00", store:
 @pytest.fixture
 def stores(db: None) -> dict[str, int]:
     """Ids of the stores s7, s8 (north) and s9 (south), by code."""
-    set_up_brand("鱼", "CNY", ZONE)
-    keep_shipped()
-    add_nodes([NewNode("north", "北", NodeKind.REGION), NewNode("south", "南", NodeKind.REGION)])
-    add_nodes(
-        [NewNode(code, code, NodeKind.STORE, "south" if code == "s9" else "north") for code in ("s7", "s8", "s9")]
-    )
-    return {code: int(node_by_code(code).id) for code in ("s7", "s8", "s9", "north", "south")}
+
+    def build(_: Path) -> dict[str, int]:
+        set_up_brand("鱼", "CNY", ZONE)
+        keep_shipped()
+        add_nodes([NewNode("north", "北", NodeKind.REGION), NewNode("south", "南", NodeKind.REGION)])
+        add_nodes(
+            [NewNode(code, code, NodeKind.STORE, "south" if code == "s9" else "north") for code in ("s7", "s8", "s9")]
+        )
+        return {code: int(node_by_code(code).id) for code in ("s7", "s8", "s9", "north", "south")}
+
+    return dict(made_once("layers", None, build))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 
+from tests.kept import made_once
 from tests.sandbox.conftest import serving
 from tests.soak import pond
 from tests.warehouse.fixtures import fresh_warehouse, insert, prepared
@@ -139,18 +140,25 @@ def staged(directory: Path, settings: Settings, **size: object) -> Iterator[Stag
     """Build a pond and serve its sandbox; Django's database must be at hand."""
     settings.DATA = directory
     clock = brand_clock.BrandClock()
-    with (
-        business_clock(clock),
-        closing(open_warehouse(prepared(directory), threads=2)) as warehouse,
-        serving(create_app(directory / "sandbox", events_url=None, events_token=None)) as address,
-    ):
-        pond.build(directory, pond.Pond(**{"persons": 60, "guides": 3, "daily_rate": 0.0, **size}))  # type: ignore[arg-type]
+
+    def build(folder: Path) -> dict[str, PersonId]:
+        with closing(open_warehouse(prepared(folder), threads=2)) as warehouse:
+            pond.build(folder, pond.Pond(**{"persons": 60, "guides": 3, "daily_rate": 0.0, **size}))  # type: ignore[arg-type]
+            clock.forget()
+            mirror.mirror_nodes(warehouse)
+            mirror.mirror_facts(warehouse)
+            profiles.rebuild(warehouse, business_now())
+        return _everybody(int(size.get("persons", 60)))  # type: ignore[call-overload]
+
+    with business_clock(clock):
+        persons = made_once(("staged", repr(sorted(size.items()))), directory, build)
         clock.forget()
-        mirror.mirror_nodes(warehouse)
-        mirror.mirror_facts(warehouse)
-        profiles.rebuild(warehouse, business_now())
-        loop = Loop(warehouse, ports_at(address), clock, sandbox_clock(address))
-        yield Stage(directory, warehouse, address, loop, _everybody(int(size.get("persons", 60))))  # type: ignore[call-overload]
+        with (
+            closing(open_warehouse(directory, threads=2)) as warehouse,
+            serving(create_app(directory / "sandbox", events_url=None, events_token=None)) as address,
+        ):
+            loop = Loop(warehouse, ports_at(address), clock, sandbox_clock(address))
+            yield Stage(directory, warehouse, address, loop, persons)
 
 
 def _everybody(count: int) -> dict[str, PersonId]:

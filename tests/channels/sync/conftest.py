@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from tests.kept import made_once
 from tests.sandbox.conftest import START, Client, House, door, house, open_sandbox, sandbox, small_world
 from tests.warehouse.fixtures import prepared
 from yutang.channels.services import _keep_all, _Letter
@@ -94,12 +95,17 @@ class Shore:
 @pytest.fixture
 def shore(db: None, tmp_path: Path, settings: Settings, sandbox: Client, house: House) -> Iterator[Shore]:
     settings.DATA = tmp_path
-    set_up_brand("鱼塘", "CNY", "Asia/Shanghai")
-    add_nodes([NewNode("s1", "一店", NodeKind.STORE)])
-    senders = add_senders([NewSender("s1", f"导购{one}", "wecom", CORP, one) for one in ("a", "b", "Idle")])
-    connect_corp("wecom", CORP, "synthetic")
-    opened = open_warehouse(prepared(tmp_path), threads=1)
-    mirror_nodes(opened)
+
+    def build(folder: Path) -> dict[str, SenderId]:
+        set_up_brand("鱼塘", "CNY", "Asia/Shanghai")
+        add_nodes([NewNode("s1", "一店", NodeKind.STORE)])
+        connect_corp("wecom", CORP, "synthetic")
+        with closing(open_warehouse(prepared(folder), threads=1)) as fresh:
+            mirror_nodes(fresh)
+        return add_senders([NewSender("s1", f"导购{one}", "wecom", CORP, one) for one in ("a", "b", "Idle")])
+
+    senders = made_once("synced", tmp_path, build)
+    opened = open_warehouse(tmp_path, threads=1)
     client = WeComClient(f"{sandbox.address}/cgi-bin/", CORP, "synthetic", token_store=MemoryTokenStore())
     corp = CorpFacts("wecom", CORP, "synthetic")
     yield Shore(sandbox, corp, Connection(corp, client), senders, opened)
