@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 from playwright.sync_api import Browser
 
@@ -24,6 +23,8 @@ pytestmark = pytest.mark.browser
 def tables(directory: Path) -> Iterator[Rows]:
     """The operational tables of the served pond, by the database's own client."""
     if stores.on_postgres():
+        import psycopg
+
         with psycopg.connect(stores.environment(directory)["YUTANG_DATABASE"]) as server:
             yield lambda sql: server.execute(sql).fetchall()  # type: ignore[call-overload]  # our own texts
         return

@@ -15,5 +15,5 @@ from tests.reach.conftest import Stage, staged
 def stage(db: None, tmp_path: Path, settings: Settings, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A brand of a dozen people and 3 guides who tap at once (or another, by `indirect` parameters), at half past eight
     in the morning."""
-    with staged(tmp_path, settings, **{"persons": 12, **getattr(request, "param", {})}) as built:
+    with staged(tmp_path, settings, whole=True, **{"persons": 12, **getattr(request, "param", {})}) as built:
         yield built

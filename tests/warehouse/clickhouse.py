@@ -18,12 +18,10 @@ from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import chdb
 import pyarrow as pa
-from chdb.state.sqlitelike import Connection
 from sqlglot import exp
 
 from tests.warehouse.fixtures import empty, fresh_duckdb, schemas
@@ -33,6 +31,9 @@ from yutang.warehouse.contracts import Statement, Warehouse
 from yutang.warehouse.layout import SCRATCH, WRITES, Place, sendable, type_of
 from yutang.warehouse.schema import Migration, shipped
 from yutang.warehouse.versions import View
+
+if TYPE_CHECKING:
+    from chdb.state.sqlitelike import Connection
 
 
 def run_on_clickhouse(statement: Statement, tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -210,6 +211,8 @@ def _directory() -> str:
 def connected() -> Connection:
     """The engine itself, as whoever speaks for a server has it. The caller closes it."""
     options = urlencode({"config-file": f"{_directory()}/cluster.xml"})
+    import chdb  # 0.3 s, and most processes of the suite never ask it
+
     return chdb.connect(f"{_directory()}?{options}")
 
 

@@ -13,11 +13,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from chdb._exceptions import ChdbError
-from chdb.state.sqlitelike import Connection
+if TYPE_CHECKING:
+    from chdb.state.sqlitelike import Connection
 
 NO_SETTINGS = frozenset(
     {
@@ -54,6 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def _answer(self, body: bytes) -> None:
+        from chdb._exceptions import ChdbError
+
         said = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         expected = "Basic " + base64.b64encode(self.who.encode()).decode()
         if self.headers.get("Authorization") != expected:

@@ -151,6 +151,17 @@ def test_eight_that_write_the_same_slice_at_once_write_it_once(pair: tuple[Wareh
     assert counts(warehouse) == (100, 1)
 
 
+def test_one_text_is_asked_by_many_at_once_each_with_parameters_and_tables_of_their_own(warehouse: Warehouse) -> None:
+    def asked(number: int) -> bool:
+        given = pa.table({"n": pa.array(range(number), pa.int64())})
+        params = {"more": number, "least": 2}
+        told = Statement("SELECT count(*) + $more FROM given WHERE n >= $least", params, tables={"given": given})
+        return warehouse.query(told).column(0).to_pylist() == [2 * number - 2]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(asked, range(2, 130)))
+
+
 def test_readers_beside_the_writer_see_whole_slices_only(pair: tuple[Warehouse, Warehouse]) -> None:
     warehouse, client = pair
     writes = 60 if isinstance(warehouse, Owner) else 6
