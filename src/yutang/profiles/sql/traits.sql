@@ -34,25 +34,25 @@ totals AS (
     FROM standing
     GROUP BY person
 ),
--- A day is in a window while its latest order is.
+-- A day is in a window while its latest order is: the one that is followed by another day, or by none.
 days AS (
     SELECT
-        person, day, max(placed_at) AS last_at,
-        date_diff('day', lag(day) OVER (PARTITION BY person ORDER BY day), day) AS gap
+        person, placed_at, day,
+        date_diff('day', day, lead(day) OVER (PARTITION BY person ORDER BY day, placed_at)) AS gap
     FROM standing
-    GROUP BY person, day
 ),
 visits AS (
     SELECT
         person,
-        count(*) FILTER (WHERE last_at > $from_30) AS visit_days_30d,
-        count(*) FILTER (WHERE last_at > $from_90) AS visit_days_90d,
-        count(*) FILTER (WHERE last_at > $from_365) AS visit_days_365d,
+        count(*) FILTER (WHERE placed_at > $from_30) AS visit_days_30d,
+        count(*) FILTER (WHERE placed_at > $from_90) AS visit_days_90d,
+        count(*) FILTER (WHERE placed_at > $from_365) AS visit_days_365d,
         count(*) AS visit_days_ever,
         min(day) AS first_visit_day,
         max(day) AS last_visit_day,
         CAST(median(gap) AS DOUBLE) AS median_gap_days
     FROM days
+    WHERE gap IS DISTINCT FROM 0
     GROUP BY person
 ),
 shops AS (
