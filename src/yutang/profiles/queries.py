@@ -18,7 +18,7 @@ from yutang.kernel.errors import NotFound, Refused
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import Viewer
 from yutang.profiles.contracts import Moment
-from yutang.profiles.traits import BESIDE, MORE, REACHABLE, TRAITS, TraitType
+from yutang.profiles.traits import BESIDE, MORE, OF_ALL, REACHABLE, TRAITS, TraitType
 from yutang.warehouse.contracts import Statement, Warehouse, load_sql
 from yutang.warehouse.dialects import beside, parse
 
@@ -108,16 +108,18 @@ def page_of(
     asked for afterwards, of them alone. Unscoped because the SELECT says whose view it is."""
     keys = [one.this.copy().as_(f"key{number}") for number, one in enumerate(order)]
     every = join_beside(found.select(*keys))
-    total = exp.select(exp.Count(this=exp.Star())).from_("found")
-    by = [
-        exp.Ordered(this=exp.column(f"key{number}", "found"), desc=one.args.get("desc"), nulls_first=False)
-        for number, one in enumerate(order)
-    ]
-    by.append(exp.Ordered(this=exp.column("person", "found"), desc=False, nulls_first=False))
-    page = exp.select(exp.column("person", "found"), total.subquery().as_("total")).from_("found")
-    page = page.order_by(*by).limit(limit).offset(offset).with_("found", as_=every)
+    total = exp.select(exp.Count(this=exp.Star()).as_("total")).from_("found")
+
+    def by(table: str) -> list[exp.Ordered]:
+        columns = [(exp.column(f"key{number}", table), one.args.get("desc")) for number, one in enumerate(order)]
+        columns.append((exp.column("person", table), False))
+        return [exp.Ordered(this=column, desc=desc, nulls_first=False) for column, desc in columns]
+
+    page = exp.select("*").from_("found").order_by(*by("found")).limit(limit).offset(offset)
+    both = exp.select(exp.column("person", "page"), exp.column("total", "whole")).from_(page.subquery("page"))
+    both = both.join(total.subquery("whole"), join_type="cross").order_by(*by("page")).with_("found", as_=every)
     given = tables or {}
-    rows = warehouse.query(Statement(page, tables=given, name=name))
+    rows = warehouse.query(Statement(both, tables=given, name=name))
     if rows.num_rows:
         return int(rows["total"][0].as_py()), [PersonId(person) for person in rows["person"].to_pylist()]
     whole = exp.select(exp.Count(this=exp.Star())).from_(join_beside(found).subquery("found"))
@@ -150,9 +152,10 @@ def join_beside(query: exp.Select, among: Among | None = None) -> exp.Select:
             query.join(pivoted, on=_same_person(MORE), join_type="left", copy=False)
     for alias, relation in BESIDE.items():
         if alias in asked - joined:
-            table = parse(load_sql(relation))
-            assert isinstance(table, exp.Select)
+            table = parse(load_sql(relation if among is not None else OF_ALL.get(alias, relation)))
+            assert isinstance(table, exp.Query)
             if among is not None:  # the first column of each is the person
+                assert isinstance(table, exp.Select)
                 table = table.where(is_among(table.selects[0].copy(), among))
             query.join(table.subquery(alias), on=_same_person(alias), join_type="left", copy=False)
     return query

@@ -34,6 +34,8 @@ BESIDE = {
 }
 """What traits that are no columns of `profiles` are read from: a named query with one row per `person`, at most, under
 the alias by which a trait's expression names it. A query joins only those that its traits ask for."""
+OF_ALL = {REACHABLE: "profiles/all_reachable"}
+"""What says the same where it is asked of everybody."""
 
 
 class TraitType(StrEnum):
