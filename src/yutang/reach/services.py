@@ -141,7 +141,7 @@ def _pilot(
         hour = business_now().replace(minute=0, second=0, microsecond=0)  # so that the slider need not ask anew
         cut = hour - timedelta(days=document.horizon_days)
         chosen = segments.segment_named(document.audience.segment)
-        members = segments.members_at(warehouse, viewer, chosen, cut)
+        members, _ = segments.members_at(warehouse, viewer, chosen, cut)
         then = replace(item, terms=replace(item.terms, at_most=None), audience=members)
         rows = decide(planning.gather(warehouse, [then], book, item.terms.start)).table
     let = pc.is_in(rows["outcome"].cast(pa.string()), pa.array(["send", "held_out"]))
