@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tests.intake.tables import told_otherwise
 from tests.warehouse.clickhouse import emptied_clickhouse
 from tests.warehouse.fixtures import fresh_duckdb
 from yutang.intake.append import INCOMING, LINES, append_statements
@@ -58,10 +59,11 @@ STORY = (
 
 
 def stands(warehouse: Warehouse) -> list[dict[str, object]]:
-    for part in (STORY[:5], STORY[5:]):
+    for part in (STORY[:6], STORY[6:8], STORY[8:]):
         events = pa.Table.from_pylist([event for event, _ in part], INCOMING)
         lines = pa.Table.from_pylist([line for _, lines in part for line in lines], LINES)
         warehouse.write(append_statements(events, lines, slice_id=1))
+        assert told_otherwise(warehouse) == []
     sql = "SELECT order_id, net_amount, costed, margin FROM orders ORDER BY order_id"
     found: list[dict[str, object]] = warehouse.query(Statement(sql)).to_pylist()
     return found

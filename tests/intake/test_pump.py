@@ -143,6 +143,29 @@ def _renamed(each: Event, number: str) -> Event:
     return replace(each, id=EventId(f"{each.id}-{number}"), props={"order_id": number})
 
 
+OTHERS = (
+    order("placed", "o1", "9.00", store="s1", lines=LINES),
+    event("order.placed", member("2"), id="another", at=T0 - HOUR, amount=Decimal(8), currency="CNY", lines=LINES[:1]),
+    order("corrected", "o1", "8.00", at=T0 + HOUR, lines=LINES[:1]),
+    order("corrected", "o1", "7.50", at=T0 + HOUR, lines=LINES),
+    order("cancelled", "o1", at=T0 + 2 * HOUR),
+)
+
+
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=st.permutations(OTHERS), cuts=st.sets(st.integers(1, len(OTHERS) - 1), max_size=4), number=st.uuids())
+def test_in_whatever_order_lines_learn_what_their_order_comes_to(
+    warehouse: Warehouse, story: list[Event], cuts: set[int], number: object
+) -> None:
+    for begin, end in itertools.pairwise([0, *sorted(cuts), len(story)]):
+        record([_renamed(each, str(number)) for each in story[begin:end]])
+        pump.pump_until_empty(warehouse)
+        assert told_otherwise(warehouse) == []
+    text = "SELECT void, count(*) FROM order_lines WHERE order_id = $number GROUP BY 1"
+    void = rows(warehouse, text, number=str(number))
+    assert void == [(True, 6)]
+
+
 def test_lines_follow_an_order_that_turns_out_to_be_anothers_and_are_void_once_it_is_cancelled(
     warehouse: Warehouse,
 ) -> None:
