@@ -18,7 +18,7 @@ from tests.segments.worlds import moments, told_events, touches
 from tests.warehouse.fixtures import fresh_warehouse, insert
 from yutang.guard import statements as erasing
 from yutang.kernel.errors import Refused
-from yutang.profiles import queries, services
+from yutang.profiles import queries
 from yutang.profiles.contracts import Mode
 from yutang.profiles.registry import learn_these
 from yutang.profiles.services import rebuild, refresh
@@ -132,9 +132,7 @@ def test_refreshes_equal_the_oracle_and_a_rebuild(
         if data.draw(st.booleans()):
             send(warehouse, world, data.draw(touches(moments(at))))
         settle(warehouse, world, [told(o, edge, at) for o, edge in new], number)
-        with pytest.MonkeyPatch.context() as patch:  # the rows of few are put apart, and then those of many are
-            patch.setattr(services, "SHARE", data.draw(st.sampled_from([0, services.SHARE, 1_000]), label="share"))
-            event(str(refresh(warehouse, at, zone=zone).mode))
+        event(str(refresh(warehouse, at, zone=zone).mode))
         assert stored(warehouse) == oracle.profiles(world, at, zone)
         assert stored_more(warehouse) == expected_more(Traits(world, at, zone, brand)), brand
     refreshed, more = stored(warehouse), stored_more(warehouse)

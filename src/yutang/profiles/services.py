@@ -25,7 +25,6 @@ from yutang.warehouse.contracts import Statement, Warehouse, load_sql, named
 from yutang.warehouse.dialects import parse
 
 _ATTEMPTS = 5
-SHARE = 10  # of so many persons at most one is touched where their orders are put apart; of more, copying costs as much
 SKEW = timedelta(seconds=2)  # business time by which two processes may differ: each reads a stepped clock now and then
 
 
@@ -68,8 +67,7 @@ def _bring(warehouse: Warehouse, moment: Moment, *, whole: bool) -> ProfileRepor
     for _ in range(_ATTEMPTS):
         kept = kept_state(warehouse)
         mode = _mode(warehouse, kept, moment, documents, whole=whole)
-        apart = mode is Mode.REFRESH and _few(warehouse, moment)
-        statements = _statements(mode, moment, kept, documents, apart=apart)
+        statements = _statements(mode, moment, kept, documents)
         overtaken = Statement(
             "SELECT coalesce((SELECT value FROM profile_state WHERE name = $name), '') <> $kept",
             {"name": STATE, "kept": kept},
@@ -84,14 +82,12 @@ def _bring(warehouse: Warehouse, moment: Moment, *, whole: bool) -> ProfileRepor
     )
 
 
-def _statements(
-    mode: Mode, moment: Moment, kept: str, documents: Sequence[TraitDocument], *, apart: bool
-) -> list[Statement]:
+def _statements(mode: Mode, moment: Moment, kept: str, documents: Sequence[TraitDocument]) -> list[Statement]:
     match mode:
         case Mode.REBUILD:
             return _rebuild(moment, documents)
         case Mode.REFRESH:
-            return _refresh(moment, parse_traits(kept), documents, apart=apart)
+            return _refresh(moment, parse_traits(kept), documents)
     return _keep_state(moment, parse_refresh(kept), documents)
 
 
@@ -107,11 +103,6 @@ def _mode(warehouse: Warehouse, kept: str, moment: Moment, documents: Sequence[T
     if not due and _of_touches(documents):
         due = warehouse.query(named("profiles/unseen_touches")).column(0)[0].as_py()
     return Mode.REFRESH if due else Mode.NOTHING
-
-
-def _few(warehouse: Warehouse, moment: Moment) -> bool:
-    few = named("profiles/few", {"as_of": moment.as_of, "share": SHARE})
-    return bool(warehouse.query(few).column(0)[0].as_py())
 
 
 def _stored_by(documents: Sequence[TraitDocument]) -> dict[str, str]:
@@ -138,9 +129,7 @@ def _rebuild(moment: Moment, documents: Sequence[TraitDocument]) -> list[Stateme
     ]
 
 
-def _refresh(
-    moment: Moment, before: Mapping[str, str], documents: Sequence[TraitDocument], *, apart: bool
-) -> list[Statement]:
+def _refresh(moment: Moment, before: Mapping[str, str], documents: Sequence[TraitDocument]) -> list[Statement]:
     steady = [document for document in documents if before.get(document.name) == stored_by(document)]
     changed = [document for document in documents if document not in steady]
     more = _More(steady)
@@ -155,17 +144,15 @@ def _refresh(
         *more.touched(moment),
         named("profiles/work"),
         Statement("DELETE FROM profiles WHERE person IN (SELECT person FROM profile_touched)"),
-        *_of_theirs([*_compute(moment), *more.compute(moment)], apart=apart),
+        *_of_theirs([*_compute(moment), *more.compute(moment)]),
     ]
     if changed:
         statements += [*_clear("profile_work"), named("profiles/everyone"), *inserts(changed, moment, _everyone)]
     return [*statements, *_remember(moment, documents), *_clear("profile_work"), *more.end()]
 
 
-def _of_theirs(statements: Sequence[Statement], *, apart: bool) -> list[Statement]:
-    """The statements, reading instead of all orders those of whom is touched, if they are put apart."""
-    if not apart:
-        return list(statements)
+def _of_theirs(statements: Sequence[Statement]) -> list[Statement]:
+    """The statements, reading instead of all orders those of whom is touched, which are copied aside."""
     return [
         named("profiles/their_orders"),
         *(replace(one, sql=_reading_theirs(one.text())) for one in statements),

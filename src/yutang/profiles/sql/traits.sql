@@ -1,7 +1,7 @@
 -- One row per person of profile_work: every stored trait at $as_of, scores left out. Reads orders as they stand now.
 -- An order counts from placed_at on; a window holds placed_at in ($from, $as_of], so it is left at placed_at + N days.
 INSERT INTO profiles BY NAME
-WITH standing AS (
+WITH standing AS MATERIALIZED (
     SELECT
         work.person, orders.store, orders.placed_at, orders.net_amount AS spend, orders.margin, orders.costed,
         coalesce(orders.discount, 0) AS discount, day_in_zone(orders.placed_at, $zone) AS day
