@@ -4,7 +4,7 @@ names and numbers that occur nowhere else, so that finding one anywhere is a lea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from tests import stores
+from tests.kept import made_once
 from tests.sandbox.files import png
 from tests.warehouse.fixtures import prepared
 from yutang.channels.contracts import Attached, AttachedKind, MessageContent
@@ -159,14 +160,25 @@ def broadcast(name: str, title: str) -> BroadcastDocument:
 @contextmanager
 def built(directory: Path) -> Iterator[World]:
     """The world, with its warehouse installed and the business clock at START. Needs a database."""
-    warehouse = open_warehouse(prepared(directory), threads=1, memory_limit="1GB")
-    install_warehouse(warehouse)
-    try:
-        with business_clock(START):
-            yield _build(warehouse, directory)
-    finally:
-        install_warehouse(None)
-        warehouse.close()
+
+    def build(folder: Path) -> tuple[Store, Store, dict[str, str]]:
+        with _installed(folder) as warehouse:
+            return _build(warehouse)
+
+    with business_clock(START):
+        near, far, tokens = made_once("house", directory, build)
+        with _installed(directory) as warehouse:
+            yield World(warehouse, directory, near, far, dict(tokens))
+
+
+@contextmanager
+def _installed(directory: Path) -> Iterator[Warehouse]:
+    with closing(open_warehouse(prepared(directory), threads=1, memory_limit="1GB")) as warehouse:
+        install_warehouse(warehouse)
+        try:
+            yield warehouse
+        finally:
+            install_warehouse(None)
 
 
 @contextmanager
@@ -177,7 +189,7 @@ def shared(blocker: DjangoDbBlocker, directory: Path) -> Iterator[World]:
         transaction.set_rollback(True)
 
 
-def _build(warehouse: Warehouse, directory: Path) -> World:
+def _build(warehouse: Warehouse) -> tuple[Store, Store, dict[str, str]]:
     organisation.set_up_brand("鱼塘", "CNY", "Asia/Shanghai")
     keep_shipped()
     organisation.add_nodes(
@@ -203,7 +215,7 @@ def _build(warehouse: Warehouse, directory: Path) -> World:
     before.delete()
     profiles.rebuild(warehouse, business_now())
     _climbed(warehouse, near, far)
-    return World(warehouse, directory, near, far, tokens)
+    return near, far, tokens
 
 
 def _climbed(warehouse: Warehouse, *those: Store) -> None:
