@@ -106,6 +106,9 @@ def look_back(warehouse: Warehouse, naive: Oracle, then: Context, rules: list[di
         for row in rows:
             told = {name: naive.value(name, row["person"]) for name in TRAITS if name not in unknown}
             assert {name: row[name] for name in told} == told
+    for few in (["spend_30d"], ["median_gap_days", "home_store"], ["categories_90d"], ["recency_score", "lifecycle"]):
+        asked = {row["person"]: row for row in traits_at(warehouse, OWNER, few, then.moment).to_pylist()}
+        assert asked == {row["person"]: {name: row[name] for name in ("person", *few)} for row in everyone}
     person = min(naive.pond.persons)
     for rule in rules[:3]:
         found = reason(warehouse, OWNER, segment(rule), PersonId(person), then, past=True)
