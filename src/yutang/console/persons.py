@@ -21,7 +21,7 @@ from yutang.kernel.errors import NotFound
 from yutang.kernel.ids import NodeId, PersonId
 from yutang.organisation.contracts import NodeFacts, NodeKind
 from yutang.people.queries import find_by_identifier, names_of
-from yutang.profiles.queries import as_of, in_scope, page_of, select_traits, those
+from yutang.profiles.queries import as_of, in_scope, page_of, seen_by, select_traits, those
 from yutang.profiles.traits import LIFECYCLE, POOLS, TRAITS
 from yutang.segments import queries as segments
 from yutang.segments.contracts import Context
@@ -65,7 +65,9 @@ def persons(request: Page) -> HttpResponseBase:
     pager = Pager(page_number(request), 0)
     if not wanted_format(request):
         limits = {"limit": pager.size, "offset": pager.offset}
-    total, persons = page_of(request.warehouse, query, [by], **limits, name="console/persons", tables=tables)
+    total, persons = page_of(
+        request.warehouse, query, [by], **limits, name="console/persons", tables=tables, among=seen_by(request.viewer)
+    )
     rows = _rows(request, persons, at)
     if wanted_format(request):
         return _export(request, rows)

@@ -26,8 +26,8 @@ STATE = "profiles"
 DRAWN = "drawn"
 """In place of persons: those of the table `drawn` (`birth`, `person`), which comes with the statement (`drawn.py`)."""
 _SOMEBODY = 7_070_707_070_707_070_707  # nobody's number
-Among = Collection[int] | str
-"""Of whom alone something is asked: these persons, or `DRAWN`."""
+Among = Collection[int] | str | exp.Query
+"""Of whom alone something is asked: these persons, `DRAWN`, or those whom a SELECT of `person` finds."""
 
 
 def as_of(warehouse: Warehouse) -> datetime | None:
@@ -89,7 +89,9 @@ def select_traits(names: Iterable[str], at: Moment, among: Among | None = None) 
 def is_among(person: exp.Expr, some: Among) -> exp.Expr:
     """Whether a surviving person is one of these. Unscoped because the query that asks says whose view it is."""
     if isinstance(some, str):
-        return exp.In(this=person, query=exp.select("person").from_(some).subquery())
+        some = exp.select("person").from_(some)
+    if isinstance(some, exp.Query):
+        return exp.In(this=person, query=some.subquery())
     return exp.In(this=person, expressions=[exp.Literal.number(int(one)) for one in some]) if some else exp.false()
 
 
@@ -102,12 +104,14 @@ def page_of(
     offset: int = 0,
     name: str = "",
     tables: Mapping[str, pa.Table] | None = None,
+    among: Among | None = None,
 ) -> tuple[int, list[PersonId]]:
     """How many persons a SELECT of `person` from `profiles` finds, and those of one page of them, in an order and then
     by person. Both in one pass, over no more than what the SELECT and the order ask for: what a page shows of them is
-    asked for afterwards, of them alone. Unscoped because the SELECT says whose view it is."""
+    asked for afterwards, of them alone; `among` whom they are, as far as it is known (`seen_by`). Unscoped because the
+    SELECT says whose view it is."""
     keys = [one.this.copy().as_(f"key{number}") for number, one in enumerate(order)]
-    every = join_beside(found.select(*keys))
+    every = join_beside(found.select(*keys), among)
     total = exp.select(exp.Count(this=exp.Star()).as_("total")).from_("found")
 
     def by(table: str) -> list[exp.Ordered]:
@@ -122,7 +126,7 @@ def page_of(
     rows = warehouse.query(Statement(both, tables=given, name=name))
     if rows.num_rows:
         return int(rows["total"][0].as_py()), [PersonId(person) for person in rows["person"].to_pylist()]
-    whole = exp.select(exp.Count(this=exp.Star())).from_(join_beside(found).subquery("found"))
+    whole = exp.select(exp.Count(this=exp.Star())).from_(join_beside(found, among).subquery("found"))
     return int(warehouse.query(Statement(whole, tables=given, name=name)).column(0)[0].as_py()), []
 
 
@@ -203,6 +207,14 @@ def traits_of_one(viewer: Viewer, names: Iterable[str], at: Moment, person: Pers
 def _of_one(names: tuple[str, ...], at: Moment, nodes: frozenset[NodeId] | None, _version: object) -> str:
     query = _in_scope(select_traits(names, at, [_SOMEBODY]), nodes)
     return query.sql(dialect="duckdb", identify=True).replace(str(_SOMEBODY), "$who")
+
+
+def seen_by(viewer: Viewer) -> exp.Select | None:
+    """SELECT `person` of those whom a viewer sees; None for one who sees everybody."""
+    if viewer.nodes is None:
+        return None
+    there = exp.column("node").isin(*sorted(viewer.nodes)) if viewer.nodes else exp.false()
+    return exp.select("person").from_("fact_scopes").where(there)
 
 
 def in_scope(query: exp.Select, viewer: Viewer) -> exp.Select:

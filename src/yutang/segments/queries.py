@@ -20,7 +20,17 @@ from yutang.organisation.queries import OWNER, nodes
 from yutang.profiles.contracts import Moment
 from yutang.profiles.drawn import Drawn, Told, drawn
 from yutang.profiles.past import profiles_at, ranks
-from yutang.profiles.queries import DRAWN, in_scope, is_among, join_beside, moment, page_of, select_traits, those
+from yutang.profiles.queries import (
+    DRAWN,
+    in_scope,
+    is_among,
+    join_beside,
+    moment,
+    page_of,
+    seen_by,
+    select_traits,
+    those,
+)
 from yutang.profiles.remembered import Remembered
 from yutang.profiles.shapes import unknown
 from yutang.profiles.traits import MORE, TRAITS
@@ -200,7 +210,9 @@ def members_page(
         query = query.where(exp.In(this=exp.column("person", "profiles"), query=chosen.subquery()))
     name = f"segments/{document.name}"
     query = in_scope(query, viewer)
-    total, persons = page_of(warehouse, query, keys, limit=limit, offset=offset, name=name, tables=tables)
+    total, persons = page_of(
+        warehouse, query, keys, limit=limit, offset=offset, name=name, tables=tables, among=seen_by(viewer)
+    )
     rows = warehouse.query(Statement(select_traits(traits, at.moment, persons), name=name))
     place = pc.index_in(pa.array(persons, pa.int64()), value_set=rows["person"].combine_chunks())
     return total, rows.take(place.drop_null())
