@@ -45,6 +45,7 @@ class Rows:
     """Everything of a served pond, by hand."""
 
     def __init__(self, directory: str) -> None:
+        self.directory = directory
         client = Client(Path(directory))
 
         def ask(sql: str) -> list[dict[str, Any]]:

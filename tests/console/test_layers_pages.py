@@ -4,9 +4,11 @@ makes of the rows as they came in."""
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import wraps
 from math import log
 from statistics import median
 from typing import Any
@@ -59,6 +61,26 @@ def look(page: Page, path: str) -> None:
     assert page.evaluate(CHARTS_WITHOUT_TABLE) == []
 
 
+def soon(test: Callable[[Page, Rows], None]) -> Callable[[Page, Rows], None]:
+    """What a page tells was counted beforehand, and follows what came in by some seconds: asked until it has, for a
+    minute."""
+
+    @wraps(test)
+    def again(page: Page, rows: Rows) -> None:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return test(page, rows)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.5)
+            rows = Rows(rows.directory)
+
+    return again
+
+
+@soon
 def test_rfm_and_the_stages_of_life(page: Page, rows: Rows) -> None:
     look(page, "/layers/")
     scores, reachable = rows.scores(), rows.may_be_reached()
@@ -81,6 +103,7 @@ def test_rfm_and_the_stages_of_life(page: Page, rows: Rows) -> None:
         ]
 
 
+@soon
 def test_the_ladder(page: Page, rows: Rows) -> None:
     look(page, "/layers/ladder/")
     reachable = rows.may_be_reached()
@@ -95,6 +118,7 @@ def test_the_ladder(page: Page, rows: Rows) -> None:
         ]
 
 
+@soon
 def test_the_pools_and_their_flow_day_by_day(page: Page, rows: Rows) -> None:
     taken, reachable = rows.taken(), rows.may_be_reached()
     look(page, "/pool/")
@@ -136,6 +160,7 @@ def test_the_pools_and_their_flow_day_by_day(page: Page, rows: Rows) -> None:
         assert shown[1:] == [str(start), str(met), str(went), share(went, start + met)]
 
 
+@soon
 def test_super_users_and_their_four_signs(page: Page, rows: Rows) -> None:
     look(page, "/layers/super-users/")
     brought, reachable = rows.brought(), rows.may_be_reached()
@@ -164,6 +189,7 @@ def test_super_users_and_their_four_signs(page: Page, rows: Rows) -> None:
     assert links == [f"/persons/{one}/" for one in expected]
 
 
+@soon
 def test_the_advisor_tells_by_the_figures_and_three_answers(page: Page, rows: Rows) -> None:
     look(page, "/advisor/")
     for name, word in (("asks", "yes"), ("talks", "yes"), ("once", "no")):
@@ -242,6 +268,7 @@ def amount(text: str) -> float:
     return float(text.replace("¥", "").replace(",", "").replace("−", "-").replace("+", "").strip())
 
 
+@soon
 def test_the_growth_tree_adds_up_to_the_change(page: Page, rows: Rows) -> None:
     look(page, "/growth/tree/?month=2026-02")
     page.wait_for_selector("#sources tr.total")
@@ -284,6 +311,7 @@ def test_the_growth_tree_adds_up_to_the_change(page: Page, rows: Rows) -> None:
     assert amount(cells(page, "#tree")[3][-1]) == total((mine[1]["sales"], -mine[0]["sales"]))
 
 
+@soon
 def test_a_slider_changes_what_it_says_and_says_what_it_assumes(page: Page, rows: Rows) -> None:
     look(page, "/growth/tree/?month=2026-02")
     sales = growth(rows)[1]["sales"]
