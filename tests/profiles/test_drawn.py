@@ -19,6 +19,7 @@ def drawn(some: int, everybody: int) -> Drawn:
     ("some", "everybody", "found", "told"),
     [
         (0, 0, 0, Told(0, 0, 0)),
+        (0, 10, 0, Told(0, 0, 10, 0.0)),
         (40, 40, 7, Told(7, 7, 7)),
         (50, 1000, 0, Told(0, 0, 68, 0.05)),
         (50, 1000, 50, Told(1000, 932, 1000, 0.05)),

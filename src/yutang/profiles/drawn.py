@@ -69,6 +69,8 @@ class Drawn:
         of = len(self.persons)
         if of == self.everybody:
             return Told(found, found, found)
+        if not of:  # of the few whom a viewer sees, none was drawn: nobody can tell
+            return Told(0, 0, self.everybody, 0.0)
         share, loose = found / of, Z * Z * (self.everybody - of) / max(1, self.everybody - 1)
         centre = (share + loose / (2 * of)) / (1 + loose / of)
         half = sqrt(loose * share * (1 - share) / of + loose * loose / (4 * of * of)) / (1 + loose / of)
